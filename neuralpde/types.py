@@ -1,0 +1,108 @@
+"""Words that every room shares: statuses with remedies, exceptions, tensor aliases.
+
+Imports nothing of ours, so that every floor may import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+Theta: TypeAlias = Tensor
+"""State vector θ of a representation, shape ``(p,)``."""
+
+Points: TypeAlias = Tensor
+"""Points of the domain, shape ``(n, d)``."""
+
+Values: TypeAlias = Tensor
+"""Values of a field at points, shape ``(n, c)``."""
+
+ScalarOrField: TypeAlias = "float | Tensor | Callable[..., Tensor]"
+"""A number, or a function of points ``(n, d)`` that returns ``(n, 1)`` or ``(n,)``."""
+
+
+class Status(Enum):
+    """How a solve, step, projection or fit ended; ``remedy`` says what to do about a bad one.
+
+    The codes of linear solves follow PETSc's ``KSPConvergedReason``.
+    """
+
+    CONVERGED_RTOL = ("relative tolerance reached", "")
+    CONVERGED_ATOL = ("absolute tolerance reached", "")
+    COMPLETED = ("every planned step was done", "")
+    STAGNATED = (
+        "no step reduces the misfit any further",
+        "the representation may be too small for this field: use more degrees of freedom",
+    )
+    MAXITER = (
+        "the iteration limit was reached before the tolerance",
+        "raise maxiter, loosen rtol, or use a stronger preconditioner or a smaller time step",
+    )
+    BREAKDOWN = ("the Krylov recurrence broke down", "use another solver, for instance solver='gmres'")
+    INDEFINITE_MATRIX = (
+        "the matrix is not positive definite (pᵀAp ≤ 0)",
+        "CG needs a symmetric positive definite A: use solver='gmres'",
+    )
+    INDEFINITE_PRECONDITIONER = (
+        "the preconditioner is not positive definite (rᵀM r ≤ 0)",
+        "use M='jacobi', or a solver that allows an indefinite M",
+    )
+    NON_FINITE = (
+        "NaN or Inf appeared",
+        "check the data for NaN; an explicit step may be unstable: use a smaller time step or an implicit integrator",
+    )
+    PRECONDITIONER_FAILED = ("the preconditioner raised or returned NaN", "solve with M=None to see whether A is sound")
+    INTERRUPTED = ("stopped on request", "go on from the saved run with --restart")
+
+    def __init__(self, meaning: str, remedy: str) -> None:
+        self.meaning = meaning
+        self.remedy = remedy
+
+    @property
+    def ok(self) -> bool:
+        """True for the codes that mean success."""
+        return self in (Status.CONVERGED_RTOL, Status.CONVERGED_ATOL, Status.COMPLETED)
+
+    def sentence(self) -> str:
+        """Meaning and remedy as one sentence."""
+        return f"{self.meaning}; {self.remedy}" if self.remedy else self.meaning
+
+
+class NeuralPDEError(Exception):
+    """Root of the package's exceptions; ``result`` is the result object that carries the evidence, if there is one."""
+
+    def __init__(self, message: str, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class UsageError(NeuralPDEError, ValueError):
+    """What was asked for cannot be done as asked: wrong name, type, range or combination."""
+
+
+class DataError(NeuralPDEError):
+    """A file is missing, damaged or not of the expected kind."""
+
+
+class NotConvergedError(NeuralPDEError):
+    """An iteration ended without reaching its tolerance."""
+
+
+class NonFiniteError(NotConvergedError):
+    """NaN or Inf appeared in a state or a residual."""
+
+
+def raise_for(status: Status, what: str, result: Any = None) -> None:
+    """Raise the exception that belongs to a bad ``status``; do nothing for a good one.
+
+    Raises:
+        NonFiniteError: for :attr:`Status.NON_FINITE`.
+        NotConvergedError: for every other bad status.
+    """
+    if status.ok:
+        return
+    kind = NonFiniteError if status is Status.NON_FINITE else NotConvergedError
+    raise kind(f"{what}: {status.sentence()}.", result)
