@@ -1,0 +1,137 @@
+"""Boundary conditions, and the table of which face carries which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from neuralpde.geometry._domain import AXES, Box
+from neuralpde.types import UsageError
+
+BoundaryValue: TypeAlias = "float | Callable[[float, Tensor], Tensor]"
+"""A number, or a function of time and points ``(n, d)`` that returns ``(n, c)``."""
+
+
+def _faces(on: str | Sequence[str]) -> tuple[str, ...]:
+    return (on,) if isinstance(on, str) else tuple(on)
+
+
+class _Valued:
+    """What Dirichlet and Neumann share: a value on some faces."""
+
+    value: BoundaryValue
+
+    def at(self, t: float, x: Tensor, channels: int = 1) -> Tensor:
+        """The prescribed value at points ``(n, d)`` and time t, ``(n, c)``."""
+        if callable(self.value):
+            out = self.value(t, x)
+            return out if out.ndim == 2 else out[:, None]
+        return torch.full((x.shape[0], channels), float(self.value), dtype=x.dtype, device=x.device)
+
+
+@dataclass(frozen=True)
+class Dirichlet(_Valued):
+    """u = value on the named faces (``"all"``: every face that has no other condition). Essential: held exactly."""
+
+    value: BoundaryValue = 0.0
+    on: str | Sequence[str] = "all"
+
+    @property
+    def faces(self) -> tuple[str, ...]:
+        """Names of the faces, or ``("all",)``."""
+        return _faces(self.on)
+
+
+@dataclass(frozen=True)
+class Neumann(_Valued):
+    """∂u/∂n = value with the outward normal n on the named faces. Natural: grids build it into their stencils, neural
+    fields take it as least-squares rows."""
+
+    value: BoundaryValue = 0.0
+    on: str | Sequence[str] = "all"
+
+    @property
+    def faces(self) -> tuple[str, ...]:
+        """Names of the faces, or ``("all",)``."""
+        return _faces(self.on)
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """u(x + L e_i) = u(x) along the named axes (``"x"``, ``("x", "y")``, or ``"all"``). Essential: held exactly."""
+
+    axes: str | Sequence[str] = "all"
+
+
+Condition: TypeAlias = Dirichlet | Neumann | Periodic
+
+
+class Boundary:
+    """Which face of a box carries which condition.
+
+    Faces that no condition names stay free (an outflow boundary of an advection problem, for instance).
+
+    Args:
+        domain: the box.
+        conditions: conditions; ``"all"`` fills the faces that the others left.
+
+    Raises:
+        UsageError: if two conditions claim one face, or a name is unknown.
+    """
+
+    def __init__(self, domain: Box, conditions: Sequence[Condition]) -> None:
+        self.domain = domain
+        self.table: dict[str, Condition] = {}
+        explicit = [c for c in conditions if not self._fills(c)]
+        for condition in explicit:
+            for face in self._faces_of(condition):
+                self._claim(face, condition)
+        for condition in conditions:
+            if self._fills(condition):
+                for face in domain.faces:
+                    self.table.setdefault(face, condition)
+
+    @staticmethod
+    def _fills(condition: Condition) -> bool:
+        return (condition.axes if isinstance(condition, Periodic) else condition.on) == "all"
+
+    def _faces_of(self, condition: Condition) -> tuple[str, ...]:
+        if not isinstance(condition, Periodic):
+            return condition.faces
+        axes = (condition.axes,) if isinstance(condition.axes, str) else tuple(condition.axes)
+        return tuple(axis + side for axis in axes for side in "-+")
+
+    def _claim(self, face: str, condition: Condition) -> None:
+        self.domain.face(face)
+        if face in self.table:
+            raise UsageError(f"face {face!r} has two conditions: {self.table[face]} and {condition}; keep one of them.")
+        self.table[face] = condition
+
+    def on(self, axis: int, side: int) -> Condition | None:
+        """The condition of a face, or None where it is free."""
+        return self.table.get(AXES[axis] + "-+"[side])
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Per axis: whether it is periodic."""
+        return tuple(isinstance(self.on(axis, 0), Periodic) for axis in range(self.domain.dim))
+
+    @property
+    def periods(self) -> tuple[float | None, ...]:
+        """Per axis: its period, or None."""
+        return tuple(
+            length if periodic else None for length, periodic in zip(self.domain.lengths, self.periodic, strict=True)
+        )
+
+    def faces_with(self, kind: type) -> tuple[tuple[int, int, Condition], ...]:
+        """(axis, side, condition) of each face whose condition is of that kind."""
+        found = []
+        for name in self.domain.faces:
+            condition = self.table.get(name)
+            if isinstance(condition, kind):
+                found.append((*self.domain.face(name), condition))
+        return tuple(found)

@@ -1,0 +1,6 @@
+"""Plain ``nn.Module`` networks that know their own derivatives."""
+
+from neuralpde.networks._first_layers import CentredLayer, Coordinates, FirstLayer, FourierFeatures, HarmonicFeatures
+from neuralpde.networks._mlp import ACTIVATIONS, MLP
+
+__all__ = ["ACTIVATIONS", "MLP", "CentredLayer", "Coordinates", "FirstLayer", "FourierFeatures", "HarmonicFeatures"]

@@ -1,0 +1,222 @@
+"""First layers: how points enter a network. Each makes the first stack of derivatives from coordinates."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from neuralpde.networks._taylor import Layout, activate, tanh_derivatives
+from neuralpde.types import UsageError
+
+
+class FirstLayer(nn.Module, ABC):
+    """Maps points ``(n, d)`` to a stack ``(rows, n, width)`` with its derivatives."""
+
+    width: int
+    periods: tuple[float | None, ...]
+
+    @abstractmethod
+    def stack(self, x: Tensor, layout: Layout) -> Tensor:
+        """Features and their derivatives."""
+
+
+def _separable_stack(parts: Sequence[tuple[Tensor, Tensor, Tensor]], layout: Layout) -> Tensor:
+    """Stack of z = Σ_i f_i(x_i) from per-axis (f_i, f_i', f_i''), each ``(n, w)``: the Hessian is diagonal."""
+    value = torch.stack([f for f, _, _ in parts]).sum(0)
+    if not layout.first:
+        return value[None]
+    rows = [value, *[first for _, first, _ in parts]]
+    seconds = [second for _, _, second in parts]
+    if layout.second == "laplacian":
+        rows.append(torch.stack(seconds).sum(0))
+    elif layout.second == "hess":
+        rows.extend(seconds[i] if i == j else torch.zeros_like(value) for i, j in layout.pairs)
+    return torch.stack(rows)
+
+
+class Coordinates(FirstLayer):
+    """The coordinates scaled to [−1, 1], no weights: s_i = (2 x_i − a_i − b_i) / (b_i − a_i)."""
+
+    def __init__(self, lower: Sequence[float], upper: Sequence[float]) -> None:
+        super().__init__()
+        self.width = len(lower)
+        self.periods = (None,) * self.width
+        self.register_buffer("lower", torch.tensor(list(lower)))
+        self.register_buffer("scale", 2 / (torch.tensor(list(upper)) - torch.tensor(list(lower))))
+
+    def stack(self, x: Tensor, layout: Layout) -> Tensor:
+        value = (x - self.lower) * self.scale - 1
+        if not layout.first:
+            return value[None]
+        n, d = x.shape
+        slopes = torch.diag_embed(self.scale)[:, None, :].expand(d, n, d)
+        seconds = value.new_zeros({"": 0, "laplacian": 1, "hess": len(layout.pairs)}[layout.second], n, d)
+        return torch.cat([value[None], slopes, seconds])
+
+
+class CentredLayer(FirstLayer):
+    """h_j = tanh(Σ_i a_ji s_i(x_i − c_ji) + b_j) with learned slopes a, centres c and biases b.
+
+    s_i(r) = cos(2πr/L_i) along an axis of period L_i, which makes the network periodic by construction, and s_i(r) = r
+    along any other. A shift of the field is then a shift of the centres, which conditions a least-squares step far
+    better than w x + b does, where a shift moves every bias by its own w.
+
+    Args:
+        lower, upper: corners of the box; centres start evenly spread over it (low-discrepancy in d > 1).
+        width: number of features.
+        periods: per axis its period or None.
+        steepness: size of the argument's slope times the axis length; about the number of features of the field that
+            should be told apart along an axis (5–30 for localised ones).
+        generator: source of the random start.
+
+    Source: the periodic embedding of TENG (Chen et al., ICML 2024) written with centres instead of phases.
+    """
+
+    def __init__(
+        self,
+        lower: Sequence[float],
+        upper: Sequence[float],
+        width: int,
+        periods: Sequence[float | None],
+        steepness: float = 12.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.width, self.periods = width, tuple(periods)
+        dim = len(self.periods)
+        low, length = torch.tensor(list(lower)), torch.tensor(list(upper)) - torch.tensor(list(lower))
+        shift = torch.rand(dim, generator=generator, dtype=low.dtype)
+        # Additive recurrence with the generalised golden ratio: even spread in any dimension, for any width.
+        ratio = 2.0
+        for _ in range(40):
+            ratio = (1 + ratio) ** (1 / (dim + 1))
+        alpha = torch.tensor([ratio ** -(i + 1) for i in range(dim)], dtype=low.dtype)
+        unit = (shift + torch.arange(width, dtype=low.dtype)[:, None] * alpha) % 1
+        if dim == 1:
+            unit = (shift + torch.arange(width, dtype=low.dtype)[:, None] / width) % 1
+        size = 0.5 + torch.rand(width, dim, generator=generator, dtype=low.dtype)
+        sign = torch.where(torch.rand(width, dim, generator=generator, dtype=low.dtype) < 0.5, -1.0, 1.0)
+        periodic = torch.tensor([p is not None for p in self.periods])
+        # cos has its steepest slope 2π/L where a plain coordinate has slope 1.
+        unit_slope = torch.where(periodic, torch.ones(()), 1.0 / length)
+        sign = torch.where(periodic, torch.ones(()), sign)
+        self.slope = nn.Parameter(steepness * size * sign * unit_slope / math.sqrt(dim))
+        self.centre = nn.Parameter(low + unit * length)
+        spread = torch.rand(width, generator=generator, dtype=low.dtype)
+        # A bias of about −slope puts the two fronts of a cosine ridge near its crest: localised bumps to start from.
+        self.bias = nn.Parameter(-0.9 * spread * (steepness / math.sqrt(dim)) * float(periodic.any()))
+
+    def stack(self, x: Tensor, layout: Layout) -> Tensor:
+        parts = []
+        for i, period in enumerate(self.periods):
+            a, r = self.slope[:, i], x[:, i, None] - self.centre[:, i]
+            if period is None:
+                parts.append((a * r, a.expand_as(r), torch.zeros_like(r)))
+            else:
+                omega = 2 * math.pi / period
+                cosine = a * torch.cos(omega * r)
+                first = -omega * a * torch.sin(omega * r) if layout.first else cosine
+                parts.append((cosine, first, -(omega**2) * cosine))
+        stack = _separable_stack(parts, layout)
+        biased = torch.cat([stack[:1] + self.bias, stack[1:]])
+        return activate(biased, tanh_derivatives, layout)
+
+
+class HarmonicFeatures(FirstLayer):
+    """Fixed cosines and sines cos(2πkx_i/L_i), sin(2πkx_i/L_i), k = 1 … harmonics, along periodic axes; other axes
+    enter as scaled coordinates. Periodic by construction, no weights.
+
+    Args:
+        lower, upper: corners of the box.
+        periods: per axis its period or None.
+        harmonics: number of harmonics per periodic axis.
+    """
+
+    def __init__(
+        self, lower: Sequence[float], upper: Sequence[float], periods: Sequence[float | None], harmonics: int = 2
+    ) -> None:
+        super().__init__()
+        self.periods = tuple(periods)
+        rows, shifts = [], []
+        for i, period in enumerate(self.periods):
+            unit = torch.zeros(len(self.periods))
+            unit[i] = 1.0
+            if period is None:
+                continue
+            for k in range(1, harmonics + 1):
+                rows += [2 * math.pi * k / period * unit] * 2
+                shifts += [0.5 * math.pi, 0.0]  # cos z = sin(z + π/2)
+        self.plain = [i for i, period in enumerate(self.periods) if period is None]
+        self.coordinates = Coordinates([lower[i] for i in self.plain], [upper[i] for i in self.plain])
+        self.register_buffer("frequency", torch.stack(rows) if rows else torch.zeros(0, len(self.periods)))
+        self.register_buffer("shift", torch.tensor(shifts))
+        self.width = len(shifts) + len(self.plain)
+
+    def stack(self, x: Tensor, layout: Layout) -> Tensor:
+        waves = _waves(x, self.frequency, self.shift, layout)
+        if not self.plain:
+            return waves
+        return torch.cat([waves, self._plain_stack(x, layout)], dim=-1)
+
+    def _plain_stack(self, x: Tensor, layout: Layout) -> Tensor:
+        part = Layout(len(self.plain), layout.first, "laplacian" if layout.second else "")
+        inner = self.coordinates.stack(x[:, self.plain], part)
+        if not layout.first:
+            return inner
+        n, w = x.shape[0], len(self.plain)
+        rows = [inner[:1]]
+        zero = inner.new_zeros(1, n, w)
+        for i in range(layout.dim):
+            rows.append(inner[1 + self.plain.index(i)][None] if i in self.plain else zero)
+        rows += [zero] * {"": 0, "laplacian": 1, "hess": len(layout.pairs)}[layout.second]
+        return torch.cat(rows)
+
+
+class FourierFeatures(FirstLayer):
+    """Fixed random waves cos(Bx), sin(Bx) with rows of B drawn from N(0, scale²), for fields with fine detail.
+
+    Not periodic: use :class:`HarmonicFeatures` or :class:`CentredLayer` for that. B is frozen; it counts as dofs.
+
+    Source: Tancik et al., NeurIPS 2020.
+    """
+
+    def __init__(
+        self,
+        lower: Sequence[float],
+        upper: Sequence[float],
+        width: int,
+        scale: float = 6.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if width % 2:
+            raise UsageError(f"random Fourier features come in pairs: the width must be even; got {width}.")
+        self.width, self.periods = width, (None,) * len(lower)
+        length = torch.tensor(list(upper)) - torch.tensor(list(lower))
+        draw = torch.randn(width // 2, len(lower), generator=generator, dtype=length.dtype) * scale / length
+        self.register_buffer("frequency", draw.repeat(2, 1))
+        half = torch.full((width // 2,), 0.5 * math.pi)
+        self.register_buffer("shift", torch.cat([half, torch.zeros_like(half)]))
+
+    def stack(self, x: Tensor, layout: Layout) -> Tensor:
+        return _waves(x, self.frequency, self.shift, layout)
+
+
+def _waves(x: Tensor, frequency: Tensor, shift: Tensor, layout: Layout) -> Tensor:
+    """Stack of sin(Bx + shift)."""
+    phase = x @ frequency.T + shift
+    value = torch.sin(phase)
+    if not layout.first:
+        return value[None]
+    slope = torch.cos(phase)
+    rows = [value, *[slope * frequency[:, i] for i in range(layout.dim)]]
+    if layout.second == "laplacian":
+        rows.append(-value * frequency.square().sum(-1))
+    elif layout.second == "hess":
+        rows.extend(-value * frequency[:, i] * frequency[:, j] for i, j in layout.pairs)
+    return torch.stack(rows)
+
