@@ -1,0 +1,114 @@
+"""A preconditioner in use: applied, watched, and able to say why it should be dropped."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neuralpde.linalg.matrix import as_operator
+from neuralpde.linalg.operators import CallableOperator, LinearOperator
+from neuralpde.linalg.preconditioners import Identity, Jacobi, Preconditioner
+from neuralpde.types import UsageError
+
+_NAMED: dict[str, type[Preconditioner]] = {"identity": Identity, "jacobi": Jacobi}
+
+
+class Given(Preconditioner):
+    """A finished operator M ≈ A⁻¹ that the user passed in. It may be a network, so it counts as variable."""
+
+    variable = True
+
+    def __init__(self, operator: LinearOperator, name: str) -> None:
+        self.operator = operator
+        self.name = name
+
+    def build(self, A: LinearOperator) -> LinearOperator:
+        return self.operator
+
+
+class Guard:
+    """Applies one preconditioner and catches what a user's or a learned one can do wrong.
+
+    Args:
+        preconditioner: what to build.
+        A: the operator it is built for.
+
+    Attributes:
+        classical: Jacobi or the identity, whose failures are A's fault.
+        fault: why it cannot be used (any more); empty while all is well.
+    """
+
+    def __init__(self, preconditioner: Preconditioner, A: LinearOperator) -> None:
+        self.name = getattr(preconditioner, "name", type(preconditioner).__name__)
+        self.classical = isinstance(preconditioner, Identity | Jacobi)
+        self.fault = ""
+        self._operator: LinearOperator | None = None
+        # The one broad except of this room, here and in apply: the code may be a user's or a trained network, and
+        # whatever it raises, the solve goes on without it and the result says so.
+        try:
+            self._operator = preconditioner.build(A)
+        except Exception as error:
+            self.fault = f"its build raised {type(error).__name__}: {error}"
+
+    def apply(self, r: Tensor) -> Tensor | None:
+        """M r, shape ``(n,)`` as r; ``None`` when it failed, and then :attr:`fault` says how."""
+        if self._operator is None:
+            return None
+        try:
+            z = self._operator.matvec(r.to(self._operator.dtype))
+            self.fault = self._fault_of(z, r)
+            return None if self.fault else z.to(r)
+        except Exception as error:
+            self.fault = f"it raised {type(error).__name__}: {error}"
+            return None
+
+    @staticmethod
+    def _fault_of(z: Tensor, r: Tensor) -> str:
+        if z.shape != r.shape:
+            return f"it returned shape {tuple(z.shape)}, expected {tuple(r.shape)}"
+        # A sum is one pass without a temporary; only when it overflows are the entries looked at one by one.
+        if not torch.isfinite(z.sum()) and not bool(torch.isfinite(z).all()):
+            return "it returned NaN or Inf"
+        return ""
+
+
+def guards(M: Preconditioner, A: LinearOperator) -> Iterator[Guard]:
+    """M, then what replaces it when it fails: Jacobi, then the identity. Each is built when its turn comes."""
+    yield Guard(M, A)
+    if not isinstance(M, Identity | Jacobi):
+        yield Guard(Jacobi(), A)
+    if not isinstance(M, Identity):
+        yield Guard(Identity(), A)
+
+
+def as_preconditioner(M: Any, A: LinearOperator) -> Preconditioner:
+    """What a caller may pass as ``M``, as a :class:`Preconditioner`.
+
+    Args:
+        M: ``None``, "jacobi", "identity", a Preconditioner, an operator or matrix of the shape of A, or a function
+            of one vector.
+        A: the operator to precondition.
+
+    Raises:
+        UsageError: for an unknown name, or a matrix whose shape is not that of A.
+    """
+    if M is None:
+        return Identity()
+    if isinstance(M, Preconditioner):
+        return M
+    if isinstance(M, str):
+        if M not in _NAMED:
+            nearest = difflib.get_close_matches(M, _NAMED, n=1, cutoff=0.0)[0]
+            raise UsageError(f"unknown preconditioner {M!r}: did you mean {nearest!r}? Known: {', '.join(_NAMED)}")
+        return _NAMED[M]()
+    name = type(M).__name__
+    if callable(M) and not hasattr(M, "shape"):
+        return Given(CallableOperator(A.shape, M, dtype=A.dtype, device=A.device), name)
+    operator = as_operator(M)
+    if operator.shape != A.shape:
+        raise UsageError(f"M has shape {operator.shape}, but A has shape {A.shape}: M approximates the inverse of A")
+    return Given(operator, name)

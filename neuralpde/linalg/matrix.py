@@ -1,0 +1,178 @@
+"""Operators that hold their entries, and the one place that turns what users have into an operator."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.linalg import LinearOperator as ScipyOperator
+from torch import Tensor
+
+from neuralpde.linalg.operators import CallableOperator, LinearOperator
+from neuralpde.types import UsageError
+
+
+class MatrixOperator(LinearOperator):
+    """A matrix with stored entries: dense, or compressed sparse rows.
+
+    Args:
+        matrix: torch tensor (dense, COO, CSR, …), NumPy array, or SciPy sparse matrix, shape ``(rows, columns)``.
+            Integers become float64, float16 becomes float32.
+        symmetric: ``None`` looks at the entries when somebody asks (equal to rounding).
+        positive_definite: a claim, see :class:`LinearOperator`.
+        device: where to put the entries; ``None`` leaves them where they are.
+
+    Raises:
+        UsageError: for complex entries or a shape that is not two-dimensional.
+
+    Example:
+        >>> A = MatrixOperator([[2.0, -1.0], [-1.0, 2.0]])
+        >>> A.symmetric, A.diagonal().tolist()
+        (True, [2.0, 2.0])
+    """
+
+    def __init__(
+        self,
+        matrix: Any,
+        *,
+        symmetric: bool | None = None,
+        positive_definite: bool = False,
+        device: torch.device | str | None = None,
+    ) -> None:
+        entries = _to_tensor(matrix)
+        if device is not None:
+            entries = entries.to(device)
+        super().__init__(
+            (entries.shape[0], entries.shape[1]),
+            positive_definite=positive_definite,
+            dtype=entries.dtype,
+            device=entries.device,
+        )
+        self.matrix = entries
+        self._claimed_symmetric = symmetric
+        self._transposed: Tensor | None = None
+
+    @property
+    def is_sparse(self) -> bool:
+        """True when the entries are stored as CSR."""
+        return self.matrix.layout is not torch.strided
+
+    @property
+    def symmetric(self) -> bool:
+        if self._claimed_symmetric is None:
+            self._claimed_symmetric = self.shape[0] == self.shape[1] and self._looks_symmetric()
+        return self._claimed_symmetric
+
+    def matvec(self, x: Tensor) -> Tensor:
+        return _product(self.matrix, x)
+
+    def rmatvec(self, x: Tensor) -> Tensor:
+        if not self.is_sparse:
+            return _product(self.matrix.T, x)
+        if self._transposed is None:  # torch multiplies by a transposed CSR 30 times slower than by a CSR
+            self._transposed = _csr_tensor(self.to_csr().T.tocsr()).to(self.device)
+        return _product(self._transposed, x)
+
+    def diagonal(self) -> Tensor:
+        if not self.is_sparse:
+            return self.matrix.diagonal().clone()
+        return super().diagonal()
+
+    def to_csr(self) -> sp.csr_matrix:
+        if not self.is_sparse:
+            return sp.csr_matrix(self.matrix.detach().cpu().numpy())
+        crow, col = self.matrix.crow_indices(), self.matrix.col_indices()
+        values = self.matrix.values().detach()
+        return sp.csr_matrix((values.cpu().numpy(), col.cpu().numpy(), crow.cpu().numpy()), shape=self.shape)
+
+    def _looks_symmetric(self) -> bool:
+        tolerance = 8 * torch.finfo(self.dtype).eps
+        if not self.is_sparse:
+            size = self.matrix.abs().amax() if self.matrix.numel() else self.matrix.new_zeros(())
+            return bool(((self.matrix - self.matrix.T).abs() <= tolerance * size).all())
+        csr = self.to_csr()
+        if csr.nnz == 0:
+            return True
+        return bool(abs(csr - csr.T).max() <= tolerance * abs(csr).max())
+
+
+def as_operator(A: Any) -> LinearOperator:
+    """An operator from an operator, a matrix of any kind, or a SciPy ``LinearOperator``.
+
+    Raises:
+        UsageError: for anything else; the sentence names the type that came.
+
+    Example:
+        >>> as_operator(torch.eye(3)).shape
+        (3, 3)
+    """
+    if isinstance(A, LinearOperator):
+        return A
+    if isinstance(A, ScipyOperator):
+        return _from_scipy_operator(A)
+    if isinstance(A, Tensor | np.ndarray | list | tuple) or sp.issparse(A):
+        return MatrixOperator(A)
+    raise UsageError(
+        f"expected a LinearOperator, a torch or NumPy matrix or a SciPy sparse matrix, got {type(A).__name__}; "
+        "wrap a function in CallableOperator(shape, function)"
+    )
+
+
+def _from_scipy_operator(A: ScipyOperator) -> CallableOperator:
+    """A SciPy operator (pyamg's ``aspreconditioner()`` gives one); it works in NumPy, so on the CPU and in float64."""
+
+    def forward(x: Tensor) -> Tensor:
+        return torch.from_numpy(np.array(A.matvec(x.numpy()), dtype=np.float64))
+
+    def transposed(x: Tensor) -> Tensor:
+        return torch.from_numpy(np.array(A.rmatvec(x.numpy()), dtype=np.float64))
+
+    if np.issubdtype(A.dtype, np.complexfloating):
+        raise UsageError(_COMPLEX)
+    return CallableOperator((int(A.shape[0]), int(A.shape[1])), forward, transposed)
+
+
+_COMPLEX = "complex matrices are not supported: solve the real system [[Re A, -Im A], [Im A, Re A]]"
+
+
+def real_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The dtype in which numbers of ``dtype`` are computed with: float32 for short floats, float64 for the rest."""
+    if dtype.is_complex:
+        raise UsageError(_COMPLEX)
+    short = (torch.float16, torch.bfloat16, torch.float32)
+    return torch.float32 if dtype in short else torch.float64
+
+
+def _to_tensor(matrix: Any) -> Tensor:
+    if sp.issparse(matrix):
+        if np.issubdtype(matrix.dtype, np.complexfloating):
+            raise UsageError(_COMPLEX)
+        return _csr_tensor(sp.csr_matrix(matrix))
+    tensor = torch.as_tensor(matrix)
+    if tensor.ndim != 2:
+        raise UsageError(f"a matrix has two dimensions, got shape {tuple(tensor.shape)}")
+    tensor = tensor.to(real_dtype(tensor.dtype))
+    if tensor.layout is torch.strided or tensor.layout is torch.sparse_csr:
+        return tensor
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return tensor.to_sparse_csr()
+
+
+def _csr_tensor(csr: sp.csr_matrix) -> Tensor:
+    csr.sum_duplicates()
+    short = csr.dtype in (np.float16, np.float32)
+    values = torch.from_numpy(csr.data.astype(np.float32 if short else np.float64))
+    # 64-bit indices: torch's product with several columns is 2.5 times slower with 32-bit ones.
+    indices = (torch.from_numpy(csr.indptr.astype(np.int64)), torch.from_numpy(csr.indices.astype(np.int64)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(*indices, values, csr.shape, check_invariants=False)
+
+
+def _product(matrix: Tensor, x: Tensor) -> Tensor:
+    dtype = torch.promote_types(matrix.dtype, x.dtype)
+    return matrix.to(dtype) @ x.to(dtype)

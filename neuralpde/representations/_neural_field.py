@@ -1,0 +1,198 @@
+"""Implicit neural field: θ are the weights of a network of x alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from neuralpde.fields import Field, Jet
+from neuralpde.geometry import Box, Condition, Quadrature, lattice
+from neuralpde.networks import MLP, CentredLayer, Coordinates, FirstLayer, FourierFeatures, HarmonicFeatures
+from neuralpde.optimize import GaussNewton, least_squares
+from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._hard_boundary import HardBoundary
+from neuralpde.types import UsageError
+
+FEATURES = ("centred", "harmonic", "fourier", "coordinates")
+
+
+class NeuralField(Representation):
+    """u(x) = lift(x, t) + φ(x) N_θ(x): a network with exact Dirichlet and periodic conditions.
+
+    φ vanishes on Dirichlet faces and the lift carries their data; a network with a periodic first layer is periodic by
+    construction. θ holds the network's trainable weights, flat.
+
+    Args:
+        domain, conditions, channels, dtype, device: as for every representation.
+        hidden: widths of the hidden layers; with ``features="centred"`` the first number is the width of the first layer.
+        activation: ``"tanh"`` or ``"sine"`` (SIREN).
+        features: how points enter: ``"centred"`` (learned centres, periodic where the domain is), ``"harmonic"`` (fixed
+            harmonics on periodic axes), ``"fourier"`` (fixed random waves), ``"coordinates"`` (as they are).
+        steepness: starting slope of centred features times the axis length (5–30), or the scale of Fourier features.
+        harmonics: number of fixed harmonics for ``"harmonic"``.
+        seed: of the starting weights.
+
+    Raises:
+        UsageError: for unknown names, or features that cannot be periodic on a periodic domain.
+
+    Source: INSR, Chen et al., ICML 2023, arXiv 2210.00124; exact conditions as in Lagaris et al., 1998.
+
+    Example:
+        >>> from neuralpde.geometry import Box, Periodic
+        >>> NeuralField(Box((0.0,), (1.0,)), (Periodic(),), hidden=(8, 8)).num_dofs
+        105
+    """
+
+    def __init__(
+        self,
+        domain: Box,
+        conditions: tuple[Condition, ...] = (),
+        channels: int = 1,
+        *,
+        hidden: Sequence[int] = (16, 16),
+        activation: str = "tanh",
+        features: str = "centred",
+        steepness: float = 12.0,
+        harmonics: int = 2,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(domain, conditions, channels, dtype, device)
+        if features not in FEATURES:
+            raise UsageError(f"the features of a neural field are {', '.join(FEATURES)}; got {features!r}.")
+        if not hidden or min(hidden) < 1:
+            raise UsageError(f"hidden needs at least one positive width; got {tuple(hidden)}.")
+        self._config = {
+            "hidden": list(hidden),
+            "activation": activation,
+            "features": features,
+            "steepness": steepness,
+            "harmonics": harmonics,
+            "seed": seed,
+        }
+        self.network = self._build(seed)
+        self.names = [name for name, _ in self.network.named_parameters()]
+        self.shapes = [p.shape for _, p in self.network.named_parameters()]
+        self.sizes = [p.numel() for p in self.network.parameters()]
+        self.frozen = dict(self.network.named_buffers())
+        self.hard = HardBoundary(self.boundary, channels)
+        if tuple(self.network.periods) != self.boundary.periods:
+            raise UsageError(
+                f"features={features!r} cannot be periodic along this domain's periodic axes; "
+                "use features='centred' or features='harmonic'."
+            )
+
+    def _build(self, seed: int, generator: torch.Generator | None = None) -> MLP:
+        generator = generator or torch.Generator().manual_seed(seed)
+        c, box = self._config, self.domain
+        hidden, steepness = list(c["hidden"]), c["steepness"]
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)  # draw in float64 whatever the field's dtype: one seed, one start
+        try:
+            first: FirstLayer
+            if c["features"] == "centred":
+                first = CentredLayer(box.lower, box.upper, hidden.pop(0), self.boundary.periods, steepness, generator)
+            elif c["features"] == "harmonic":
+                first = HarmonicFeatures(box.lower, box.upper, self.boundary.periods, c["harmonics"])
+            elif c["features"] == "fourier":
+                first = FourierFeatures(box.lower, box.upper, hidden.pop(0), steepness, generator)
+            else:
+                first = Coordinates(box.lower, box.upper)
+            network = MLP(first, hidden, self.channels, c["activation"], generator=generator)
+        finally:
+            torch.set_default_dtype(before)
+        return network.to(dtype=self.dtype, device=self.device)
+
+    @classmethod
+    def for_problem(cls, problem: Any, **options: Any) -> NeuralField:
+        """A neural field on a problem's domain that holds its essential conditions."""
+        return cls(problem.domain, problem.conditions, problem.channels, **options)
+
+    @property
+    def num_dofs(self) -> int:
+        return sum(self.sizes)
+
+    @property
+    def stored_floats(self) -> int:
+        return self.num_dofs + sum(b.numel() for b in self.frozen.values())
+
+    def initial(self, generator: torch.Generator | None = None) -> Tensor:
+        """The starting weights of ``seed``, or of a generator."""
+        network: nn.Module = self.network if generator is None else self._build(0, generator)
+        return torch.cat([p.detach().reshape(-1) for p in network.parameters()])
+
+    def weights(self, theta: Tensor) -> dict[str, Tensor]:
+        """θ cut into the network's named tensors."""
+        parts = theta.split(self.sizes)
+        return {n: part.view(s) for n, part, s in zip(self.names, parts, self.shapes, strict=True)}
+
+    def at(self, theta: Tensor, t: float = 0.0) -> NeuralFieldAt:
+        return NeuralFieldAt(self, theta, t)
+
+    def jacobian(self, theta: Tensor, x: Tensor, channel: int = 0) -> Tensor:
+        """∂u_channel(x_i)/∂θ, ``(n, p)``; the lift and t drop out."""
+        rows = vmap(grad(lambda th, p: self.at_network(th, p[None])[0, channel]), in_dims=(None, 0))(theta, x)
+        return rows * self.hard.factor(x) if self.hard.active else rows
+
+    def at_network(self, theta: Tensor, x: Tensor) -> Tensor:
+        """The bare network N_θ at points, ``(n, c)``."""
+        return functional_call(self.network, self.weights(theta), (x,))
+
+    def quadrature(self, n: int | None = None) -> Quadrature:
+        """A lattice of n points (3p/c by default: fewer points than weights cannot determine a fit)."""
+        return lattice(self.domain, n or 3 * self.num_dofs // self.channels, self.dtype, self.device)
+
+    def project(
+        self,
+        target: Callable[[Tensor], Tensor],
+        t: float = 0.0,
+        guess: Tensor | None = None,
+        *,
+        options: GaussNewton | None = None,
+        points: int | None = None,
+        **_: Any,
+    ) -> Projection:
+        """Least-squares fit of the weights to a target at quadrature points, by Levenberg–Marquardt."""
+        begin = time.perf_counter()
+        options = options or GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
+        quadrature = self.quadrature(points)
+        x, root = quadrature.points, (quadrature.weights / self.domain.volume).sqrt()
+        wanted = target(x).to(self.dtype)
+        wanted = wanted if wanted.ndim == 2 else wanted[:, None]
+
+        def residual(theta: Tensor) -> Tensor:
+            return (root[:, None] * (self.at(theta, t)(x) - wanted)).T.reshape(-1)
+
+        def jacobian(theta: Tensor) -> Tensor:
+            return torch.cat([root[:, None] * self.jacobian(theta, x, c) for c in range(self.channels)])
+
+        start = self.initial() if guess is None else guess
+        fit = least_squares(residual, start, options, jacobian=jacobian)
+        return Projection(fit.theta, fit.residual, fit.status, fit.iterations, time.perf_counter() - begin)
+
+    def config(self) -> dict[str, Any]:
+        return {"kind": "neural_field", "dtype": str(self.dtype).removeprefix("torch."), **self._config}
+
+
+class NeuralFieldAt(Field):
+    """The field of one θ at one time."""
+
+    def __init__(self, representation: NeuralField, theta: Tensor, t: float) -> None:
+        self.representation, self.t = representation, t
+        self.weights = representation.weights(theta)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        hard = self.representation.hard
+        value = functional_call(self.representation.network, self.weights, (x,))
+        return hard.factor(x) * value + hard.lift(self.t, x) if hard.active else value
+
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        hard = self.representation.hard
+        jet = functional_call(self.representation.network, self.weights, (x, needs))
+        return jet.times(hard.factor_jet(x, needs)) + hard.lift_jet(self.t, x, needs) if hard.active else jet
