@@ -1,6 +1,7 @@
 """Linear systems: operators, preconditioners, Krylov and direct solvers, the fast solver on boxes."""
 
-from neuralpde.linalg.fast import BoxLaplacian, FastBox
+from neuralpde.linalg.fast import BoxLaplacian
+from neuralpde.linalg.fast_box import FastBox
 from neuralpde.linalg.matrix import MatrixOperator, as_operator
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import DiagonalOperator, Identity, IdentityOperator, Jacobi, Preconditioner

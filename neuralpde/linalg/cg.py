@@ -38,7 +38,8 @@ def cg(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, rec
     Returns:
         A :class:`Cycle` with status CONVERGED_RTOL, MAXITER, PRECONDITIONER_FAILED, INDEFINITE_PRECONDITIONER
         (rᵀz ≤ 0), INDEFINITE_MATRIX (pᵀq ≤ 0, or a step so long that A is singular along p), STAGNATED (a
-        preconditioner of the user gains less than a tenth of what plain steepest descent would) or NON_FINITE.
+        preconditioner of the user gains less than a tenth of what plain steepest descent would), BREAKDOWN (the
+        residual explodes: A is not symmetric) or NON_FINITE.
 
     Source: Notay, Flexible conjugate gradients, SIAM J. Sci. Comput. 22 (2000), algorithm FCG(1).
     """
@@ -49,6 +50,7 @@ def cg(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, rec
     r, p = r.clone(), z.clone()  # z may be r itself
     rz = float(torch.dot(r, z))
     steepest, gained = 0.0, 0.0
+    longest = 1.0 / torch.finfo(r.dtype).eps  # ‖r‖ ≤ √cond(A) in theory: beyond this A is not symmetric
     for k in range(maxiter):
         q = A.matvec(p).to(r.dtype)
         pq = float(torch.dot(p, q))
@@ -63,6 +65,8 @@ def cg(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, rec
         record(size)
         if size <= tol:
             return Cycle(y, k + 1, Status.CONVERGED_RTOL)
+        if not size < longest:
+            return Cycle(y, k + 1, Status.BREAKDOWN)
         gained += alpha * rz
         if (k + 1) % _WINDOW == 0 and not guard.classical:
             if gained / _WINDOW < _PROGRESS * _steepest_descent_gain(A, r):

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.linalg.matrix import real_dtype
-from neuralpde.linalg.operators import CallableOperator, LinearOperator
-from neuralpde.linalg.preconditioners import Preconditioner
+from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.sine_cosine import dct1, dst1
 from neuralpde.linalg.stencil import (
     KINDS,
@@ -42,7 +41,7 @@ class BoxLaplacian(LinearOperator):
         dtype, device: of the operator.
 
     As an operator it acts on flat vectors, last axis fastest. With a Neumann axis A is not symmetric, but
-    diag(:meth:`weights`) A is.
+    diag(:meth:`weights`) A always is.
 
     Raises:
         UsageError: for sizes, spacings or kinds that make no box.
@@ -75,10 +74,12 @@ class BoxLaplacian(LinearOperator):
         _check_box(self.grid, self.spacing, self.kinds)
         self.alpha, self.beta, self.spectral = float(alpha), float(beta), spectral
         closed = "dirichlet" in self.kinds
+        # Two Neumann nodes are both ends, so that the weights are equal and A is symmetric after all.
+        symmetric = all(n == 2 for n, kind in zip(self.grid, self.kinds, strict=True) if kind == "neumann")
         super().__init__(
             (math.prod(self.grid), math.prod(self.grid)),
-            symmetric="neumann" not in self.kinds,
-            positive_definite="neumann" not in self.kinds and beta >= 0.0 and alpha >= 0.0 and (alpha > 0.0 or closed),
+            symmetric=symmetric,
+            positive_definite=symmetric and beta >= 0.0 and alpha >= 0.0 and (alpha > 0.0 or (closed and beta > 0.0)),
             dtype=dtype,
             device=device,
         )
@@ -136,21 +137,24 @@ class BoxLaplacian(LinearOperator):
             u = u * inverse
         return self._real_transforms(u) / self._normalisation()
 
-    def incompatibility(self, rhs: Tensor) -> Tensor:
+    def incompatibility(
+        self, rhs: Tensor, alpha: float | Tensor | None = None, beta: float | Tensor | None = None
+    ) -> Tensor:
         """|mean(rhs)| / rms(rhs) over the grid, shape ``(…)``: 0 when −Δu = rhs can be solved, 1 for a constant.
 
-        Means are trapezoid means. It is 0 for every rhs when the operator is not singular.
+        Means are trapezoid means. It is 0 for every rhs when the operator with these α and β is not singular.
         """
         rhs = self._checked(rhs)
         axes = tuple(range(-self.dim, 0))
         w = (self.weights() / self.weights().sum()).to(rhs)
         mean, square = (w * rhs).sum(axes), (w * rhs.square()).sum(axes)
-        singular = bool((self.symbol() == 0).any())
+        singular = bool((self.symbol(alpha, beta) == 0).any())
         ratio = torch.where(square > 0, mean.abs() / square.sqrt(), torch.zeros_like(mean))
         return ratio if singular else torch.zeros_like(ratio)
 
     def weights(self) -> Tensor:
         """Trapezoid weights in units of a cell, shape ``grid``: 1 inside, halved at each end of a Neumann axis."""
+        # Sums of logarithms, so that one outer sum serves here and for the eigenvalues; powers of two stay exact.
         logarithms = [trapezoid_weights(n, kind).log2() for n, kind in zip(self.grid, self.kinds, strict=True)]
         return _outer_sum(logarithms).exp2().to(self.device, self.dtype)
 
@@ -202,52 +206,6 @@ class BoxLaplacian(LinearOperator):
         if tuple(values.shape[-self.dim :]) != self.grid:
             raise UsageError(f"values have shape {tuple(values.shape)}, expected (..., {str(self.grid)[1:]}")
         return values.to(real_dtype(values.dtype))
-
-
-class FastBox(Preconditioner):
-    """M ≈ A⁻¹ by the fast solver of a box: for variable coefficients, other boundary rows, or masks on that box.
-
-    When A is symmetric and the box has a Neumann axis, M = A_box⁻¹ W⁻¹ with the trapezoid weights W, which is symmetric
-    as conjugate gradients need (A is then the symmetric form W A_box); otherwise M = A_box⁻¹. A constant in the null
-    space is divided by the smallest other eigenvalue, so that M is definite.
-
-    Args:
-        box: the constant-coefficient operator; good values are α and β in the middle of those of A.
-
-    Raises:
-        UsageError: from ``build``, when A and the box differ in size.
-
-    Source: Concus and Golub, Use of fast direct methods for the efficient numerical solution of nonseparable elliptic
-    equations, SIAM J. Numer. Anal. 10 (1973).
-
-    Example:
-        >>> box = BoxLaplacian((3,), 0.25, "dirichlet")
-        >>> FastBox(box).build(box).shape
-        (3, 3)
-    """
-
-    def __init__(self, box: BoxLaplacian) -> None:
-        self.box = box
-
-    def build(self, A: LinearOperator) -> LinearOperator:
-        box = self.box
-        if A.shape != box.shape:
-            raise UsageError(f"the box has {box.shape[0]} nodes {box.grid}, but A has shape {A.shape}")
-        symbol = box.symbol()
-        if bool((symbol == 0).any()):
-            others = symbol[symbol != 0]
-            smallest = others[others.abs().argmin()] if others.numel() else torch.ones_like(symbol[:1])
-            symbol = torch.where(symbol == 0, smallest, symbol)
-        weights = box.weights() if A.symmetric and not box.symmetric else torch.ones_like(box.weights())
-
-        def inverse(r: Tensor) -> Tensor:
-            return box.divide(r.reshape(box.grid) / weights, symbol).reshape(-1)
-
-        symmetric = A.symmetric or box.symmetric
-        definite = symmetric and bool((symbol > 0).all())
-        return CallableOperator(
-            box.shape, inverse, symmetric=symmetric, positive_definite=definite, dtype=box.dtype, device=box.device
-        )
 
 
 def _outer_sum(values: Sequence[Tensor]) -> Tensor:

@@ -13,6 +13,8 @@ from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.types import Status
 
+_PROGRESS = 0.1
+
 
 def gmres(
     A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, record: Record, *, restart: int = 50
@@ -33,7 +35,8 @@ def gmres(
 
     Returns:
         A :class:`Cycle` with status CONVERGED_RTOL, MAXITER (the cycle is full), BREAKDOWN (the Krylov space is
-        exhausted and holds no solution: A is singular), PRECONDITIONER_FAILED or NON_FINITE.
+        exhausted and holds no solution: A is singular), PRECONDITIONER_FAILED, STAGNATED (a full cycle with a
+        preconditioner of the user gained next to nothing) or NON_FINITE.
 
     Source: Saad, A flexible inner-outer preconditioned GMRES algorithm, SIAM J. Sci. Comput. 14 (1993), algorithm 2.2.
     """
@@ -68,7 +71,23 @@ def gmres(
     k = len(Z)
     for coefficient, z in zip(_least_squares(H[: k + 1, :k], start)[0], Z, strict=True):
         y.add_(z, alpha=float(coefficient))
+    if status is Status.MAXITER and k == restart and not guard.classical and _lags(A, r, y, k):
+        status = Status.STAGNATED
     return Cycle(y, k, status)
+
+
+def _lags(A: LinearOperator, r: Tensor, y: Tensor, steps: int) -> bool:
+    """True when a step of this cycle gained less than a tenth of what a plain minimal-residual step would now.
+
+    Gains are −log of the reduction of the residual; the plain step along s = r − A y reduces it by √(1 − cos²(s, A s)).
+    """
+    s = r - A.matvec(y.to(r.dtype)).to(r.dtype)
+    w = A.matvec(s).to(r.dtype)
+    square = float(torch.dot(s, s)) * float(torch.dot(w, w))
+    cosine = float(torch.dot(s, w)) ** 2 / square if square > 0.0 else 0.0
+    plain = -0.5 * math.log1p(-min(cosine, 1.0 - 1e-15))
+    gained = math.log(float(torch.linalg.vector_norm(r)) / max(float(torch.linalg.vector_norm(s)), 1e-300))
+    return gained / steps < _PROGRESS * plain
 
 
 def _orthogonalise(w: Tensor, V: Tensor) -> tuple[np.ndarray, Tensor]:

@@ -50,7 +50,10 @@ class Guard:
         # The one broad except of this room, here and in apply: the code may be a user's or a trained network, and
         # whatever it raises, the solve goes on without it and the result says so.
         try:
-            self._operator = preconditioner.build(A)
+            operator = preconditioner.build(A)
+            if not isinstance(operator, LinearOperator):
+                raise TypeError(f"build returned {type(operator).__name__}, expected a LinearOperator")
+            self._operator = operator
         except Exception as error:
             self.fault = f"its build raised {type(error).__name__}: {error}"
 

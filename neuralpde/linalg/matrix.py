@@ -122,13 +122,13 @@ def as_operator(A: Any) -> LinearOperator:
 
 
 def _from_scipy_operator(A: ScipyOperator) -> CallableOperator:
-    """A SciPy operator (pyamg's ``aspreconditioner()`` gives one); it works in NumPy, so on the CPU and in float64."""
+    """A SciPy operator (pyamg's ``aspreconditioner()`` gives one); it works in NumPy, in float64."""
 
     def forward(x: Tensor) -> Tensor:
-        return torch.from_numpy(np.array(A.matvec(x.numpy()), dtype=np.float64))
+        return torch.from_numpy(np.array(A.matvec(x.cpu().numpy()), dtype=np.float64)).to(x.device)
 
     def transposed(x: Tensor) -> Tensor:
-        return torch.from_numpy(np.array(A.rmatvec(x.numpy()), dtype=np.float64))
+        return torch.from_numpy(np.array(A.rmatvec(x.cpu().numpy()), dtype=np.float64)).to(x.device)
 
     if np.issubdtype(A.dtype, np.complexfloating):
         raise UsageError(_COMPLEX)
@@ -146,12 +146,17 @@ def real_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in short else torch.float64
 
 
+def as_tensor(values: Any) -> Tensor:
+    """A tensor from a tensor, NumPy array or list; read-only and reversed arrays, which torch refuses, are copied."""
+    return torch.as_tensor(np.require(values, requirements=["C", "W"]) if isinstance(values, np.ndarray) else values)
+
+
 def _to_tensor(matrix: Any) -> Tensor:
     if sp.issparse(matrix):
         if np.issubdtype(matrix.dtype, np.complexfloating):
             raise UsageError(_COMPLEX)
         return _csr_tensor(sp.csr_matrix(matrix))
-    tensor = torch.as_tensor(matrix)
+    tensor = as_tensor(matrix)
     if tensor.ndim != 2:
         raise UsageError(f"a matrix has two dimensions, got shape {tuple(tensor.shape)}")
     tensor = tensor.to(real_dtype(tensor.dtype))
@@ -163,7 +168,9 @@ def _to_tensor(matrix: Any) -> Tensor:
 
 
 def _csr_tensor(csr: sp.csr_matrix) -> Tensor:
-    csr.sum_duplicates()
+    if not csr.has_canonical_format:
+        csr = csr.copy()  # it may share its arrays with the caller's matrix
+        csr.sum_duplicates()
     short = csr.dtype in (np.float16, np.float32)
     values = torch.from_numpy(csr.data.astype(np.float32 if short else np.float64))
     # 64-bit indices: torch's product with several columns is 2.5 times slower with 32-bit ones.

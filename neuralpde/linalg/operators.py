@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neuralpde.types import UsageError
 
-MAX_IDENTITY_SIZE = 20_000
+MAX_IDENTITY_SIZE = 5_000
 """Largest n for which :meth:`LinearOperator.to_csr` applies the operator to identity columns."""
 
 _BLOCK = 128
@@ -27,8 +27,8 @@ class LinearOperator(ABC):
         dtype: float32 or float64, the precision in which A is cheap to apply.
         device: where A lives.
 
-    A subclass writes :meth:`matvec`. It is called with x in ``dtype``, and with x in float64 too, because convergence is
-    judged there: compute in the dtype of x where possible, otherwise cast.
+    A subclass writes :meth:`matvec`. It is called with x in ``dtype``, and with x in float64 too, because convergence
+    is judged there: compute in the dtype of x where possible, otherwise cast.
     """
 
     def __init__(

@@ -14,6 +14,12 @@ from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.types import Status
 
+_CUT_OFF = (
+    Status.MAXITER,
+    Status.STAGNATED,
+    Status.PRECONDITIONER_FAILED,
+    Status.INDEFINITE_PRECONDITIONER,
+)
 _CLAIM_KEPT = 0.5
 _CYCLE_GAIN = 0.999
 
@@ -66,7 +72,7 @@ def refine(
         direction = (state.r / state.size).to(A.dtype)
         cycle = kernel(A, guard, direction, tol, maxiter - state.iterations, record)
         before = state.size
-        _accept(A, b, state, cycle.y, cycle.status)
+        _accept(A, b, state, cycle.y, cycle.status, target)
         state.iterations += cycle.iterations
         if cycle.iterations:
             state.history[-1] = state.size / scale
@@ -86,14 +92,20 @@ def refine(
     return state
 
 
-def _accept(A: LinearOperator, b: Tensor, state: Refinement, y: Tensor, status: Status) -> None:
+def _accept(A: LinearOperator, b: Tensor, state: Refinement, y: Tensor, status: Status, target: float) -> None:
     """Add the correction unless it is unusable.
 
-    A run that was cut off by maxiter is kept even if ‖r‖ grew: CG lowers the A-norm of the error, not ‖r‖.
+    A run that was cut off is kept even if ‖r‖ grew, because CG lowers the A-norm of the error and not ‖r‖. A run that
+    found A unfit must lower ‖r‖. A claim that does not even halve ‖r‖ is rounding noise, as in LU factors of a singular
+    A, where x is 1e15 times too long and ‖r‖ is smaller by luck.
     """
     trial = state.x + state.size * y
     r, size = true_residual(A, b, trial)
-    if size < state.size or (status is Status.MAXITER and math.isfinite(size)):
+    if status in _CUT_OFF:
+        better = math.isfinite(size)
+    else:
+        better = size < (_CLAIM_KEPT if status is Status.CONVERGED_RTOL else 1.0) * state.size
+    if better or size <= target:
         state.x, state.r, state.size = trial, r, size
 
 

@@ -19,7 +19,7 @@ from neuralpde.linalg.cycle import Kernel, norm, true_residual
 from neuralpde.linalg.direct import direct
 from neuralpde.linalg.gmres import gmres
 from neuralpde.linalg.guard import as_preconditioner, guards
-from neuralpde.linalg.matrix import as_operator, real_dtype
+from neuralpde.linalg.matrix import as_operator, as_tensor, real_dtype
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Identity
 from neuralpde.linalg.refinement import Refinement, refine
@@ -149,7 +149,7 @@ def _vectors(A: LinearOperator, b: Any, x0: Any) -> tuple[Tensor, Tensor]:
 def _vector(name: str, value: Any, A: LinearOperator) -> Tensor:
     if isinstance(value, Tensor) and value.device != A.device:
         raise UsageError(f"{name} is on {value.device}, but A is on {A.device}: move one of them")
-    vector = torch.as_tensor(value)
+    vector = as_tensor(value)
     if tuple(vector.shape) != (A.shape[0],):
         raise UsageError(f"{name} has shape {tuple(vector.shape)}, but A has shape {A.shape}: {name} must be (n,)")
     real_dtype(vector.dtype)  # refuses complex numbers
@@ -191,6 +191,6 @@ def _what(solver: str, A: LinearOperator, solution: LinearSolution) -> str:
     if solver == "cg" and solution.status is not Status.NON_FINITE and not A.symmetric:
         notes.append("A is not known to be symmetric, which CG needs")
     if solution.status is Status.STAGNATED:
-        notes.append(f"no iteration brings the residual any lower in {A.dtype}: loosen rtol, or A is close to singular")
+        notes.append(f"{A.dtype} cannot bring it lower: loosen rtol, raise restart, or A is close to singular")
     where = f"solve_linear ({solver}, n = {A.shape[0]}) stopped at relative residual {solution.residual:.2e}"
     return "; ".join([f"{where} after {solution.iterations} iterations", *notes])

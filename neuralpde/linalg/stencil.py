@@ -12,8 +12,8 @@ from torch import Tensor
 Kind: TypeAlias = Literal["periodic", "dirichlet", "neumann"]
 """What closes an axis of length L, and which nodes are unknowns.
 
-"periodic": n nodes, h = L/n. "dirichlet": the n interior nodes, h = L/(n+1). "neumann": all n nodes, both ends included,
-h = L/(n−1), with the mirrored ghost node u₋₁ = u₁.
+"periodic": n nodes, h = L/n. "dirichlet": the n interior nodes, h = L/(n+1). "neumann": all n nodes with both ends,
+h = L/(n−1), and the mirrored ghost node u₋₁ = u₁.
 """
 
 KINDS: tuple[Kind, ...] = ("periodic", "dirichlet", "neumann")
@@ -55,8 +55,9 @@ def axis_matrix(n: int, h: float, kind: Kind) -> sp.csr_matrix:
     """The stencil as a matrix ``(n, n)``."""
     matrix = sp.lil_matrix((n, n))
     matrix.setdiag(2.0)
-    matrix.setdiag(-1.0, 1)
-    matrix.setdiag(-1.0, -1)
+    if n > 1:
+        matrix.setdiag(-1.0, 1)
+        matrix.setdiag(-1.0, -1)
     if kind == "periodic":
         matrix[0, n - 1] -= 1.0
         matrix[n - 1, 0] -= 1.0

@@ -9,53 +9,60 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from neuralpde.networks._taylor import Layout, activate, tanh_derivatives
+from neuralpde.networks._taylor import Layout, Stack, activate, beside, fill, tanh_derivatives
 from neuralpde.types import UsageError
 
 
+def _vector(numbers: Sequence[float]) -> Tensor:
+    return torch.tensor(list(numbers), dtype=torch.get_default_dtype())
+
+
 class FirstLayer(nn.Module, ABC):
-    """Maps points ``(n, d)`` to a stack ``(rows, n, width)`` with its derivatives."""
+    """Maps points ``(n, d)`` to a :class:`Stack` of ``width`` features with their derivatives."""
 
     width: int
     periods: tuple[float | None, ...]
 
     @abstractmethod
-    def stack(self, x: Tensor, layout: Layout) -> Tensor:
-        """Features and their derivatives."""
+    def stack(self, x: Tensor, layout: Layout) -> Stack:
+        """Features ``(width, n)`` and their derivatives, in memory that nothing else holds."""
 
 
-def _separable_stack(parts: Sequence[tuple[Tensor, Tensor, Tensor]], layout: Layout) -> Tensor:
-    """Stack of z = Σ_i f_i(x_i) from per-axis (f_i, f_i', f_i''), each ``(n, w)``: the Hessian is diagonal."""
+def _separable_stack(parts: Sequence[tuple[Tensor, Tensor, Tensor]], layout: Layout) -> Stack:
+    """Stack of z = Σ_i f_i(x_i) from per-axis (f_i, f_i', f_i''), each ``(w, n)``: the Hessian is diagonal."""
     value = torch.stack([f for f, _, _ in parts]).sum(0)
     if not layout.first:
-        return value[None]
-    rows = [value, *[first for _, first, _ in parts]]
+        return Stack(value)
+    first = torch.stack([slope for _, slope, _ in parts], dim=1)
     seconds = [second for _, _, second in parts]
     if layout.second == "laplacian":
-        rows.append(torch.stack(seconds).sum(0))
-    elif layout.second == "hess":
-        rows.extend(seconds[i] if i == j else torch.zeros_like(value) for i, j in layout.pairs)
-    return torch.stack(rows)
+        return Stack(value, first, torch.stack(seconds).sum(0)[:, None])
+    if layout.second == "hess":
+        rows = [seconds[i] if i == j else torch.zeros_like(value) for i, j in layout.pairs]
+        return Stack(value, first, torch.stack(rows, dim=1))
+    return Stack(value, first)
 
 
 class Coordinates(FirstLayer):
-    """The coordinates scaled to [−1, 1], no weights: s_i = (2 x_i − a_i − b_i) / (b_i − a_i)."""
+    """The coordinates scaled to [−1, 1], no weights: s_i = (2 x_i − a_i − b_i) / (b_i − a_i).
+
+    Args:
+        lower, upper: corners a, b of the box.
+    """
+
+    lower: Tensor
+    scale: Tensor
 
     def __init__(self, lower: Sequence[float], upper: Sequence[float]) -> None:
         super().__init__()
         self.width = len(lower)
         self.periods = (None,) * self.width
-        self.register_buffer("lower", torch.tensor(list(lower)))
-        self.register_buffer("scale", 2 / (torch.tensor(list(upper)) - torch.tensor(list(lower))))
+        self.register_buffer("lower", _vector(lower))
+        self.register_buffer("scale", 2 / (_vector(upper) - _vector(lower)))
 
-    def stack(self, x: Tensor, layout: Layout) -> Tensor:
-        value = (x - self.lower) * self.scale - 1
-        if not layout.first:
-            return value[None]
-        n, d = x.shape
-        slopes = torch.diag_embed(self.scale)[:, None, :].expand(d, n, d)
-        seconds = value.new_zeros({"": 0, "laplacian": 1, "hess": len(layout.pairs)}[layout.second], n, d)
-        return torch.cat([value[None], slopes, seconds])
+    def stack(self, x: Tensor, layout: Layout) -> Stack:
+        value = ((x - self.lower) * self.scale - 1).T
+        return Stack(value, torch.diag_embed(self.scale)[..., None] if layout.first else None)
 
 
 class CentredLayer(FirstLayer):
@@ -88,7 +95,7 @@ class CentredLayer(FirstLayer):
         super().__init__()
         self.width, self.periods = width, tuple(periods)
         dim = len(self.periods)
-        low, length = torch.tensor(list(lower)), torch.tensor(list(upper)) - torch.tensor(list(lower))
+        low, length = _vector(lower), _vector(upper) - _vector(lower)
         shift = torch.rand(dim, generator=generator, dtype=low.dtype)
         # Additive recurrence with the generalised golden ratio: even spread in any dimension, for any width.
         ratio = 2.0
@@ -110,20 +117,20 @@ class CentredLayer(FirstLayer):
         # A bias of about −slope puts the two fronts of a cosine ridge near its crest: localised bumps to start from.
         self.bias = nn.Parameter(-0.9 * spread * (steepness / math.sqrt(dim)) * float(periodic.any()))
 
-    def stack(self, x: Tensor, layout: Layout) -> Tensor:
+    def stack(self, x: Tensor, layout: Layout) -> Stack:
         parts = []
         for i, period in enumerate(self.periods):
-            a, r = self.slope[:, i], x[:, i, None] - self.centre[:, i]
+            a, r = self.slope[:, i, None], x[:, i] - self.centre[:, i, None]
             if period is None:
-                parts.append((a * r, a.expand_as(r), torch.zeros_like(r)))
+                zero = torch.zeros_like(r)
+                parts.append((a * r, a + zero, zero))
             else:
                 omega = 2 * math.pi / period
                 cosine = a * torch.cos(omega * r)
                 first = -omega * a * torch.sin(omega * r) if layout.first else cosine
-                parts.append((cosine, first, -(omega**2) * cosine))
+                parts.append((cosine, first, -(omega**2) * cosine if layout.second else cosine))
         stack = _separable_stack(parts, layout)
-        biased = torch.cat([stack[:1] + self.bias, stack[1:]])
-        return activate(biased, tanh_derivatives, layout)
+        return activate(stack._replace(value=stack.value + self.bias[:, None]), tanh_derivatives, layout)
 
 
 class HarmonicFeatures(FirstLayer):
@@ -135,6 +142,9 @@ class HarmonicFeatures(FirstLayer):
         periods: per axis its period or None.
         harmonics: number of harmonics per periodic axis.
     """
+
+    frequency: Tensor
+    shift: Tensor
 
     def __init__(
         self, lower: Sequence[float], upper: Sequence[float], periods: Sequence[float | None], harmonics: int = 2
@@ -156,24 +166,15 @@ class HarmonicFeatures(FirstLayer):
         self.register_buffer("shift", torch.tensor(shifts))
         self.width = len(shifts) + len(self.plain)
 
-    def stack(self, x: Tensor, layout: Layout) -> Tensor:
+    def stack(self, x: Tensor, layout: Layout) -> Stack:
         waves = _waves(x, self.frequency, self.shift, layout)
         if not self.plain:
             return waves
-        return torch.cat([waves, self._plain_stack(x, layout)], dim=-1)
-
-    def _plain_stack(self, x: Tensor, layout: Layout) -> Tensor:
-        part = Layout(len(self.plain), layout.first, "laplacian" if layout.second else "")
-        inner = self.coordinates.stack(x[:, self.plain], part)
-        if not layout.first:
-            return inner
-        n, w = x.shape[0], len(self.plain)
-        rows = [inner[:1]]
-        zero = inner.new_zeros(1, n, w)
-        for i in range(layout.dim):
-            rows.append(inner[1 + self.plain.index(i)][None] if i in self.plain else zero)
-        rows += [zero] * {"": 0, "laplacian": 1, "hess": len(layout.pairs)}[layout.second]
-        return torch.cat(rows)
+        inner = self.coordinates.stack(x[:, self.plain], layout)
+        if inner.first is not None:  # from the plain axes' own derivatives to those along all axes
+            place = torch.eye(layout.dim, dtype=x.dtype, device=x.device)[self.plain]
+            inner = Stack(inner.value, (inner.first[..., 0] @ place)[..., None])
+        return beside(waves, fill(inner, layout))
 
 
 class FourierFeatures(FirstLayer):
@@ -183,6 +184,9 @@ class FourierFeatures(FirstLayer):
 
     Source: Tancik et al., NeurIPS 2020.
     """
+
+    frequency: Tensor
+    shift: Tensor
 
     def __init__(
         self,
@@ -196,27 +200,26 @@ class FourierFeatures(FirstLayer):
         if width % 2:
             raise UsageError(f"random Fourier features come in pairs: the width must be even; got {width}.")
         self.width, self.periods = width, (None,) * len(lower)
-        length = torch.tensor(list(upper)) - torch.tensor(list(lower))
+        length = _vector(upper) - _vector(lower)
         draw = torch.randn(width // 2, len(lower), generator=generator, dtype=length.dtype) * scale / length
         self.register_buffer("frequency", draw.repeat(2, 1))
         half = torch.full((width // 2,), 0.5 * math.pi)
         self.register_buffer("shift", torch.cat([half, torch.zeros_like(half)]))
 
-    def stack(self, x: Tensor, layout: Layout) -> Tensor:
+    def stack(self, x: Tensor, layout: Layout) -> Stack:
         return _waves(x, self.frequency, self.shift, layout)
 
 
-def _waves(x: Tensor, frequency: Tensor, shift: Tensor, layout: Layout) -> Tensor:
+def _waves(x: Tensor, frequency: Tensor, shift: Tensor, layout: Layout) -> Stack:
     """Stack of sin(Bx + shift)."""
-    phase = x @ frequency.T + shift
+    phase = torch.addmm(shift[:, None], frequency, x.T)
     value = torch.sin(phase)
     if not layout.first:
-        return value[None]
-    slope = torch.cos(phase)
-    rows = [value, *[slope * frequency[:, i] for i in range(layout.dim)]]
+        return Stack(value)
+    first = torch.cos(phase)[:, None] * frequency[:, :, None]
     if layout.second == "laplacian":
-        rows.append(-value * frequency.square().sum(-1))
-    elif layout.second == "hess":
-        rows.extend(-value * frequency[:, i] * frequency[:, j] for i, j in layout.pairs)
-    return torch.stack(rows)
-
+        return Stack(value, first, (-value * frequency.square().sum(-1, keepdim=True))[:, None])
+    if layout.second == "hess":
+        rows, columns = map(list, zip(*layout.pairs, strict=True))
+        return Stack(value, first, -value[:, None] * (frequency[:, rows] * frequency[:, columns])[..., None])
+    return Stack(value, first)

@@ -1,33 +1,39 @@
-"""Forward propagation of value, gradient and second derivatives through a network, all in one stacked tensor.
+"""Forward propagation of value, gradient and second derivatives through a network.
 
-Rows of a stack ``(1 + d + s, n, w)``: the value, its d first derivatives, then either one row for the Laplacian or one
-row for each pair i ≤ j of the Hessian. An affine layer acts on all rows by one matrix product; an activation σ acts by
-the chain rule
+A :class:`Stack` holds a layer's value, its d first derivatives, and either the Laplacian or one row for each pair
+i ≤ j of the Hessian. An affine layer acts on all of them by matrix products; an activation σ acts by the chain rule
 
     ∂_i σ(z) = σ'(z) ∂_i z,
     ∂_ij σ(z) = σ'(z) ∂_ij z + σ''(z) ∂_i z ∂_j z,     Δσ(z) = σ'(z) Δz + σ''(z) |∇z|².
 
 Forward mode needs one pass whatever d is; nested reverse mode needs one more backward pass per dimension.
 The Laplacian's own row is the "forward Laplacian" of Li et al., Nature Machine Intelligence 6 (2024).
+
+Points are the last axis: W @ (w, d·n) is one product without copies, and runs 15 % faster than (d·n, w) @ Wᵀ on a CPU.
+With gradients recorded nothing is written in place, so that ``torch.func`` transforms pass through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Jet, check_needs
 
-Derivatives = tuple[Tensor, Tensor, Tensor]
-"""σ(z), σ'(z), σ''(z)."""
+Derivatives = tuple[Tensor, ...]
+"""σ(z), σ'(z), σ''(z), up to the order asked for."""
+
+Activation = Callable[[Tensor, int], Derivatives]
+"""(z, order) → the derivatives of σ at z up to ``order``."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which rows a stack has."""
+    """Which derivatives a stack has."""
 
     dim: int
     first: bool
@@ -41,82 +47,153 @@ class Layout:
         return cls(dim, bool(second) or "grad" in needs, second)
 
     @property
+    def order(self) -> int:
+        """Highest derivative: 0, 1 or 2."""
+        return 2 if self.second else int(self.first)
+
+    @property
     def pairs(self) -> list[tuple[int, int]]:
         """Index pairs i ≤ j of the Hessian's rows."""
         return [(i, j) for i in range(self.dim) for j in range(i, self.dim)]
 
-
-def activate(stack: Tensor, sigma: Callable[[Tensor], Derivatives], layout: Layout) -> Tensor:
-    """Apply an activation to a stack by the chain rule."""
-    value, first, second = sigma(stack[0])
-    if not layout.first:
-        return value[None]
-    d = layout.dim
-    grads = stack[1 : 1 + d]
-    if not torch.is_grad_enabled() and layout.second != "hess":
-        return _activate_in_place(stack, (value, first, second), layout)
-    rows = [value[None], first * grads]
-    if layout.second == "laplacian":
-        rows.append((first * stack[1 + d] + second * grads.square().sum(0))[None])
-    elif layout.second == "hess":
-        i, j = zip(*layout.pairs, strict=True)
-        rows.append(first * stack[1 + d :] + second * grads[list(i)] * grads[list(j)])
-    return torch.cat(rows)
+    @property
+    def seconds(self) -> int:
+        """Number s of rows of second derivatives."""
+        return {"": 0, "laplacian": 1, "hess": len(self.pairs)}[self.second]
 
 
-def _activate_in_place(stack: Tensor, sigma: Derivatives, layout: Layout) -> Tensor:
-    """The same rule written over ``stack``, which nothing else holds: half the memory traffic, no autograd."""
-    value, first, second = sigma
-    d = layout.dim
-    if layout.second == "laplacian":
-        squares = torch.square(stack[1])
-        for i in range(2, 1 + d):
-            squares.addcmul_(stack[i], stack[i])
-        stack[1:].mul_(first)
-        stack[1 + d].addcmul_(second, squares)
-    else:
-        stack[1:].mul_(first)
-    stack[0] = value
-    return stack
+class Stack(NamedTuple):
+    """A layer of w features at n points with its derivatives.
+
+    Derivatives that are the same at every point (of coordinates, and of an affine layer on them) have length 1 in
+    place of n: the first layer's products then cost nothing.
+
+    Args:
+        value: ``(w, n)``.
+        first: ``(w, d, n)`` or ``(w, d, 1)``; None when the layout has none.
+        second: ``(w, s, n)`` or ``(w, s, 1)``; None when it is zero or the layout has none.
+    """
+
+    value: Tensor
+    first: Tensor | None = None
+    second: Tensor | None = None
 
 
-def affine(stack: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """z = W h + b on every row (the bias on the value's row only)."""
-    if stack.shape[0] == 1:
-        return torch.nn.functional.linear(stack, weight, bias)
-    out = stack @ weight.T
-    if not torch.is_grad_enabled():
-        out[0] += bias
-        return out
-    return torch.cat([out[:1] + bias, out[1:]])
+def affine(stack: Stack, weight: Tensor, bias: Tensor) -> Stack:
+    """z = W h + b; derivatives have no bias."""
+    value = torch.addmm(bias[:, None], weight, stack.value)
+    return Stack(value, _product(weight, stack.first), _product(weight, stack.second))
 
 
-def to_jet(stack: Tensor, layout: Layout) -> Jet:
-    """Read a jet off the last stack ``(rows, n, c)``."""
-    value = stack[0]
-    if not layout.first:
-        return Jet(value)
-    d = layout.dim
-    grad = stack[1 : 1 + d].permute(1, 2, 0)
-    if layout.second == "laplacian":
-        return Jet(value, grad, laplacian=stack[1 + d])
+def _product(weight: Tensor, rows: Tensor | None) -> Tensor | None:
+    if rows is None:
+        return None
+    return (weight @ rows.reshape(rows.shape[0], -1)).reshape(weight.shape[0], *rows.shape[1:])
+
+
+def activate(stack: Stack, sigma: Activation, layout: Layout) -> Stack:
+    """Apply an activation by the chain rule; without gradients, over ``stack``'s own memory (nothing else holds it)."""
+    value, *derivatives = sigma(stack.value, layout.order)
+    if stack.first is None:
+        return Stack(value)
+    slope = derivatives[0][:, None]
+    second = None
+    if layout.second:
+        bend = _quadratic(stack.first, layout)
+        second = _scale(bend, derivatives[1][:, None])
+        if stack.second is not None:
+            second = _add_product(second, stack.second, slope)
+    return Stack(value, _scale(stack.first, slope), second)
+
+
+def _quadratic(first: Tensor, layout: Layout) -> Tensor:
+    """|∇z|², ``(w, 1, n)``, or ∂_i z ∂_j z for every pair, ``(w, s, n)``."""
     if layout.second == "hess":
-        index = torch.zeros(d, d, dtype=torch.long)
-        for k, (i, j) in enumerate(layout.pairs):
-            index[i, j] = index[j, i] = k
-        hess = stack[1 + d :].permute(1, 2, 0)[..., index.reshape(-1)]
-        return Jet(value, grad, hess=hess.reshape(*value.shape, d, d))
-    return Jet(value, grad)
+        rows, columns = map(list, zip(*layout.pairs, strict=True))
+        return first[:, rows] * first[:, columns]
+    if torch.is_grad_enabled():
+        return first.square().sum(1, keepdim=True)
+    total = first[:, 0].square()
+    for i in range(1, layout.dim):
+        total.addcmul_(first[:, i], first[:, i])
+    return total[:, None]
 
 
-def tanh_derivatives(z: Tensor) -> Derivatives:
-    """tanh, 1 − tanh², −2 tanh (1 − tanh²)."""
-    a = torch.tanh(z)
-    first = torch.addcmul(torch.ones_like(a), a, a, value=-1)
-    return a, first, -2 * a * first
+def _scale(rows: Tensor, factor: Tensor) -> Tensor:
+    """rows · factor, in place where no gradient is recorded and the rows already differ from point to point."""
+    if torch.is_grad_enabled() or rows.shape[-1] == 1:
+        return rows * factor
+    return rows.mul_(factor)
 
 
-def sine_derivatives(z: Tensor) -> Derivatives:
+def _add_product(rows: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """rows + a · b, in place where no gradient is recorded."""
+    return torch.addcmul(rows, a, b) if torch.is_grad_enabled() else rows.addcmul_(a, b)
+
+
+def join(stacks: Sequence[Stack]) -> Stack:
+    """Filled stacks of parts of the points, side by side."""
+    return _cat(stacks, dim=-1)
+
+
+def beside(left: Stack, right: Stack) -> Stack:
+    """The features of two filled stacks together."""
+    return _cat([left, right], dim=0)
+
+
+def _cat(stacks: Sequence[Stack], dim: int) -> Stack:
+    value = torch.cat([stack.value for stack in stacks], dim)
+    firsts = [stack.first for stack in stacks if stack.first is not None]
+    seconds = [stack.second for stack in stacks if stack.second is not None]
+    return Stack(value, torch.cat(firsts, dim) if firsts else None, torch.cat(seconds, dim) if seconds else None)
+
+
+def fill(stack: Stack, layout: Layout) -> Stack:
+    """The same with every derivative of the layout there, and at every point."""
+    value, first, second = stack
+    w, n = value.shape
+    if first is not None:
+        first = first.expand(w, layout.dim, n)
+    if second is None and layout.second:
+        second = value.new_zeros(w, layout.seconds, 1)
+    return Stack(value, first, None if second is None else second.expand(w, layout.seconds, n))
+
+
+def to_jet(stack: Stack, layout: Layout) -> Jet:
+    """Read a jet off the last layer, whose features are the channels."""
+    value, first, second = fill(stack, layout)
+    value = value.T.contiguous()
+    grad = None if first is None else first.permute(2, 0, 1)
+    if second is None:
+        return Jet(value, grad)
+    if layout.second == "laplacian":
+        return Jet(value, grad, laplacian=second[:, 0].T.contiguous())
+    place = {pair: k for k, pair in enumerate(layout.pairs)}
+    d = layout.dim
+    index = [place[min(i, j), max(i, j)] for i in range(d) for j in range(d)]
+    return Jet(value, grad, hess=second[:, index].permute(2, 0, 1).reshape(*value.shape, d, d))
+
+
+def tanh_derivatives(z: Tensor, order: int) -> Derivatives:
+    """tanh, 1 − tanh², −2 tanh (1 − tanh²).
+
+    Without gradients tanh z is written 2 σ(2z) − 1 with the logistic σ: torch's float64 sigmoid is 7 times faster than
+    its tanh on a CPU, where tanh was a third of the pass. Its error is a rounding of 1, not of tanh z.
+    """
+    if torch.is_grad_enabled():
+        a = torch.tanh(z)
+        slope = 1 - a * a if order else a
+        return (a, slope, -2 * a * slope)[: order + 1]
+    a = torch.sigmoid(2 * z).mul_(2).sub_(1)
+    if order == 0:
+        return (a,)
+    slope = (a * a).neg_().add_(1)
+    return (a, slope) if order == 1 else (a, slope, (a * slope).mul_(-2))
+
+
+def sine_derivatives(z: Tensor, order: int) -> Derivatives:
     """sin, cos, −sin."""
     a = torch.sin(z)
-    return a, torch.cos(z), -a
+    if order == 0:
+        return (a,)
+    return (a, torch.cos(z)) if order == 1 else (a, torch.cos(z), -a)

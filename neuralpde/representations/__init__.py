@@ -4,4 +4,7 @@ from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._grid_field import GridField
 from neuralpde.representations._neural_field import NeuralField
 
-__all__ = ["GridField", "NeuralField", "Projection", "Representation"]
+REPRESENTATIONS: dict[str, type[GridField] | type[NeuralField]] = {"grid": GridField, "neural_field": NeuralField}
+"""Representations by their names in a case file."""
+
+__all__ = ["REPRESENTATIONS", "GridField", "NeuralField", "Projection", "Representation"]

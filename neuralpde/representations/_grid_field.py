@@ -25,8 +25,8 @@ class GridField(Representation):
     """u at the nodes of a uniform vertex-centred grid, derivatives by stencils.
 
     Dirichlet nodes carry their data and are no unknowns; Neumann data enter the stencils; faces without a condition get
-    one-sided stencils. Between nodes: Lagrange interpolation of order 4 (``order=2``) or 8 (``order=6``), or the Fourier
-    series itself.
+    one-sided stencils. Between nodes: Lagrange interpolation of order 4 (``order=2``) or 8 (``order=6``), or the
+    Fourier series itself.
 
     Args:
         domain, conditions, channels, dtype, device: as for every representation.
@@ -34,7 +34,7 @@ class GridField(Representation):
         order: 2, 6, or ``"fourier"`` (periodic along every axis).
 
     Raises:
-        UsageError: for another order, ``"fourier"`` on a domain that is not periodic, or a grid too small for its stencil.
+        UsageError: for another order, ``"fourier"`` on a domain that is not periodic, or too few nodes.
 
     Example:
         >>> GridField(Box((0.0,), (1.0,)), (Dirichlet(0.0),), shape=11).num_dofs
@@ -186,7 +186,12 @@ class GridField(Representation):
     def config(self) -> dict[str, Any]:
         order = self.order if isinstance(self.order, str) else int(self.order)
         name = str(self.dtype).removeprefix("torch.")
-        return {"kind": "grid", "shape": [int(n) for n in np.atleast_1d(self.grid.shape)], "order": order, "dtype": name}
+        return {
+            "kind": "grid",
+            "shape": [int(n) for n in np.atleast_1d(self.grid.shape)],
+            "order": order,
+            "dtype": name,
+        }
 
 
 class GridFieldAt(Field):

@@ -1,0 +1,213 @@
+"""From a checked case file to a problem, representations, integrators and options; nothing is solved here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neuralpde.cases._document import Document, apply_settings, normalise, read_document
+from neuralpde.cases._mistakes import Place
+from neuralpde.cases._parameters import Reader, parameters
+from neuralpde.cases._schema import Case, ConditionTable, ProblemTable, RunTable, check_case, run_key
+from neuralpde.cases._user_code import describe_object, is_reference, load_object
+from neuralpde.dynamics import METHODS, make_dynamics
+from neuralpde.geometry import Box, Condition, Dirichlet, Neumann, Periodic
+from neuralpde.integrators import INTEGRATORS, Integrator
+from neuralpde.optimize import GaussNewton
+from neuralpde.problems import PROBLEMS, Problem
+from neuralpde.representations import REPRESENTATIONS, Representation
+from neuralpde.types import UsageError
+
+CONDITIONS: dict[str, type] = {"dirichlet": Dirichlet, "neumann": Neumann, "periodic": Periodic}
+
+MAKE_DYNAMICS = ("problem", "representation")
+DEFAULT_OPTIONS = {"fit": "fit_options", "newton": "newton"}
+"""Option objects of a dynamics, and the attribute that holds the defaults which a table changes in part."""
+
+FIRST_FIT = GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
+"""What ``NeuralField.project`` fits with by default; ``initial_fit`` changes it in part. A test holds the two together."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, ready to go.
+
+    Args:
+        name: unique in its case.
+        representation, integrator: the parts; no integrator for a steady problem.
+        times: dt, t_end and save_every of :func:`neuralpde.simulate.simulate`.
+        method: of the dynamics.
+        initial_fit: options of the first projection.
+        options: of the dynamics.
+        seconds: what building the representation took.
+    """
+
+    name: str
+    representation: Representation
+    integrator: Integrator | None
+    times: dict[str, Any]
+    method: str
+    initial_fit: dict[str, Any]
+    options: dict[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """A case file with everything it names: a problem and its runs.
+
+    Args:
+        name: of the case (the file's stem).
+        base: folder that ``"file.py:Class"`` is relative to.
+        document: the TOML document with its settings applied.
+        case: the same, checked.
+    """
+
+    name: str
+    base: Path
+    document: Document
+    case: Case
+    problem: Problem
+    runs: tuple[Run, ...] = field(default=())
+
+    @property
+    def steady(self) -> bool:
+        """Whether the problem has no time."""
+        return self.problem.time_order == 0
+
+    def run(self, name: str) -> Run:
+        """A run by its name."""
+        return next(run for run in self.runs if run.name == name)
+
+
+def load_study(path: str | Path, settings: Sequence[str] = ()) -> Study:
+    """Read, check and build a case file.
+
+    Raises:
+        UsageError: with one sentence per mistake.
+        DataError: if the file cannot be read.
+    """
+    document = apply_settings(normalise(read_document(path)), settings)
+    return build_study(document, Path(path).stem, Path(path).resolve().parent, str(path))
+
+
+def build_study(document: Document, name: str, base: Path, file: str) -> Study:
+    """The study of a document."""
+    case, top, reader = check_case(document, file), Place(file), Reader(base)
+    problem = build_problem(case.problem, reader, top.child("problem"))
+    if problem.time_order == 0 and case.time is not None:
+        raise UsageError(top.child("time").says(f"expected no table [time], as {problem.name} is steady; got one."))
+    runs = []
+    for k, table in enumerate(case.run):
+        place = top.child("run").child(run_key(document["run"], k))
+        runs.append(_build_run(case, table, problem, reader, top, place))
+    return Study(name, base, document, case, problem, tuple(runs))
+
+
+def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
+    """The problem that a table names."""
+    if is_reference(table.name):
+        cls = load_object(table.name, reader.base, place.child("name"))
+        if not (isinstance(cls, type) and issubclass(cls, Problem)):
+            what = describe_object(cls)
+            raise UsageError(
+                place.child("name").says(f"expected a class derived from Problem; {table.name} is {what}.")
+            )
+    else:
+        cls = place.child("name").choose(table.name, PROBLEMS)
+    given: dict[str, Any] = {}
+    if table.domain is not None:
+        with place.child("domain").refusals():
+            given["domain"] = Box(tuple(table.domain.lower), tuple(table.domain.upper))
+    if table.conditions is not None:
+        where = place.child("conditions")
+        given["conditions"] = tuple(build_condition(c, reader, where.child(k)) for k, c in enumerate(table.conditions))
+    for name in given:
+        if name not in parameters(cls):
+            message = f"expected no {name}: {cls.__name__} fixes it; make it a dataclass field to set it here."
+            raise UsageError(place.child(name).says(message))
+    skip = tuple(name for name in ("domain", "conditions") if name in parameters(cls))
+    arguments = reader.arguments(cls, table.others, place, skip=skip, also=("name", *skip))
+    with place.refusals():
+        return cls(**given, **arguments)
+
+
+def build_condition(table: ConditionTable, reader: Reader, place: Place) -> Condition:
+    """A boundary condition."""
+    return reader.build(place.child("kind").choose(table.kind, CONDITIONS), table.others, place)
+
+
+def _build_representation(table: RunTable, problem: Problem, seed: int, reader: Reader, place: Place) -> Representation:
+    where = place.child("representation")
+    kind = where.child("kind").choose(table.representation.kind, REPRESENTATIONS)
+    skip = ("domain", "conditions", "channels", "device")
+    arguments = reader.arguments(kind, table.representation.others, where, skip=skip, also=("kind",))
+    if "seed" in parameters(kind):
+        arguments.setdefault("seed", seed)
+    with where.refusals():
+        return kind.for_problem(problem, **arguments)
+
+
+def _build_run(case: Case, table: RunTable, problem: Problem, reader: Reader, top: Place, place: Place) -> Run:
+    begin = time.perf_counter()
+    representation = _build_representation(table, problem, case.seed, reader, place)
+    seconds = time.perf_counter() - begin
+    integrator, times = _times(case, table, problem, top, place)
+    fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
+    method = fitting[0] if table.method == "auto" else table.method
+    place.child("method").choose(method, METHODS)
+    with place.child("method").refusals():
+        # the same parts without options: refuses what does not fit together, and holds the default options
+        plain = make_dynamics(problem, representation, method)
+    defaults = {name: getattr(plain, attribute, None) for name, attribute in DEFAULT_OPTIONS.items()}
+    known, own = METHODS[method][0], tuple(RunTable.model_fields)
+    options = reader.arguments(known, table.others, place, skip=MAKE_DYNAMICS, also=own, defaults=defaults)
+    if "seed" in parameters(known):
+        options.setdefault("seed", case.seed)
+    with place.refusals():
+        dynamics = make_dynamics(problem, representation, method, **options)
+        if integrator is not None:
+            integrator.check(dynamics)
+        elif not hasattr(dynamics, "steady"):
+            raise UsageError(f"method={method!r} has no steady solver.")
+    initial_fit = _initial_fit(table.initial_fit or {}, representation, reader, place.child("initial_fit"))
+    return Run(table.name, representation, integrator, times, method, initial_fit, options, seconds)
+
+
+def _times(
+    case: Case, table: RunTable, problem: Problem, top: Place, place: Place
+) -> tuple[Integrator | None, dict[str, Any]]:
+    """The integrator, and dt, t_end and save_every: the run's own, or those of ``[time]``."""
+    names = ("integrator", "dt", "t_end", "save_every")
+    own = {name: getattr(table, name) for name in names if getattr(table, name) is not None}
+    if problem.time_order == 0:
+        for name in own:
+            raise UsageError(place.child(name).says(f"expected no {name}, as {problem.name} is steady; got one."))
+        return None, {}
+    shared = case.time.model_dump(exclude_none=True) if case.time is not None else {}
+    values = {**shared, **own}
+    for name, expected in zip(names, ("the name of an integrator", "a positive number", "a positive number"), strict=False):
+        if name not in values:
+            raise top.child("time").child(name).missing(expected)
+    where = place if "integrator" in own else top.child("time")
+    integrator = where.child("integrator").choose(values.pop("integrator"), INTEGRATORS)()
+    return integrator, values
+
+
+def _initial_fit(table: dict[str, Any], representation: Representation, reader: Reader, place: Place) -> dict[str, Any]:
+    """Options of :meth:`Representation.project`: those of its least squares stand beside its own."""
+    if not table:
+        return {}
+    known = parameters(type(representation).project)
+    skip = ("self", "target", "t", "guess", "options")
+    direct = {name: value for name, value in table.items() if name in known}
+    if "options" not in known:
+        raise UsageError(place.says("expected no initial_fit, as this representation samples its start; got one."))
+    out = reader.arguments(type(representation).project, direct, place, skip=skip)
+    rest = {name: value for name, value in table.items() if name not in known}
+    if rest:
+        out["options"] = reader.value(known["options"].annotation, rest, place, FIRST_FIT)
+    return out

@@ -1,0 +1,218 @@
+"""Tables checked against the signature of what they build: one code for problems, representations, options, functions.
+
+The signature is the only list of names, types and defaults; a new problem or option needs nothing here.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import math
+import re
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import torch
+
+from neuralpde.cases._mistakes import Place
+from neuralpde.cases._user_code import describe_object, is_reference, load_object
+from neuralpde.problems import GaussianBump, ProductOfSines, SineMode, SineSpeed
+from neuralpde.types import UsageError
+
+PROFILES: dict[str, type] = {"gaussian": GaussianBump, "sine": SineMode, "product_of_sines": ProductOfSines}
+"""Functions of x by their names in a case file, where a function is expected."""
+
+COEFFICIENTS: dict[str, type] = {"sine": SineSpeed, "gaussian": GaussianBump}
+"""The same, where a number or a function is expected."""
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+NONE = "none"
+LISTS = (list, tuple, collections.abc.Sequence)
+SCALARS = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+NO_VALUE = object()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads TOML values as arguments.
+
+    Args:
+        base: folder that ``"file.py:name"`` is relative to.
+    """
+
+    base: Path
+
+    def arguments(
+        self,
+        target: Callable[..., Any],
+        table: Mapping[str, Any],
+        place: Place,
+        *,
+        skip: tuple[str, ...] = (),
+        also: tuple[str, ...] = (),
+        defaults: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Keyword arguments for ``target``.
+
+        Args:
+            target: a class or function.
+            table: what the case file says.
+            place: where it says so.
+            skip: parameters that come from elsewhere.
+            also: further right names, for messages.
+            defaults: option objects that a table changes in part.
+
+        Raises:
+            UsageError: with one sentence per unknown, missing or unfit key, each on its own line.
+        """
+        known = parameters(target)
+        offered = [name for name in known if name not in skip]
+        problems, out = list[str](), dict[str, Any]()
+        for name, value in table.items():
+            where = place.child(name)
+            try:
+                if name not in offered:
+                    raise where.unknown(name, [*also, *offered])
+                out[name] = self.value(known[name].annotation, value, where, (defaults or {}).get(name))
+            except UsageError as error:
+                problems.append(str(error))
+        for name in offered:
+            if known[name].default is inspect.Parameter.empty and name not in table:
+                problems.append(str(place.child(name).missing(describe(known[name].annotation))))
+        if problems:
+            raise UsageError("\n".join(problems))
+        return out
+
+    def build(self, target: Callable[..., Any], table: Mapping[str, Any], place: Place, **given: Any) -> Any:
+        """``target(**given, **table)``; what it refuses is told with its place."""
+        arguments = self.arguments(target, table, place, skip=tuple(given))
+        with place.refusals():
+            return target(**given, **arguments)
+
+    def value(self, annotation: Any, value: Any, place: Place, default: Any = None) -> Any:
+        """A value as an argument of the annotated type."""
+        members = _members(annotation)
+        classes = [m for m in members if is_dataclass(m)]
+        if classes and isinstance(value, dict):
+            return self._options(classes, value, place, default)
+        for member in members:
+            out = self._try(member, value, place, float in members)
+            if out is not NO_VALUE:
+                return out
+        raise place.wrong(describe(annotation), value)
+
+    def _try(self, member: Any, value: Any, place: Place, coefficient: bool) -> Any:
+        """The value read as one member of a union, or ``NO_VALUE``."""
+        origin = get_origin(member) or member
+        if member is type(None):
+            return None if value == NONE else NO_VALUE
+        if member is torch.dtype:
+            return DTYPES.get(value, NO_VALUE) if isinstance(value, str) else NO_VALUE
+        if origin is Literal:
+            return value if value in get_args(member) else NO_VALUE
+        if origin in LISTS:
+            return self._list(member, value, place)
+        if origin is collections.abc.Callable:
+            return self._function(member, value, place, coefficient)
+        if member is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value) if math.isfinite(value) else NO_VALUE
+        if member in SCALARS:
+            return value if type(value) is member else NO_VALUE
+        return NO_VALUE if isinstance(member, type) and member is not object else value
+
+    def _list(self, member: Any, value: Any, place: Place) -> Any:
+        if not isinstance(value, list):
+            return NO_VALUE
+        inner = [a for a in get_args(member) if a is not Ellipsis] or [Any]
+        if get_origin(member) is tuple and Ellipsis not in get_args(member) and len(inner) != len(value):
+            return NO_VALUE
+        kinds = inner * len(value) if len(inner) == 1 else inner
+        items = [self._try(m, item, place, False) for m, item in zip(kinds, value, strict=True)]
+        return NO_VALUE if any(item is NO_VALUE for item in items) else tuple(items)
+
+    def _function(self, member: Any, value: Any, place: Place, coefficient: bool) -> Any:
+        if is_reference(value):
+            thing = load_object(value, self.base, place)
+            thing = thing() if inspect.isclass(thing) else thing
+            if not callable(thing):
+                raise UsageError(place.says(f"expected a function; {value} is {describe_object(thing)}."))
+            return thing
+        named = _named_functions(member, coefficient)
+        if not named or not isinstance(value, dict) or len(value) != 1:
+            return NO_VALUE
+        ((name, options),) = value.items()
+        if not isinstance(options, dict):
+            raise place.child(name).wrong("a table of its parameters", options)
+        if name not in named:
+            raise place.child(name).unknown(name, named)
+        return self.build(named[name], options, place.child(name))
+
+    def _options(self, classes: list[type], table: dict[str, Any], place: Place, default: Any) -> Any:
+        """An option object; ``kind`` chooses among several, and a table changes the default in part."""
+        kinds = {snake_case(c): c for c in classes}
+        kind = table.get("kind", snake_case(type(default)) if default is not None else snake_case(classes[0]))
+        if not isinstance(kind, str):
+            raise place.child("kind").wrong("the name of a kind of options", kind)
+        chosen = place.child("kind").choose(kind, kinds)
+        arguments = self.arguments(chosen, {k: v for k, v in table.items() if k != "kind"}, place)
+        with place.refusals():
+            return replace(default, **arguments) if isinstance(default, chosen) else chosen(**arguments)
+
+
+def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """A signature's parameters by name, their annotations resolved."""
+    signature = inspect.signature(target)
+    hints = get_type_hints(target if is_dataclass(target) or not inspect.isclass(target) else target.__init__)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {
+        name: parameter.replace(annotation=hints.get(name, Any))
+        for name, parameter in signature.parameters.items()
+        if parameter.kind in named
+    }
+
+
+def snake_case(thing: type) -> str:
+    """``GaussNewton`` → ``gauss_newton``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", thing.__name__).lower()
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Members of a union, without tensors: a case file holds none."""
+    union = get_origin(annotation) in (Union, types.UnionType)
+    return [m for m in (get_args(annotation) if union else (annotation,)) if m is not torch.Tensor]
+
+
+def _named_functions(member: Any, coefficient: bool) -> dict[str, type]:
+    """The shipped functions that fit a callable: those of x alone, none for (t, x)."""
+    arguments = (get_args(member) or ([...],))[0]
+    if isinstance(arguments, list) and len(arguments) > 1:
+        return {}
+    return COEFFICIENTS if coefficient else PROFILES
+
+
+def describe(annotation: Any) -> str:
+    """What a parameter takes, in words."""
+    members = _members(annotation)
+    return " or ".join(dict.fromkeys(_describe(m, float in members) for m in members))
+
+
+def _describe(member: Any, coefficient: bool) -> str:
+    origin = get_origin(member) or member
+    if member is type(None):
+        return f"'{NONE}'"
+    if member is torch.dtype:
+        return " or ".join(map(repr, DTYPES))
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, get_args(member)))
+    if origin in LISTS:
+        inner = next((a for a in get_args(member) if a is not Ellipsis), Any)
+        return "a list of " + {float: "numbers", int: "whole numbers", str: "strings"}.get(inner, "values")
+    if origin is collections.abc.Callable:
+        named = [f"{{{name} = {{…}}}}" for name in _named_functions(member, coefficient)]
+        return " or ".join([*named, '"file.py:function"'])
+    if is_dataclass(member):
+        return "a table of options"
+    return SCALARS.get(member, "a value")

@@ -1,0 +1,167 @@
+"""A problem on a grid: slopes are nodal values, an explicit stage is a sum, an implicit stage is Newton's method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.linalg import SuperLU, splu
+from torch import Tensor
+
+from neuralpde.dynamics._linearised import Coefficients, JacobianMatrix, coefficients
+from neuralpde.integrators import Stage, State, Terms
+from neuralpde.linalg import MatrixOperator, solve_linear
+from neuralpde.problems import Problem
+from neuralpde.representations import GridField
+from neuralpde.types import NonFiniteError, Status, UsageError
+
+LINEAR_SOLVERS = ("direct", "cg", "gmres")
+
+
+@dataclass(frozen=True)
+class Newton:
+    """Options of implicit stages and steady solves on grids.
+
+    Args:
+        linear: ``"direct"`` (sparse LU, kept while the Jacobian stays the same), ``"cg"`` (symmetric positive definite
+            systems: diffusion on periodic or Dirichlet axes) or ``"gmres"``; the Krylov methods take Jacobi.
+        rtol: stop when the residual's largest entry is below rtol times the largest term of the equation.
+        linear_rtol: tolerance of the Krylov methods.
+        maxiter: most Newton iterations.
+    """
+
+    linear: str = "direct"
+    rtol: float = 1e-12
+    linear_rtol: float = 1e-10
+    maxiter: int = 25
+
+    def __post_init__(self) -> None:
+        if self.linear not in LINEAR_SOLVERS:
+            raise UsageError(f"the linear solvers of a grid are {', '.join(LINEAR_SOLVERS)}; got {self.linear!r}.")
+
+
+class DiscreteDynamics:
+    """Method of lines on a grid: θ̇ = F(t, θ) at the free nodes.
+
+    Args:
+        problem: what is true.
+        representation: the grid.
+        newton: options of implicit stages.
+    """
+
+    def __init__(self, problem: Problem, representation: GridField, newton: Newton | None = None) -> None:
+        self.problem, self.representation = problem, representation
+        self.newton = newton or Newton()
+        self.parts = problem.terms()
+        self._matrix: JacobianMatrix | None = None
+        self._kept: tuple[tuple[float, float], Coefficients, SuperLU] | None = None
+
+    @property
+    def flows(self) -> tuple[bool, ...]:
+        return tuple(part.flow is not None for part in self.parts)
+
+    def slope(self, t: float, theta: Tensor) -> Tensor:
+        r = self.representation
+        u = r.at(theta, t).jet(r.points, self.problem.needs)
+        return self.problem.rhs(t, r.points, u).reshape(-1)
+
+    def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
+        theta = _sum(base.theta, terms)
+        finite = bool(torch.isfinite(theta).all())
+        return Stage(theta, Status.COMPLETED if finite else Status.NON_FINITE)
+
+    def implicit(self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None) -> Stage:
+        target = _sum(base.theta, terms)
+        return self._newton(target, 1.0, gamma, t, base.theta if guess is None else guess)
+
+    def steady(self, guess: Tensor) -> Stage:
+        """θ with F(0, θ) = 0."""
+        return self._newton(torch.zeros_like(guess), 0.0, 1.0, 0.0, guess)
+
+    def flow(self, part: int, base: State, dt: float, guess: Tensor | None = None) -> Stage:
+        flow = self.parts[part].flow
+        if flow is None:
+            raise UsageError(f"the term {self.parts[part].name!r} has no flow; use RK4 or ImplicitMidpoint.")
+        r = self.representation
+        values = flow(base.t, r.at(base.theta, base.t), r.points, dt)
+        return Stage(values.reshape(-1))
+
+    def _newton(self, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor) -> Stage:
+        """Solve mass·θ − γ F(t, θ) = target."""
+        r, options = self.representation, self.newton
+        needs = self.problem.needs | {"value"}
+        floor = torch.finfo(theta.dtype).eps
+        before = float("inf")
+        for iteration in range(options.maxiter + 1):
+            u = r.at(theta, t).jet(r.points, needs)
+            f, parts = coefficients(self.problem, t, r.points, u, needs)
+            g = mass * theta - gamma * f.reshape(-1) - target
+            size = float(g.abs().max())
+            scale = max(float(target.abs().max()), float((gamma * f).abs().max()), mass * float(theta.abs().max()))
+            if not np.isfinite(size):
+                return Stage(theta, Status.NON_FINITE, size, iteration)
+            if size <= max(options.rtol, 4 * floor) * max(scale, floor):
+                return Stage(theta, Status.CONVERGED_RTOL, size, iteration)
+            # rounding: a full Newton step that no longer helps has reached what this precision and stencil allow
+            if (
+                iteration > 0
+                and size >= 0.5 * before
+                and size <= 1e4 * floor * self._amplification(parts, gamma, scale)
+            ):
+                return Stage(theta, Status.CONVERGED_ATOL, size, iteration)
+            if iteration == options.maxiter:
+                break
+            before = size
+            theta = theta - self._solve(mass, gamma, parts, g)
+        return Stage(theta, Status.MAXITER, size, options.maxiter)
+
+    def _amplification(self, parts: Coefficients, gamma: float, scale: float) -> float:
+        """Size of γ F's rounding error: the largest stencil coefficient times the state."""
+        h = min(self.representation.grid.spacing)
+        power = {"value": 0, "grad": 1, "laplacian": 2, "hess": 2}
+        largest = max(float(c.abs().max()) * h ** -power[name] for name, c in parts.items())
+        return scale * max(1.0, abs(gamma) * largest)
+
+    def _solve(self, mass: float, gamma: float, parts: Coefficients, g: Tensor) -> Tensor:
+        options = self.newton
+        key = (mass, gamma)
+        if options.linear == "direct" and self._kept is not None and self._kept[0] == key:
+            same = all(torch.equal(parts[name], old) for name, old in self._kept[1].items())
+            if same:
+                return _apply_lu(self._kept[2], g)
+        if self._matrix is None:
+            self._matrix = JacobianMatrix(self.representation, self.problem.needs)
+        jacobian = self._matrix(parts)
+        matrix = mass * sp.identity(g.numel(), format="csr") - gamma * jacobian
+        if options.linear == "direct":
+            lu = _factorise(matrix)
+            self._kept = (key, parts, lu)
+            return _apply_lu(lu, g)
+        symmetric = options.linear == "cg"
+        operator = MatrixOperator(matrix, symmetric=symmetric, positive_definite=symmetric)
+        return solve_linear(operator, g, solver=options.linear, M="jacobi", rtol=options.linear_rtol).x
+
+
+def _factorise(matrix: sp.csr_matrix) -> SuperLU:
+    try:
+        return splu(matrix.tocsc())
+    except RuntimeError as error:
+        raise UsageError(
+            "the system of this implicit step or steady problem is singular; a steady problem with only Neumann or "
+            "periodic conditions fixes u up to a constant: give u on one face."
+        ) from error
+    except ValueError as error:
+        raise NonFiniteError(f"the system of this implicit step holds NaN or Inf: {error}.") from error
+
+
+def _apply_lu(lu: SuperLU, g: Tensor) -> Tensor:
+    out = lu.solve(g.detach().double().cpu().numpy())
+    return torch.as_tensor(out, dtype=g.dtype, device=g.device)
+
+
+def _sum(theta: Tensor, terms: Terms) -> Tensor:
+    for c, slope in terms:
+        theta = theta + c * slope
+    return theta

@@ -1,0 +1,243 @@
+"""A problem on a neural field: every stage is a least-squares fit of the field to a target in function space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.func import grad, vmap
+
+from neuralpde.geometry import Neumann, Quadrature, face_lattice, random_points
+from neuralpde.integrators import Stage, State, Terms
+from neuralpde.optimize import Adam, GaussNewton, LeastSquaresSolution, adam, least_squares
+from neuralpde.problems import Problem
+from neuralpde.representations import NeuralField
+from neuralpde.types import Status, UsageError
+
+Rows = Callable[[Tensor, Tensor], Tensor]
+"""(θ, points ``(n, d)``) → residual values ``(n, c)``, each row a function of its own point."""
+
+
+class FunctionSpaceDynamics:
+    """Stages in function space: θ = argmin Σ_q w_q |u_θ(x_q) − γ F(t, x_q, u_θ) − y_q|², with y = u_base + Σ c_j F_j.
+
+    Slopes are values of F at the quadrature points. Neumann data enter as rows √w_b (∂u/∂n − g) on the boundary.
+
+    Args:
+        problem: what is true.
+        representation: the neural field.
+        fit: :class:`GaussNewton` (default) or :class:`Adam` (INSR's published protocol: random points at every step).
+        points: number of quadrature points (default 3p/c).
+        boundary_weight: weight of the Neumann rows.
+        seed: of Adam's random points.
+
+    Source: TENG, Chen et al., ICML 2024, for stages in function space; INSR, Chen et al., ICML 2023, for the protocol.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        representation: NeuralField,
+        fit: GaussNewton | Adam | None = None,
+        points: int | None = None,
+        boundary_weight: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self.problem, self.representation = problem, representation
+        self.fit_options = fit or GaussNewton(maxiter=12, stall=1e-2, damping=1e-8, atol=1e-10)
+        self.parts = problem.terms()
+        self.quadrature = representation.quadrature(points)
+        if self.quadrature.points.shape[0] * representation.channels < representation.num_dofs:
+            raise UsageError(
+                f"{self.quadrature.points.shape[0]} points cannot determine {representation.num_dofs} weights; "
+                f"use points ≥ {3 * representation.num_dofs // representation.channels}."
+            )
+        self.boundary_weight = boundary_weight
+        self.walls = self._neumann_rows()
+        self.generator = torch.Generator().manual_seed(seed)
+
+    @property
+    def flows(self) -> tuple[bool, ...]:
+        return tuple(part.flow is not None for part in self.parts)
+
+    def _neumann_rows(self) -> list[tuple[Quadrature, Neumann, int, float]]:
+        """(points, condition, axis, sign of the normal) of every Neumann face."""
+        r, rows = self.representation, []
+        count = max(2, round(self.quadrature.points.shape[0] ** (1 - 1 / r.dim)))
+        for axis, side, condition in r.boundary.faces_with(Neumann):
+            assert isinstance(condition, Neumann)
+            rows.append((face_lattice(r.domain, axis, side, count, r.dtype), condition, axis, 1.0 if side else -1.0))
+        return rows
+
+    def values(self, state: State, x: Tensor) -> Tensor:
+        """u at points for a state."""
+        with torch.no_grad():
+            return self.representation.at(state.theta, state.t)(x)
+
+    def slope(self, t: float, theta: Tensor) -> Callable[[Tensor], Tensor]:
+        """F(t, u_θ) as a function of points, evaluated where a stage asks; the latest values are kept."""
+        return _Slope(self.problem, self.representation, t, theta)
+
+    def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
+        return self._fit(lambda theta, x: self.representation.at(theta, t)(x), base, terms, t, guess, pointwise=None)
+
+    def implicit(self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None) -> Stage:
+        r, problem = self.representation, self.problem
+        needs = problem.needs | {"value"}
+
+        def rows(theta: Tensor, x: Tensor) -> Tensor:
+            u = r.at(theta, t).jet(x, needs)
+            return u.value - gamma * problem.rhs(t, x, u)
+
+        return self._fit(rows, base, terms, t, guess, pointwise=rows)
+
+    def steady(self, guess: Tensor) -> Stage:
+        """θ minimising |F(0, u_θ)| at the quadrature points."""
+        r, problem = self.representation, self.problem
+
+        def rows(theta: Tensor, x: Tensor) -> Tensor:
+            return problem.rhs(0.0, x, r.at(theta, 0.0).jet(x, problem.needs | {"value"}))
+
+        return self._solve(rows, lambda x: torch.zeros(x.shape[0], r.channels, dtype=x.dtype), 0.0, [guess], rows)
+
+    def flow(self, part: int, base: State, dt: float, guess: Tensor | None = None) -> Stage:
+        flow = self.parts[part].flow
+        if flow is None:
+            raise UsageError(f"the term {self.parts[part].name!r} has no flow; use RK4 or ImplicitMidpoint.")
+        t = base.t + dt
+
+        def target(x: Tensor) -> Tensor:
+            with torch.no_grad():
+                return flow(base.t, self.representation.at(base.theta, base.t), x, dt)
+
+        def rows(theta: Tensor, x: Tensor) -> Tensor:
+            return self.representation.at(theta, t)(x)
+
+        return self._solve(rows, target, t, _starts(base, guess), None)
+
+    def _fit(
+        self, rows: Rows, base: State, terms: Terms, t: float, guess: Tensor | None, pointwise: Rows | None
+    ) -> Stage:
+        def target(x: Tensor) -> Tensor:
+            out = self.values(base, x)
+            for c, slope in terms:
+                out = out + c * slope(x)
+            return out
+
+        return self._solve(rows, target, t, _starts(base, guess), pointwise)
+
+    def _solve(
+        self,
+        rows: Rows,
+        target: Callable[[Tensor], Tensor],
+        t: float,
+        starts: list[Tensor],
+        pointwise: Rows | None,
+    ) -> Stage:
+        """Fit rows(θ) to the target; ``pointwise`` is given where the rows' Jacobian is not the field's own."""
+        if isinstance(self.fit_options, Adam):
+            return self._solve_adam(rows, target, t, starts[-1])
+        r, x = self.representation, self.quadrature.points
+        root = (self.quadrature.weights / r.domain.volume).sqrt()[:, None]
+        wanted = target(x)
+        if not bool(torch.isfinite(wanted).all()):
+            return Stage(starts[-1], Status.NON_FINITE, math.nan)
+
+        def residual(theta: Tensor) -> Tensor:
+            inside = (root * (rows(theta, x) - wanted)).T.reshape(-1)
+            return torch.cat([inside, *self._wall_residual(theta, t)])
+
+        def jacobian(theta: Tensor) -> Tensor:
+            blocks = []
+            for a in range(r.channels):
+                block = r.jacobian(theta, x, a) if pointwise is None else _row_jacobian(pointwise, theta, x, a)
+                blocks.append(root * block)
+            return torch.cat([*blocks, *self._wall_jacobian(theta, t)])
+
+        with torch.no_grad():
+            start = min(starts, key=lambda theta: float(residual(theta).norm()))
+        fit = least_squares(residual, start, self.fit_options, jacobian=jacobian)
+        return _stage(fit)
+
+    def _wall_values(self, theta: Tensor, t: float, wall: tuple[Quadrature, Neumann, int, float], x: Tensor) -> Tensor:
+        _, condition, axis, sign = wall
+        u = self.representation.at(theta, t).jet(x, frozenset({"grad"}))
+        return sign * u.grad[..., axis] - condition.at(t, x, self.representation.channels)
+
+    def _wall_scale(self, quadrature: Quadrature) -> Tensor:
+        return (self.boundary_weight * quadrature.weights / quadrature.weights.sum()).sqrt()[:, None]
+
+    def _wall_residual(self, theta: Tensor, t: float) -> list[Tensor]:
+        return [
+            (self._wall_scale(w[0]) * self._wall_values(theta, t, w, w[0].points)).T.reshape(-1) for w in self.walls
+        ]
+
+    def _wall_jacobian(self, theta: Tensor, t: float) -> list[Tensor]:
+        blocks = []
+        for wall in self.walls:
+
+            def rows(th: Tensor, x: Tensor, wall: tuple[Quadrature, Neumann, int, float] = wall) -> Tensor:
+                return self._wall_values(th, t, wall, x)
+
+            scale, x = self._wall_scale(wall[0]), wall[0].points
+            blocks += [scale * _row_jacobian(rows, theta, x, a) for a in range(self.representation.channels)]
+        return blocks
+
+    def _solve_adam(self, rows: Rows, target: Callable[[Tensor], Tensor], t: float, start: Tensor) -> Stage:
+        """INSR's protocol: mean square misfit at points drawn anew at every gradient step, no stopping test."""
+        r, options = self.representation, self.fit_options
+        assert isinstance(options, Adam)
+        n = self.quadrature.points.shape[0]
+
+        def residual(theta: Tensor, step: int) -> Tensor:
+            x = (
+                random_points(r.domain, n, self.generator, r.dtype).points
+                if options.resample
+                else self.quadrature.points
+            )
+            inside = (rows(theta, x) - target(x)).reshape(-1) / math.sqrt(n)
+            return torch.cat([inside, *self._wall_residual(theta, t)])
+
+        return _stage(adam(residual, start, options))
+
+    def with_fit(self, **changes: object) -> FunctionSpaceDynamics:
+        """The same dynamics with other fit options."""
+        options = replace(self.fit_options, **changes)  # type: ignore[arg-type]
+        n = self.quadrature.points.shape[0]
+        return FunctionSpaceDynamics(self.problem, self.representation, options, n, self.boundary_weight)
+
+
+class _Slope:
+    """F(t, u_θ) as a function of points; a repeated call with the same tensor of points costs nothing."""
+
+    def __init__(self, problem: Problem, representation: NeuralField, t: float, theta: Tensor) -> None:
+        self.problem, self.t = problem, t
+        self.field = representation.at(theta, t)
+        self.kept: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self.kept is None or self.kept[0] is not x:
+            with torch.no_grad():
+                values = self.problem.rhs(self.t, x, self.field.jet(x, self.problem.needs))
+            self.kept = (x, values)
+        return self.kept[1]
+
+
+def _row_jacobian(rows: Rows, theta: Tensor, x: Tensor, channel: int) -> Tensor:
+    """∂rows_channel(x_i)/∂θ, ``(n, p)``, by reverse mode at each point."""
+    with torch.enable_grad():
+        return vmap(grad(lambda th, p: rows(th, p[None])[0, channel]), in_dims=(None, 0))(theta, x)
+
+
+def _starts(base: State, guess: Tensor | None) -> list[Tensor]:
+    return [base.theta] if guess is None else [guess, base.theta]
+
+
+def _stage(fit: LeastSquaresSolution) -> Stage:
+    # A fit that stalls above its tolerance has found the closest field there is; the residual says how close.
+    usable = {Status.STAGNATED, Status.MAXITER}
+    status = Status.COMPLETED if fit.status in usable else fit.status
+    return Stage(fit.theta, status, fit.residual, fit.iterations)

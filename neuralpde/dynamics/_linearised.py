@@ -1,0 +1,81 @@
+"""A problem's right-hand side linearised about a grid field: sparse matrix of ∂F/∂θ."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from neuralpde.fields import Jet
+from neuralpde.problems import Problem
+from neuralpde.representations import GridField
+
+Coefficients = dict[str, Tensor]
+"""Per part of the jet: ∂F_a/∂part, ``(n, c)`` leading (the row channel last) and the part's own axes behind."""
+
+
+def coefficients(problem: Problem, t: float, x: Tensor, u: Jet, needs: frozenset[str]) -> tuple[Tensor, Coefficients]:
+    """F, and its derivatives with respect to the parts of the jet that the problem declares it needs.
+
+    F acts point by point, so one backward pass per channel gives all derivatives.
+    """
+    parts = {name: part.detach().requires_grad_() for name, part in u.parts().items() if name in needs | {"value"}}
+    if "hess" in parts:
+        parts.pop("laplacian", None)
+    with torch.enable_grad():
+        f = problem.rhs(t, x, Jet(**parts))
+        rows = (
+            [
+                torch.autograd.grad(f[:, a].sum(), list(parts.values()), retain_graph=True, materialize_grads=True)
+                for a in range(f.shape[1])
+            ]
+            if f.requires_grad
+            else [[torch.zeros_like(p) for p in parts.values()]] * f.shape[1]
+        )
+    stacked = {name: torch.stack([row[k] for row in rows], dim=1) for k, name in enumerate(parts)}
+    return f.detach(), stacked
+
+
+class JacobianMatrix:
+    """Assembles ∂F/∂θ = Σ diag(∂F/∂part) · D_part on a grid; the matrices D are made once.
+
+    Args:
+        representation: the grid field.
+        needs: parts of the jet that the problem uses.
+    """
+
+    def __init__(self, representation: GridField, needs: frozenset[str]) -> None:
+        self.c, d = representation.channels, representation.dim
+        n = representation.points.shape[0]
+        self.matrices: dict[tuple[str, tuple[int, ...]], sp.csr_matrix] = {("value", ()): sp.identity(n, format="csr")}
+        if "grad" in needs:
+            self.matrices |= {("grad", (i,)): representation.matrix("grad", (i,)) for i in range(d)}
+        if "laplacian" in needs and "hess" not in needs:
+            self.matrices["laplacian", ()] = representation.matrix("laplacian")
+        if "hess" in needs:
+            pairs = [(i, j) for i in range(d) for j in range(d)]
+            self.matrices |= {("hess", pair): representation.matrix("hess", pair) for pair in pairs}
+
+    def __call__(self, parts: Coefficients) -> sp.csr_matrix:
+        """The matrix ``(n c, n c)``, channels running fastest."""
+        blocks: list[list[sp.csr_matrix | None]] = [[None] * self.c for _ in range(self.c)]
+        for (name, axes), matrix in self.matrices.items():
+            for a in range(self.c):
+                for b in range(self.c):
+                    weight = parts[name][(slice(None), a, b, *axes)].cpu().numpy()
+                    if np.any(weight):
+                        block = sp.diags(weight) @ matrix
+                        old = blocks[a][b]
+                        blocks[a][b] = block if old is None else old + block
+        n = next(iter(self.matrices.values())).shape[0]
+        if self.c == 1:
+            return sp.csr_matrix(blocks[0][0]) if blocks[0][0] is not None else sp.csr_matrix((n, n))
+        total = sp.csr_matrix((n * self.c, n * self.c))
+        for a in range(self.c):
+            for b in range(self.c):
+                block = blocks[a][b]
+                if block is not None:
+                    place = sp.csr_matrix(([1.0], ([a], [b])), shape=(self.c, self.c))
+                    total = total + sp.kron(block, place, format="csr")
+        return total.tocsr()

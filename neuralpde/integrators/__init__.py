@@ -1,0 +1,49 @@
+"""Time integrators: written once, on the verbs of a dynamics."""
+
+from collections.abc import Callable
+
+from neuralpde.integrators._base import Dynamics, Integrator, Stage, State, StepInfo, Terms
+from neuralpde.integrators._runge_kutta import (
+    RK4,
+    SDIRK4,
+    Euler,
+    Heun,
+    ImplicitEuler,
+    ImplicitMidpoint,
+    Midpoint,
+    RungeKutta,
+    Tableau,
+)
+from neuralpde.integrators._splitting import LieSplitting
+
+INTEGRATORS: dict[str, Callable[[], Integrator]] = {
+    "euler": Euler,
+    "midpoint": Midpoint,
+    "heun": Heun,
+    "rk4": RK4,
+    "implicit_euler": ImplicitEuler,
+    "implicit_midpoint": ImplicitMidpoint,
+    "sdirk4": SDIRK4,
+    "lie_splitting": LieSplitting,
+}
+"""Integrators by their names in a case file."""
+
+__all__ = [
+    "INTEGRATORS",
+    "RK4",
+    "SDIRK4",
+    "Dynamics",
+    "Euler",
+    "Heun",
+    "ImplicitEuler",
+    "ImplicitMidpoint",
+    "Integrator",
+    "LieSplitting",
+    "Midpoint",
+    "RungeKutta",
+    "Stage",
+    "State",
+    "StepInfo",
+    "Tableau",
+    "Terms",
+]

@@ -1,0 +1,111 @@
+"""Runge–Kutta methods with a lower-triangular tableau, explicit and diagonally implicit by one code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neuralpde.integrators._base import Dynamics, Integrator, Stage, State, StepInfo
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """Coefficients of u_i = u_n + dt Σ_j a_ij F_j, u_{n+1} = u_n + dt Σ_i b_i F_i, F_i = F(t + c_i dt, u_i)."""
+
+    a: tuple[tuple[float, ...], ...]
+    b: tuple[float, ...]
+    c: tuple[float, ...]
+
+    @property
+    def stiffly_accurate(self) -> bool:
+        """Whether the last stage is the result (its row of a equals b, and it is implicit)."""
+        return self.a[-1] == self.b and self.a[-1][-1] != 0
+
+
+class RungeKutta(Integrator):
+    """One step of a tableau: u_{n+1} = u_n + dt Σ b_i F_i.
+
+    Args:
+        tableau: its coefficients; the diagonal entries are zero where a stage is explicit.
+        order: nominal order of accuracy.
+        name: what to call it.
+
+    Source: Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, II.1; II, IV.6.
+    """
+
+    def __init__(self, tableau: Tableau, order: int, name: str) -> None:
+        self.tableau, self.order, self.name = tableau, order, name
+
+    def __repr__(self) -> str:
+        return f"{self.name}()"
+
+    def step(self, dynamics: Dynamics, state: State, dt: float) -> tuple[State, StepInfo]:
+        tableau, end = self.tableau, state.t + dt
+        slopes: list[object] = []
+        stages: list[Stage] = []
+        last = len(tableau.b) - 1
+        for i, (row, c) in enumerate(zip(tableau.a, tableau.c, strict=True)):
+            t = state.t + c * dt
+            terms = [(dt * a, k) for a, k in zip(row[:i], slopes, strict=True) if a != 0]
+            theta = state.theta
+            if row[i] != 0:
+                stages.append(dynamics.implicit(state, terms, dt * row[i], t, state.predict(t)))
+                theta = stages[-1].theta
+            elif terms:
+                stages.append(dynamics.explicit(state, terms, t, state.predict(t)))
+                theta = stages[-1].theta
+            if i == last and tableau.stiffly_accurate:
+                return state.advance(end, theta), StepInfo.of(stages)
+            slopes.append(dynamics.slope(t, theta))
+        terms = [(dt * b, k) for b, k in zip(tableau.b, slopes, strict=True) if b != 0]
+        stages.append(dynamics.explicit(state, terms, end, state.predict(end)))
+        return state.advance(end, stages[-1].theta), StepInfo.of(stages)
+
+
+def Euler() -> RungeKutta:
+    """Explicit Euler, order 1: u_{n+1} = u_n + dt F(t, u_n)."""
+    return RungeKutta(Tableau(((0.0,),), (1.0,), (0.0,)), 1, "Euler")
+
+
+def Midpoint() -> RungeKutta:
+    """Explicit midpoint rule, order 2."""
+    return RungeKutta(Tableau(((0.0, 0.0), (0.5, 0.0)), (0.0, 1.0), (0.0, 0.5)), 2, "Midpoint")
+
+
+def Heun() -> RungeKutta:
+    """Heun's method (explicit trapezoid), order 2."""
+    return RungeKutta(Tableau(((0.0, 0.0), (1.0, 0.0)), (0.5, 0.5), (0.0, 1.0)), 2, "Heun")
+
+
+def RK4() -> RungeKutta:
+    """The classical Runge–Kutta method, order 4."""
+    a = ((0.0, 0.0, 0.0, 0.0), (0.5, 0.0, 0.0, 0.0), (0.0, 0.5, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0))
+    return RungeKutta(Tableau(a, (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0.0, 0.5, 0.5, 1.0)), 4, "RK4")
+
+
+def ImplicitEuler() -> RungeKutta:
+    """Implicit Euler, order 1, L-stable: u_{n+1} − dt F(t_{n+1}, u_{n+1}) = u_n."""
+    return RungeKutta(Tableau(((1.0,),), (1.0,), (1.0,)), 1, "ImplicitEuler")
+
+
+def ImplicitMidpoint() -> RungeKutta:
+    """Implicit midpoint rule, order 2, A-stable and symplectic: u_{n+1} = u_n + dt F(t + dt/2, (u_n + u_{n+1})/2)."""
+    return RungeKutta(Tableau(((0.5,),), (1.0,), (0.5,)), 2, "ImplicitMidpoint")
+
+
+def SDIRK4() -> RungeKutta:
+    """Five diagonally implicit stages, order 4, L-stable and stiffly accurate.
+
+    Large steps at high accuracy, which a neural field wants: every stage is a fit, and every fit adds its own error.
+
+    Source: Hairer & Wanner, Solving Ordinary Differential Equations II, Table IV.6.5 (γ = 1/4).
+    """
+    g = 1 / 4
+    last = (25 / 24, -49 / 48, 125 / 16, -85 / 12, g)
+    a = (
+        (g, 0.0, 0.0, 0.0, 0.0),
+        (1 / 2, g, 0.0, 0.0, 0.0),
+        (17 / 50, -1 / 25, g, 0.0, 0.0),
+        (371 / 1360, -137 / 2720, 15 / 544, g, 0.0),
+        last,
+    )
+    return RungeKutta(Tableau(a, last, (1 / 4, 3 / 4, 11 / 20, 1 / 2, 1.0)), 4, "SDIRK4")

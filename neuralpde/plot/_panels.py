@@ -1,0 +1,110 @@
+"""What stands inside one pair of axes: profiles, errors, images; and the colour bar or legend beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neuralpde.plot._samples import Samples
+from neuralpde.plot._scales import Scale, padded, whole_decades
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import PcolorImage
+
+_BLANK = "0.9"
+
+
+def edges(nodes: np.ndarray) -> np.ndarray:
+    """Borders of the cells around ``nodes`` ``(n,)``, shape ``(n + 1,)``; the outer cells end at the outer nodes."""
+    return np.concatenate((nodes[:1], 0.5 * (nodes[1:] + nodes[:-1]), nodes[-1:]))
+
+
+def image(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, scale: Scale) -> PcolorImage:
+    """Image of ``values`` ``(n_x, n_y)`` over the nodes x ``(n_x,)`` and y ``(n_y,)``; every node colours its cell.
+
+    No interpolation: a coarse lattice looks coarse. Where a value is not finite the panel's grey shows.
+    """
+    from matplotlib.image import PcolorImage
+
+    picture = PcolorImage(ax, edges(x), edges(y), drawable(values, scale), cmap=scale.colormap(), norm=scale.norm())
+    picture.set_in_layout(False)  # the panel's frame decides
+    ax.add_image(picture)
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), facecolor=_BLANK)
+    ax.spines[["top", "right"]].set_visible(True)
+    ax.locator_params(nbins=4)
+    return picture
+
+
+def drawable(values: np.ndarray, scale: Scale) -> np.ndarray:
+    """``values`` ``(n_x, n_y)`` as an image wants them, ``(n_y, n_x)``, with a blank where they are not finite."""
+    shown = np.where(np.isfinite(values), values, np.nan)
+    if scale.log:  # a zero has no logarithm, but it is not missing: it gets the lowest colour
+        shown = np.where(shown <= 0, 0.1 * scale.low, shown)
+    return np.ma.masked_invalid(shown.T)
+
+
+def space_time(ax: Axes, samples: Samples, channel: int, scale: Scale) -> PcolorImage:
+    """Image of one channel of a field over a line: x to the right, t upwards."""
+    picture = image(ax, samples.axes[0], samples.times, samples.values[..., channel].T, scale)
+    ax.set(xlabel="x", ylabel="t")
+    return picture
+
+
+def plane(ax: Axes, samples: Samples, field: np.ndarray, scale: Scale) -> PcolorImage:
+    """Image of ``field`` ``(n_x, n_y)`` over a plane, in true proportions unless the domain is very long."""
+    x, y = samples.axes
+    picture = image(ax, x, y, field, scale)
+    lengths = [axis[-1] - axis[0] for axis in samples.axes]
+    ax.set(xlabel="x", ylabel="y", aspect="equal" if max(lengths) <= 6 * min(lengths) else "auto")
+    ax.label_outer()
+    return picture
+
+
+def lines(ax: Axes, x: np.ndarray, ys: Sequence[np.ndarray], looks: Sequence[dict[str, Any]]) -> None:
+    """Curves ``(n,)`` over x ``(n,)``; gaps where a value is not finite."""
+    for y, look in zip(ys, looks, strict=True):
+        ax.plot(x, np.where(np.isfinite(y), y, np.nan), **look)
+    ax.set(xlim=(x[0], x[-1]), xlabel="x")
+
+
+def value_axis(ax: Axes, label: str, limits: tuple[float, float]) -> None:
+    """Label and limits of a panel of profiles."""
+    ax.set(ylabel=label, ylim=padded(*limits))
+
+
+def error_axis(ax: Axes, label: str, limits: tuple[float, float]) -> None:
+    """Logarithmic axis of a panel of |error|; says so when there is no error to show."""
+    ax.set(yscale="log", ylabel=label, ylim=whole_decades(*limits))
+    ax.minorticks_off()
+    if not any(np.any(np.nan_to_num(line.get_ydata()) > 0) for line in ax.get_lines()):
+        ax.text(0.5, 0.5, "error = 0", transform=ax.transAxes, ha="center", va="center")
+
+
+def error_label(samples: Samples, channel: int) -> str:
+    """``|error|``, with the channel's name where there are several."""
+    return "|error|" if samples.channels == 1 else f"|error of {samples.labels[channel]}|"
+
+
+def colour_bar(figure: Figure, picture: PcolorImage, axes: Sequence[Axes], scale: Scale, label: str) -> None:
+    """One colour bar to the right of ``axes``."""
+    bar = figure.colorbar(picture, ax=list(axes), extend=scale.extend, label=label, aspect=22, pad=0.02)
+    bar.outline.set_linewidth(0.6)  # type: ignore[operator]
+    bar.ax.minorticks_off()
+
+
+def legend_below(figure: Figure, ax: Axes, most: int = 7) -> None:
+    """The named lines of ``ax``, once each, below all panels in rows of at most ``most``."""
+    handles = {text: handle for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
+    if handles:
+        columns = min(most, len(handles))
+        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
+
+
+def proportion(samples: Samples) -> float:
+    """Height over width of a panel that shows a plane, kept within what fits a page."""
+    x, y = samples.axes
+    return float(np.clip((y[-1] - y[0]) / (x[-1] - x[0]), 0.3, 2.5))

@@ -1,0 +1,146 @@
+"""One field in one picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neuralpde.plot import _panels as panels
+from neuralpde.plot._samples import Samples
+from neuralpde.plot._scales import error_limits, error_scale, field_scale, limits, size_of
+from neuralpde.plot._style import EXACT, choose, headline, new_figure, style, time_colours, time_text
+from neuralpde.plot._write import PICTURES, checked_path, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PROFILES = 6
+_IMAGES = 4
+
+
+def picture(samples: Samples, path: str | os.PathLike[str]) -> Path:
+    """Draw a field and, where a reference is known, its error.
+
+    On a line: profiles at up to six times (colour runs with time, the reference dashed on top), the space-time image,
+    |error| on a logarithmic axis. On a plane: images at up to four times with one colour bar, |error| below. A steady
+    field gets one profile or image, and its error beside it. Several channels stand in rows.
+
+    Args:
+        samples: the field.
+        path: ``.png`` (160 dpi), ``.pdf`` or ``.svg``; the folder is made if there is none.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: unknown suffix.
+
+    Example:
+        >>> x = np.linspace(0.0, 1.0, 65)
+        >>> steady = Samples("finite elements", (x,), np.zeros(1), np.sin(np.pi * x)[None, :, None], title="Poisson")
+        >>> picture(steady, "/tmp/poisson.png").name
+        'poisson.png'
+    """
+    target = checked_path(path, PICTURES)
+    with style():
+        return save(picture_figure(samples), target)
+
+
+def picture_figure(samples: Samples) -> Figure:
+    """The figure behind :func:`picture`; call it inside ``style()``."""
+    figure = _line_figure(samples) if samples.dim == 1 else _plane_figure(samples)
+    figure.suptitle(headline(samples.title, samples.name))
+    return figure
+
+
+def _line_figure(samples: Samples) -> Figure:
+    evolves, compared = len(samples.times) > 1, samples.exact is not None
+    columns = 1 + evolves + compared
+    figure = new_figure(1.2 + 3.6 * columns, 0.8 + 3.0 * samples.channels)
+    grid = figure.subplots(samples.channels, columns, squeeze=False)
+    for channel in range(samples.channels):
+        row = list(grid[channel])
+        _profiles(row[0], samples, channel)
+        if evolves:
+            scale = field_scale(*_shown(samples, channel))
+            shown = panels.space_time(row[1], samples, channel, scale)
+            panels.colour_bar(figure, shown, row[1:2], scale, samples.labels[channel])
+        if compared:
+            _errors(row[-1], samples, channel)
+    panels.legend_below(figure, grid[0, 0])
+    return figure
+
+
+def _profiles(ax: Axes, samples: Samples, channel: int) -> None:
+    picks, x = choose(samples.times, _PROFILES), samples.axes[0]
+    looks = [{"color": colour} for colour in time_colours(samples.times[picks])]
+    for i, look in zip(picks, looks, strict=True):
+        look["label"] = time_text(samples.times[i]) if len(samples.times) > 1 else samples.name
+    panels.lines(ax, x, [samples.values[i, :, channel] for i in picks], looks)
+    if samples.exact is not None:
+        reference = [samples.exact[i, :, channel] for i in picks]
+        panels.lines(ax, x, reference, [{**EXACT, "label": "exact"}] * len(picks))
+    panels.value_axis(ax, samples.labels[channel], limits(*_shown(samples, channel)))
+
+
+def _errors(ax: Axes, samples: Samples, channel: int) -> None:
+    error, picks = samples.error(), choose(samples.times, _PROFILES)
+    if error is None:
+        return
+    curves = [error[i, :, channel] for i in picks]
+    # A zero has no logarithm: it leaves a gap.
+    looks = [{"color": colour, "linewidth": 1.4} for colour in time_colours(samples.times[picks])]
+    panels.lines(ax, samples.axes[0], [np.where(curve > 0, curve, np.nan) for curve in curves], looks)
+    size = size_of([samples.values[..., channel]])
+    panels.error_axis(ax, panels.error_label(samples, channel), error_limits(curves, size, decades=3))
+
+
+def _plane_figure(samples: Samples) -> Figure:
+    picks, compared = choose(samples.times, _IMAGES), samples.exact is not None
+    beside = len(picks) == 1  # a steady field has its error beside it, an evolving one below
+    columns = 1 + compared if beside else len(picks)
+    rows = samples.channels * (1 if beside else 1 + compared)
+    side = 3.8 if beside else 2.5
+    figure = new_figure(
+        side * columns + (1.0 * columns if beside else 1.0),
+        0.8 + (side * panels.proportion(samples) + 0.15) * rows,
+        layout="compressed",
+    )
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    places = grid.reshape(samples.channels, 1 + compared, len(picks))
+    for channel in range(samples.channels):
+        _images(figure, places[channel, 0], samples, channel, picks)
+        if compared:
+            _error_images(figure, places[channel, 1], samples, channel, picks)
+    if not beside:
+        for ax, i in zip(grid[0], picks, strict=True):
+            ax.set_title(time_text(samples.times[i]))
+    return figure
+
+
+def _images(figure: Figure, row: np.ndarray, samples: Samples, channel: int, picks: np.ndarray) -> None:
+    values, exact = _shown(samples, channel)
+    scale = field_scale([values[0][picks]], [known[picks] for known in exact])
+    for ax, i in zip(row, picks, strict=True):
+        shown = panels.plane(ax, samples, samples.values[i, ..., channel], scale)
+    panels.colour_bar(figure, shown, list(row), scale, samples.labels[channel])
+
+
+def _error_images(figure: Figure, row: np.ndarray, samples: Samples, channel: int, picks: np.ndarray) -> None:
+    error = samples.error()
+    if error is None:
+        return
+    fields = [error[i, ..., channel] for i in picks]
+    scale = error_scale(fields, size_of([samples.values[..., channel]]))
+    for ax, field in zip(row, fields, strict=True):
+        shown = panels.plane(ax, samples, field, scale)
+    panels.colour_bar(figure, shown, list(row), scale, panels.error_label(samples, channel))
+
+
+def _shown(samples: Samples, channel: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    exact = [] if samples.exact is None else [samples.exact[..., channel]]
+    return [samples.values[..., channel]], exact

@@ -1,0 +1,137 @@
+"""What every picture is made from: a field sampled on a lattice at several times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuralpde.types import UsageError
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """A field u(x, t) sampled on a lattice at several times.
+
+    NaN and Inf among the values are allowed (points outside the domain, a run that blew up) and stay blank.
+
+    Args:
+        name: what made the field, for instance ``"neural field, 337 dofs"``.
+        axes: d strictly increasing arrays of node coordinates, d = 1 or 2, each with two nodes or more.
+        times: strictly increasing, shape ``(k,)``; k = 1 for a steady field.
+        values: shape ``(k, *lattice, c)``, where ``lattice`` holds the lengths of ``axes``.
+        exact: reference values of the same shape, where one is known.
+        labels: one per channel; the default becomes u₁, u₂, … when c > 1.
+        title: what the field is, for instance ``"Advection"``.
+
+    Raises:
+        UsageError: for d = 3, for shapes that disagree, for coordinates or times that do not increase.
+
+    Example:
+        >>> x = np.linspace(0.0, 1.0, 5)
+        >>> Samples("grid", (x,), np.array([0.0]), np.sin(x)[None, :, None]).channels
+        1
+    """
+
+    name: str
+    axes: tuple[np.ndarray, ...]
+    times: np.ndarray
+    values: np.ndarray
+    exact: np.ndarray | None = None
+    labels: tuple[str, ...] = ("u",)
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        axes = tuple(_increasing(f"axes[{j}]", axis) for j, axis in enumerate(self.axes))
+        _check_dimension(axes)
+        times = _increasing("times", self.times)
+        values = _real("values", self.values)
+        lattice = tuple(len(axis) for axis in axes)
+        if values.ndim != len(axes) + 2 or values.shape[:-1] != (len(times), *lattice) or values.shape[-1] < 1:
+            expected = ", ".join(str(n) for n in (len(times), *lattice))
+            raise UsageError(
+                f"values of {self.name!r} have shape {values.shape}, but {len(times)} time(s) and a lattice of "
+                f"{lattice} nodes need ({expected}, c): times first, channels last"
+            )
+        exact = None if self.exact is None else _real("exact", self.exact)
+        if exact is not None and exact.shape != values.shape:
+            raise UsageError(
+                f"exact of {self.name!r} has shape {exact.shape}, values have {values.shape}: make them equal"
+            )
+        fields = {"axes": axes, "times": times, "values": values, "exact": exact}
+        for field, value in {**fields, "labels": _labels(self.labels, values.shape[-1])}.items():
+            object.__setattr__(self, field, value)
+
+    @property
+    def dim(self) -> int:
+        """Space dimension d."""
+        return len(self.axes)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels c."""
+        return self.values.shape[-1]
+
+    def error(self) -> np.ndarray | None:
+        """|u − exact|, shape ``(k, *lattice, c)``; None where no reference is known."""
+        if self.exact is None:
+            return None
+        with np.errstate(all="ignore"):
+            return np.abs(self.values - self.exact)
+
+
+def check_alike(samples: Sequence[Samples]) -> None:
+    """Refuse an empty list, and methods whose fields cannot stand side by side.
+
+    Raises:
+        UsageError: when the list is empty, or dimensions or channels differ. Lattices and times may differ.
+    """
+    if not samples:
+        raise UsageError("the list of samples is empty: pass at least one")
+    first = samples[0]
+    for other in samples[1:]:
+        if (other.dim, other.channels) != (first.dim, first.channels):
+            raise UsageError(
+                f"{first.name!r} has d = {first.dim}, c = {first.channels}, but {other.name!r} has d = {other.dim}, "
+                f"c = {other.channels}: compare fields of the same problem"
+            )
+
+
+def _check_dimension(axes: Sequence[np.ndarray]) -> None:
+    if len(axes) not in (1, 2):
+        raise UsageError(
+            f"a picture shows a field over 1 or 2 space dimensions, these samples have {len(axes)} axes: sample the "
+            "field on a line or on a plane and plot that, or export the whole field to .pvd for ParaView"
+        )
+    for j, axis in enumerate(axes):
+        if len(axis) < 2:
+            raise UsageError(f"axes[{j}] has one node: a picture needs at least two")
+
+
+def _real(what: str, array: Any) -> np.ndarray:
+    try:
+        given = np.asarray(array)
+        if given.dtype.kind not in "fiub":
+            raise TypeError
+        return given.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise UsageError(f"{what} must be an array of real numbers (on the CPU, without gradient)") from None
+
+
+def _increasing(what: str, array: Any) -> np.ndarray:
+    numbers = _real(what, array)
+    if numbers.ndim != 1 or len(numbers) == 0:
+        raise UsageError(f"{what} must have shape (n,) with n ≥ 1, got {numbers.shape}")
+    if not (np.all(np.isfinite(numbers)) and np.all(np.diff(numbers) > 0)):
+        raise UsageError(f"{what} must be finite and strictly increasing: sort them and drop duplicates")
+    return numbers
+
+
+def _labels(labels: Sequence[str], channels: int) -> tuple[str, ...]:
+    if tuple(labels) == ("u",) and channels > 1:
+        return tuple("u" + str(j + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")) for j in range(channels))
+    if len(labels) != channels:
+        raise UsageError(f"{len(labels)} label(s) {tuple(labels)} for {channels} channel(s): give one per channel")
+    return tuple(labels)

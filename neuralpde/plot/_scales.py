@@ -1,0 +1,135 @@
+"""Limits and colour maps: what range a panel shows, chosen so that a run that blew up does not hide the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap, Normalize
+
+_ROUNDOFF = 1e-13
+"""An error below this, relative to the field, is rounding; it does not stretch a logarithmic axis."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Colour map and limits that several images share; ``extend`` says at which ends values lie outside."""
+
+    name: str
+    low: float
+    high: float
+    log: bool = False
+    extend: Literal["neither", "both", "min", "max"] = "neither"
+
+    def norm(self) -> Normalize:
+        """Values to [0, 1], as matplotlib wants it."""
+        from matplotlib.colors import LogNorm, Normalize
+
+        return LogNorm(self.low, self.high) if self.log else Normalize(self.low, self.high)
+
+    def colormap(self) -> Colormap:
+        """The colour map; blank where a value is NaN."""
+        import matplotlib
+
+        return matplotlib.colormaps[self.name].with_extremes(bad=(0, 0, 0, 0))
+
+
+def limits(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = ()) -> tuple[float, float]:
+    """Lowest and highest finite number among ``values`` and ``exact`` (any shapes), never equal.
+
+    Where an exact solution is known, values further from its range than its own width are left outside.
+    """
+    shown, known = _range(values), _range(exact)
+    if known is None:
+        return _widened(*(shown or (0.0, 0.0)))
+    low, high = shown or known
+    room = (known[1] - known[0]) or abs(known[0]) or 1.0
+    low, high = max(low, known[0] - room), min(high, known[1] + room)
+    return _widened(min(low, known[0]), max(high, known[1]))
+
+
+def padded(low: float, high: float) -> tuple[float, float]:
+    """The limits with 5 % of air at both ends, for lines."""
+    air = 0.05 * (high - low)
+    return low - air, high + air
+
+
+def field_scale(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = ()) -> Scale:
+    """viridis; symmetric red and blue only where both signs matter (the smaller side is 5 % of the larger or more)."""
+    low, high = limits(values, exact)
+    name, peak = "viridis", max(abs(low), abs(high))
+    seen = _range(values)
+    if min(-low, high) >= 0.05 * peak and seen is not None and seen[0] < seen[1]:
+        name, low, high = "RdBu_r", -peak, peak
+    under = seen is not None and seen[0] < low
+    over = seen is not None and seen[1] > high
+    return Scale(name, low, high, extend=_extend(under, over))
+
+
+def error_limits(groups: Sequence[np.ndarray], size: float, decades: int) -> tuple[float, float]:
+    """Limits of a logarithmic axis for |error|.
+
+    Every group (one time, or one method) gets ``decades`` below its peak, since |error| dips to zero wherever the
+    error changes sign; groups that hold nothing but rounding are left out unless all do.
+
+    Args:
+        groups: arrays of |error|, any shapes.
+        size: largest |u|.
+        decades: how far below the smallest peak the axis goes.
+
+    Returns:
+        ``(low, high)`` with 0 < low < high.
+    """
+    spans = [_range([group]) for group in groups]
+    peaks = [span[1] for span in spans if span is not None and span[1] > 0]
+    peaks = [peak for peak in peaks if peak > _ROUNDOFF * size] or peaks or [1e-15]
+    high = min(max(peaks), 1e300)
+    return max(min(peaks) * 10.0**-decades, high * 1e-14, 1e-300), high
+
+
+def error_scale(groups: Sequence[np.ndarray], size: float) -> Scale:
+    """Logarithmic magma for |error|; see :func:`error_limits`."""
+    low, high = error_limits(groups, size, decades=2)
+    high = max(high, 10 * low)
+    return Scale("magma", low, high, log=True, extend=_extend(any(np.any(group < low) for group in groups), False))
+
+
+def whole_decades(low: float, high: float) -> tuple[float, float]:
+    """The limits rounded outwards to powers of ten."""
+    return 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(1.1 * high))
+
+
+def size_of(arrays: Sequence[np.ndarray]) -> float:
+    """Largest finite |u|; 0 where there is none."""
+    span = _range(arrays)
+    return 0.0 if span is None else max(abs(span[0]), abs(span[1]))
+
+
+def _range(arrays: Sequence[np.ndarray]) -> tuple[float, float] | None:
+    finite = [array[np.isfinite(array)] for array in arrays]
+    finite = [array for array in finite if array.size]
+    if not finite:
+        return None
+    return min(float(array.min()) for array in finite), max(float(array.max()) for array in finite)
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    # A constant field, and one that differs from a constant only by rounding, must not be shown as noise.
+    peak = max(abs(low), abs(high))
+    if high - low > 1e-9 * peak:
+        return low, high
+    air = 0.1 * peak or 0.5
+    return low - air, high + air
+
+
+def _extend(under: bool, over: bool) -> Literal["neither", "both", "min", "max"]:
+    if under and over:
+        return "both"
+    if under:
+        return "min"
+    return "max" if over else "neither"

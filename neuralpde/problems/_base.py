@@ -1,0 +1,157 @@
+"""The contract of every problem: what is true, and nothing about how to solve it."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.func import jvp
+
+from neuralpde.fields import Field, Jet, check_needs
+from neuralpde.geometry import Box, Condition
+from neuralpde.types import ScalarOrField, UsageError
+
+
+@dataclass(frozen=True)
+class Term:
+    """A part of the right-hand side, for splitting.
+
+    Args:
+        name: what to call it.
+        rhs: (t, x, jet) → ``(n, c)``.
+        flow: (t, u, x, dt) → values ``(n, c)`` at points x after the term alone has acted for dt on the field u,
+            exactly or by a method of known order; None if there is none.
+    """
+
+    name: str
+    rhs: Callable[[float, Tensor, Jet], Tensor]
+    flow: Callable[[float, Field, Tensor, float], Tensor] | None = None
+
+
+class Problem(ABC):
+    """An initial- or boundary-value problem: u_t = rhs, or 0 = rhs where ``time_order`` is 0.
+
+    A subclass states ``domain``, ``conditions``, ``needs`` and either :meth:`rhs` (strong form) or :meth:`flux` and
+    :meth:`source` (conservation form); the strong form follows from the other. Make it a frozen dataclass whose fields
+    are its parameters.
+
+    Example:
+        >>> import math, torch
+        >>> from dataclasses import dataclass
+        >>> from neuralpde.geometry import Box, Dirichlet
+        >>> @dataclass(frozen=True)
+        ... class Fisher(Problem):
+        ...     growth: float = 1.0
+        ...     domain = Box((0.0,), (1.0,))
+        ...     conditions = (Dirichlet(0.0),)
+        ...     needs = frozenset({"laplacian"})
+        ...     def rhs(self, t, x, u):
+        ...         return u.laplacian + self.growth * u.value * (1 - u.value)
+        ...     def initial(self, x):
+        ...         return torch.sin(math.pi * x)
+        >>> Fisher().channels
+        1
+    """
+
+    domain: Box
+    conditions: tuple[Condition, ...] = ()
+    unknowns: ClassVar[dict[str, int]] = {"u": 1}
+    time_order: ClassVar[int] = 1
+    needs: frozenset[str] = frozenset({"value"})
+
+    @property
+    def name(self) -> str:
+        """The name that tables and pictures use."""
+        return type(self).__name__
+
+    @property
+    def channels(self) -> int:
+        """Number of values c of all unknowns together."""
+        return sum(self.unknowns.values())
+
+    def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
+        """Right-hand side at points, ``(n, c)``; from the flux by default: source − ∇·flux (needs the Hessian)."""
+        return self.source(t, x, u) - divergence_of_flux(self, t, x, u)
+
+    def flux(self, t: float, x: Tensor, u: Jet) -> Tensor:
+        """Flux f of the conservation form u_t + ∇·f = source, ``(n, c, d)``; may use the value and the gradient."""
+        raise UsageError(f"{self.name} states no flux; define `flux` (and `source`) or `rhs`.")
+
+    def source(self, t: float, x: Tensor, u: Jet) -> Tensor:
+        """Source of the conservation form, ``(n, c)``."""
+        return torch.zeros_like(u.value)
+
+    def terms(self) -> tuple[Term, ...]:
+        """Parts of the right-hand side that sum to it; by default the whole."""
+        return (Term(self.name, self.rhs),)
+
+    def initial(self, x: Tensor) -> Tensor:
+        """u at t = 0 (a starting guess for steady problems), ``(n, c)``; zero by default."""
+        return torch.zeros(x.shape[0], self.channels, dtype=x.dtype, device=x.device)
+
+    def exact(self, t: float, x: Tensor) -> Tensor | None:
+        """The exact solution, ``(n, c)``, where one is known."""
+        return None
+
+
+def divergence_of_flux(problem: Problem, t: float, x: Tensor, u: Jet) -> Tensor:
+    """∇·f(t, x, u, ∇u) by the chain rule: Σ_i of the directional derivative of f_i along (e_i, ∂_i u, ∂_i ∇u).
+
+    Needs the jet's gradient, and its Hessian if the flux uses the gradient (``needs`` must hold ``"hess"``).
+    """
+    hess = u.hess
+
+    def flux(points: Tensor, value: Tensor, grad: Tensor) -> Tensor:
+        return problem.flux(t, points, Jet(value, grad))
+
+    total = torch.zeros_like(u.value)
+    for i in range(x.shape[1]):
+        direction = torch.zeros_like(x)
+        direction[:, i] = 1.0
+        tangents = (direction, u.grad[..., i], hess[..., i])
+        total = total + jvp(flux, (x, u.value, u.grad), tangents)[1][..., i]
+    return total
+
+
+def coefficient(value: ScalarOrField, x: Tensor) -> Tensor | float:
+    """A coefficient at points: a number as it is, a function of x as ``(n, 1)``."""
+    if not callable(value):
+        return value
+    out = value(x)
+    return out if out.ndim == 2 else out[:, None]
+
+
+def check_problem(problem: Problem) -> None:
+    """Refuse a problem that cannot be solved, with a sentence that says what is missing.
+
+    Tries its functions at three points of the domain.
+
+    Raises:
+        UsageError: for a missing domain, unknown needs, or values of the wrong shape.
+    """
+    name = problem.name
+    if not isinstance(getattr(problem, "domain", None), Box):
+        raise UsageError(f"{name} needs a domain, for instance domain = Box((0.0,), (1.0,)).")
+    check_needs(problem.needs)
+    stated = type(problem).rhs is not Problem.rhs or type(problem).flux is not Problem.flux
+    if not stated:
+        raise UsageError(f"{name} states no equation: define rhs(self, t, x, u), or flux and source.")
+    d, c = problem.domain.dim, problem.channels
+    x = problem.domain.from_unit(torch.tensor([[0.2], [0.5], [0.7]], dtype=torch.float64).expand(3, d))
+    value, grad = torch.full((3, c), 0.5, dtype=x.dtype), torch.zeros(3, c, d, dtype=x.dtype)
+    hess = torch.zeros(3, c, d, d, dtype=x.dtype)
+    parts = {"value": value}
+    if problem.needs - {"value"}:
+        parts["grad"] = grad
+    if "laplacian" in problem.needs:
+        parts["laplacian"] = value * 0
+    if "hess" in problem.needs:
+        parts["hess"] = hess
+    for what, out in (("initial", problem.initial(x)), ("rhs", problem.rhs(0.0, x, Jet(**parts)))):
+        if not isinstance(out, Tensor) or out.shape != (3, c):
+            got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+            raise UsageError(f"{name}.{what} must return a tensor of shape (n, {c}); for n = 3 points it gave {got}.")

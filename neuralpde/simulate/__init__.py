@@ -1,0 +1,8 @@
+"""Solve problems: march in time, or solve a steady one."""
+
+from neuralpde.simulate._files import load_solution
+from neuralpde.simulate._march import Progress, simulate
+from neuralpde.simulate._solution import Solution, compare
+from neuralpde.simulate._steady import solve
+
+__all__ = ["Progress", "Solution", "compare", "load_solution", "simulate", "solve"]

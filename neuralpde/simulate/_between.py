@@ -1,0 +1,32 @@
+"""Fields between saved times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from neuralpde.fields import Field, Jet
+
+
+class BetweenTimes(Field):
+    """Σ_j ℓ_j(t) u_j: the Lagrange polynomial in time through fields u_j at times t_j (order of accuracy: their number)."""
+
+    def __init__(self, t: float, times: Sequence[float], fields: Sequence[Field]) -> None:
+        self.fields = fields
+        self.weights = [
+            math.prod((t - times[k]) / (times[j] - times[k]) for k in range(len(times)) if k != j)
+            for j in range(len(times))
+        ]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out = self.weights[0] * self.fields[0](x)
+        for w, u in zip(self.weights[1:], self.fields[1:], strict=True):
+            out = out + w * u(x)
+        return out
+
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        jets = [u.jet(x, needs).parts() for u in self.fields]
+        names = jets[0]
+        return Jet(**{name: sum((w * j[name] for w, j in zip(self.weights, jets, strict=True))) for name in names})

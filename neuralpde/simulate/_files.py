@@ -1,0 +1,77 @@
+"""Solutions to and from HDF5 files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from neuralpde.integrators import State, StepInfo
+from neuralpde.io import load_arrays, save_arrays
+from neuralpde.problems import Problem
+from neuralpde.representations import REPRESENTATIONS
+from neuralpde.simulate._solution import Solution
+from neuralpde.types import DataError, Status
+
+
+def save_solution(solution: Solution, path: str | Path, case: dict[str, Any] | None = None) -> Path:
+    """Write a solution with everything that a restart or a picture needs."""
+    infos = solution.infos
+    arrays = {
+        "times": solution.times.numpy(),
+        "states": solution.states.numpy(),
+        "last_theta": solution.last.theta.numpy(),
+        "step_residual": np.array([i.residual for i in infos]),
+        "step_iterations": np.array([i.iterations for i in infos], dtype=np.int64),
+    }
+    for k, (_, theta) in enumerate(solution.last.history):
+        arrays[f"history_theta_{k}"] = theta.numpy()
+    metadata = {
+        "problem": solution.problem.name,
+        "representation": solution.representation.config(),
+        "num_dofs": solution.representation.num_dofs,
+        "last_t": solution.last.t,
+        "history_t": [t for t, _ in solution.last.history],
+        "status": solution.status.name,
+        "setup_seconds": solution.setup_seconds,
+        "solve_seconds": solution.solve_seconds,
+        "fit_error": solution.fit_error,
+        "recipe": solution.recipe,
+        "case": case,
+    }
+    return save_arrays(path, arrays, metadata)
+
+
+def load_solution(path: str | Path, problem: Problem) -> Solution:
+    """Read a solution of ``problem``; the representation is rebuilt from the file.
+
+    Raises:
+        DataError: if the file is damaged, or belongs to another problem.
+    """
+    arrays, meta = load_arrays(path)
+    if meta["problem"] != problem.name:
+        raise DataError(f"{path} holds a solution of {meta['problem']}, not of {problem.name}.")
+    config = dict(meta["representation"])
+    kind = REPRESENTATIONS[config.pop("kind")]
+    config["dtype"] = getattr(torch, config["dtype"])
+    representation = kind.for_problem(problem, **config)
+    if representation.num_dofs != meta["num_dofs"]:
+        raise DataError(f"{path} has {meta['num_dofs']} dofs but its representation has {representation.num_dofs}.")
+    history = [(t, torch.as_tensor(arrays[f"history_theta_{k}"])) for k, t in enumerate(meta["history_t"])]
+    residuals, iterations = arrays["step_residual"], arrays["step_iterations"]
+    infos = [StepInfo(Status.COMPLETED, float(r), int(n)) for r, n in zip(residuals, iterations, strict=True)]
+    return Solution(
+        problem,
+        representation,
+        torch.as_tensor(arrays["times"]),
+        torch.as_tensor(arrays["states"]),
+        tuple(infos),
+        State(meta["last_t"], torch.as_tensor(arrays["last_theta"]), tuple(history)),
+        Status[meta["status"]],
+        meta["setup_seconds"],
+        meta["solve_seconds"],
+        meta["fit_error"],
+        meta["recipe"],
+    )

@@ -1,0 +1,129 @@
+"""March a problem through time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from neuralpde.dynamics import make_dynamics
+from neuralpde.integrators import Integrator, State, StepInfo
+from neuralpde.problems import Problem
+from neuralpde.representations import Representation
+from neuralpde.simulate._solution import Solution
+from neuralpde.types import Status, UsageError, raise_for
+
+Progress = Callable[[int, int, State, StepInfo], bool | None]
+"""(step, steps, state, info) → False to stop after this step."""
+
+
+def _plan(dt: float, t_start: float, t_end: float) -> tuple[int, float]:
+    """Number of equal steps that reach t_end, none longer than dt; and their length."""
+    if not dt > 0:
+        raise UsageError(f"dt must be positive; got {dt}.")
+    if not t_end > t_start:
+        raise UsageError(f"t_end must lie after the start t = {t_start:g}; got {t_end:g}.")
+    steps = max(1, int(-(-(t_end - t_start) // (dt * (1 + 1e-12)))))
+    return steps, (t_end - t_start) / steps
+
+
+def simulate(
+    problem: Problem,
+    representation: Representation,
+    integrator: Integrator,
+    *,
+    dt: float,
+    t_end: float,
+    save_every: int = 1,
+    method: str = "auto",
+    fit: dict[str, Any] | None = None,
+    restart: State | None = None,
+    progress: Progress | None = None,
+    raise_on_failure: bool = True,
+    **options: Any,
+) -> Solution:
+    """Solve u_t = F(t, u) from t = 0 (or a restart's time) to ``t_end``.
+
+    Args:
+        problem: with ``time_order`` 1.
+        representation: where the field is kept.
+        integrator: how it is stepped.
+        dt: longest step; the last time is met exactly by equal steps.
+        t_end: last time.
+        save_every: keep every that many steps (the first and last states are always kept).
+        method: see :func:`neuralpde.dynamics.make_dynamics`.
+        fit: options of the initial projection.
+        restart: a :class:`State` to go on from, such as ``solution.last``.
+        progress: called after every step; may return False to stop.
+        raise_on_failure: raise when a step fails, instead of returning what there is.
+        options: passed to the dynamics.
+
+    Raises:
+        UsageError: for a steady problem, a non-positive dt, or parts that do not fit together.
+        NonFiniteError, NotConvergedError: when a step fails; the exception's ``result`` is the solution so far.
+
+    Example:
+        >>> from neuralpde import GridField, Heat, RK4, simulate
+        >>> heat = Heat()
+        >>> run = simulate(heat, GridField.for_problem(heat, 32, order="fourier"), RK4(), dt=1e-3, t_end=0.1)
+        >>> run.error()["rel_l2"] < 1e-7
+        True
+    """
+    if problem.time_order == 0:
+        raise UsageError(f"{problem.name} is steady: use solve(problem, representation).")
+    begin = time.perf_counter()
+    dynamics = make_dynamics(problem, representation, method, **options)
+    integrator.check(dynamics)
+    steps, length = _plan(dt, restart.t if restart else 0.0, t_end)
+    fit_error = 0.0
+    if restart is None:
+        projection = representation.project(problem.initial, **(fit or {}))
+        state, fit_error = State(0.0, projection.theta), projection.error
+    else:
+        state = restart
+    start = state.t
+    times, states, infos = [state.t], [state.theta], list[StepInfo]()
+    status, setup = Status.COMPLETED, time.perf_counter() - begin
+    for k in range(1, steps + 1):
+        new, info = integrator.step(dynamics, state, length)
+        infos.append(info)
+        if not bool(torch.isfinite(new.theta).all()):
+            info = StepInfo(Status.NON_FINITE, info.residual, info.iterations)
+        if not info.status.ok:
+            status = info.status
+            break
+        # k·dt, not a running sum: saved times meet the asked ones to rounding
+        state = State(start + k * length, new.theta, new.history)
+        if k % save_every == 0 or k == steps:
+            times.append(state.t)
+            states.append(state.theta)
+        if progress is not None and progress(k, steps, state, info) is False:
+            status = Status.INTERRUPTED
+            if times[-1] != state.t:
+                times.append(state.t)
+                states.append(state.theta)
+            break
+    recipe = {
+        "integrator": repr(integrator),
+        "dt": length,
+        "method": method,
+        "options": {k: str(v) for k, v in options.items()},
+    }
+    solution = Solution(
+        problem,
+        representation,
+        torch.tensor(times, dtype=torch.float64),
+        torch.stack(states),
+        tuple(infos),
+        state,
+        status,
+        setup,
+        time.perf_counter() - begin - setup,
+        fit_error,
+        recipe,
+    )
+    if raise_on_failure and status is not Status.INTERRUPTED:
+        raise_for(status, f"{problem.name}, step {len(infos)} of {steps} at t = {state.t:g}", solution)
+    return solution

@@ -1,0 +1,70 @@
+"""Solve a steady problem."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+
+from neuralpde.dynamics import make_dynamics
+from neuralpde.integrators import State, StepInfo
+from neuralpde.problems import Problem
+from neuralpde.representations import Representation
+from neuralpde.simulate._solution import Solution
+from neuralpde.types import UsageError, raise_for
+
+
+def solve(
+    problem: Problem,
+    representation: Representation,
+    *,
+    guess: torch.Tensor | None = None,
+    raise_on_failure: bool = True,
+    **options: Any,
+) -> Solution:
+    """Solve 0 = F(u): by Newton's method on a grid, by least squares of F at quadrature points on a neural field.
+
+    Args:
+        problem: with ``time_order`` 0.
+        representation: where the field is kept.
+        guess: θ to start from, ``(p,)``.
+        raise_on_failure: raise where the solve fails.
+        options: passed to the dynamics (``newton=Newton(linear="cg")``, ``fit=GaussNewton(...)``, ``points=``).
+
+    Raises:
+        UsageError: for a problem that moves in time.
+        NotConvergedError: with ``raise_on_failure``; the exception's ``result`` is the solution.
+
+    Example:
+        >>> from neuralpde import GridField, Poisson, solve
+        >>> poisson = Poisson()
+        >>> solve(poisson, GridField.for_problem(poisson, 17, order=6)).error()["rel_l2"] < 1e-6
+        True
+    """
+    if problem.time_order != 0:
+        raise UsageError(
+            f"{problem.name} moves in time: use simulate(problem, representation, integrator, dt=, t_end=)."
+        )
+    begin = time.perf_counter()
+    dynamics = make_dynamics(problem, representation, "auto", **options)
+    if not hasattr(dynamics, "steady"):
+        raise UsageError(f"{type(representation).__name__} has no steady solver.")
+    start = representation.initial() if guess is None else guess
+    setup = time.perf_counter() - begin
+    stage = dynamics.steady(start)
+    solution = Solution(
+        problem,
+        representation,
+        torch.zeros(1, dtype=torch.float64),
+        stage.theta[None],
+        (StepInfo(stage.status, stage.residual, stage.iterations),),
+        State(0.0, stage.theta),
+        stage.status,
+        setup,
+        time.perf_counter() - begin - setup,
+        recipe={"integrator": "steady", "options": {k: str(v) for k, v in options.items()}},
+    )
+    if raise_on_failure:
+        raise_for(stage.status, problem.name, solution)
+    return solution
