@@ -14,10 +14,10 @@ from neuralpde.cases._parameters import Reader, parameters
 from neuralpde.cases._schema import Case, ConditionTable, ProblemTable, RunTable, check_case, run_key
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
 from neuralpde.dynamics import METHODS, make_dynamics
-from neuralpde.geometry import Box, Condition, Dirichlet, Neumann, Periodic
+from neuralpde.geometry import Boundary, Box, Condition, Dirichlet, Neumann, Periodic
 from neuralpde.integrators import INTEGRATORS, Integrator
 from neuralpde.optimize import GaussNewton
-from neuralpde.problems import PROBLEMS, Problem
+from neuralpde.problems import PROBLEMS, Problem, check_problem
 from neuralpde.representations import REPRESENTATIONS, Representation
 from neuralpde.types import UsageError
 
@@ -132,7 +132,11 @@ def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
     skip = tuple(name for name in ("domain", "conditions") if name in parameters(cls))
     arguments = reader.arguments(cls, table.others, place, skip=skip, also=("name", *skip))
     with place.refusals():
-        return cls(**given, **arguments)
+        problem = cls(**given, **arguments)
+        check_problem(problem)
+    with place.child("conditions").refusals():
+        Boundary(problem.domain, problem.conditions)
+    return problem
 
 
 def build_condition(table: ConditionTable, reader: Reader, place: Place) -> Condition:

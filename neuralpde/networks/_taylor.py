@@ -10,7 +10,7 @@ Forward mode needs one pass whatever d is; nested reverse mode needs one more ba
 The Laplacian's own row is the "forward Laplacian" of Li et al., Nature Machine Intelligence 6 (2024).
 
 Points are the last axis: W @ (w, d·n) is one product without copies, and runs 15 % faster than (d·n, w) @ Wᵀ on a CPU.
-With gradients recorded nothing is written in place, so that ``torch.func`` transforms pass through.
+Where gradients are recorded or a ``torch.func`` transform is at work nothing is written in place.
 """
 
 from __future__ import annotations
@@ -79,6 +79,14 @@ class Stack(NamedTuple):
     second: Tensor | None = None
 
 
+def in_place() -> bool:
+    """Whether a layer may write over its input: no gradient is recorded and no ``torch.func`` transform is active.
+
+    Transforms do get through in-place steps, but one by one: ``addcmul_`` has no batching rule.
+    """
+    return not (torch.is_grad_enabled() or torch._C._are_functorch_transforms_active())
+
+
 def affine(stack: Stack, weight: Tensor, bias: Tensor) -> Stack:
     """z = W h + b; derivatives have no bias."""
     value = torch.addmm(bias[:, None], weight, stack.value)
@@ -92,7 +100,7 @@ def _product(weight: Tensor, rows: Tensor | None) -> Tensor | None:
 
 
 def activate(stack: Stack, sigma: Activation, layout: Layout) -> Stack:
-    """Apply an activation by the chain rule; without gradients, over ``stack``'s own memory (nothing else holds it)."""
+    """Apply an activation by the chain rule; where allowed, over the stack's own memory (nothing else holds it)."""
     value, *derivatives = sigma(stack.value, layout.order)
     if stack.first is None:
         return Stack(value)
@@ -111,7 +119,7 @@ def _quadratic(first: Tensor, layout: Layout) -> Tensor:
     if layout.second == "hess":
         rows, columns = map(list, zip(*layout.pairs, strict=True))
         return first[:, rows] * first[:, columns]
-    if torch.is_grad_enabled():
+    if not in_place():
         return first.square().sum(1, keepdim=True)
     total = first[:, 0].square()
     for i in range(1, layout.dim):
@@ -120,15 +128,13 @@ def _quadratic(first: Tensor, layout: Layout) -> Tensor:
 
 
 def _scale(rows: Tensor, factor: Tensor) -> Tensor:
-    """rows · factor, in place where no gradient is recorded and the rows already differ from point to point."""
-    if torch.is_grad_enabled() or rows.shape[-1] == 1:
-        return rows * factor
-    return rows.mul_(factor)
+    """rows · factor, in place where allowed and the rows already differ from point to point."""
+    return rows.mul_(factor) if in_place() and rows.shape[-1] > 1 else rows * factor
 
 
 def _add_product(rows: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """rows + a · b, in place where no gradient is recorded."""
-    return torch.addcmul(rows, a, b) if torch.is_grad_enabled() else rows.addcmul_(a, b)
+    """rows + a · b, in place where allowed."""
+    return rows.addcmul_(a, b) if in_place() else torch.addcmul(rows, a, b)
 
 
 def join(stacks: Sequence[Stack]) -> Stack:
@@ -177,10 +183,10 @@ def to_jet(stack: Stack, layout: Layout) -> Jet:
 def tanh_derivatives(z: Tensor, order: int) -> Derivatives:
     """tanh, 1 − tanh², −2 tanh (1 − tanh²).
 
-    Without gradients tanh z is written 2 σ(2z) − 1 with the logistic σ: torch's float64 sigmoid is 7 times faster than
+    Without gradients or transforms tanh z is written 2 σ(2z) − 1 with the logistic σ: torch's float64 sigmoid is 7 times faster than
     its tanh on a CPU, where tanh was a third of the pass. Its error is a rounding of 1, not of tanh z.
     """
-    if torch.is_grad_enabled():
+    if not in_place():
         a = torch.tanh(z)
         slope = 1 - a * a if order else a
         return (a, slope, -2 * a * slope)[: order + 1]

@@ -19,14 +19,23 @@ Progress = Callable[[int, int, State, StepInfo], bool | None]
 """(step, steps, state, info) → False to stop after this step."""
 
 
-def _plan(dt: float, t_start: float, t_end: float) -> tuple[int, float]:
-    """Number of equal steps that reach t_end, none longer than dt; and their length."""
+def _plan(dt: float, t_start: float, t_end: float) -> tuple[int, int, float, float]:
+    """Equal steps that reach t_end, none longer than dt: (steps done before, steps in all, their length, their origin).
+
+    A start that lies on the steps of a run from t = 0 goes on with those very steps: a restarted run then repeats the
+    uninterrupted one bit by bit, where steps measured out anew would differ by rounding.
+    """
     if not dt > 0:
         raise UsageError(f"dt must be positive; got {dt}.")
     if not t_end > t_start:
         raise UsageError(f"t_end must lie after the start t = {t_start:g}; got {t_end:g}.")
-    steps = max(1, int(-(-(t_end - t_start) // (dt * (1 + 1e-12)))))
-    return steps, (t_end - t_start) / steps
+    for origin in (0.0, t_start):
+        steps = max(1, int(-(-(t_end - origin) // (dt * (1 + 1e-12)))))
+        length = (t_end - origin) / steps
+        done = round((t_start - origin) / length)
+        if abs(origin + done * length - t_start) <= 1e-9 * length:
+            break
+    return done, steps, length, origin
 
 
 def simulate(
@@ -76,17 +85,16 @@ def simulate(
     begin = time.perf_counter()
     dynamics = make_dynamics(problem, representation, method, **options)
     integrator.check(dynamics)
-    steps, length = _plan(dt, restart.t if restart else 0.0, t_end)
+    done, steps, length, origin = _plan(dt, restart.t if restart else 0.0, t_end)
     fit_error = 0.0
     if restart is None:
         projection = representation.project(problem.initial, **(fit or {}))
         state, fit_error = State(0.0, projection.theta), projection.error
     else:
         state = restart
-    start = state.t
     times, states, infos = [state.t], [state.theta], list[StepInfo]()
     status, setup = Status.COMPLETED, time.perf_counter() - begin
-    for k in range(1, steps + 1):
+    for k in range(done + 1, steps + 1):
         new, info = integrator.step(dynamics, state, length)
         infos.append(info)
         if not bool(torch.isfinite(new.theta).all()):
@@ -95,7 +103,7 @@ def simulate(
             status = info.status
             break
         # k·dt, not a running sum: saved times meet the asked ones to rounding
-        state = State(start + k * length, new.theta, new.history)
+        state = State(origin + k * length, new.theta, new.history)
         if k % save_every == 0 or k == steps:
             times.append(state.t)
             states.append(state.theta)
