@@ -1,0 +1,21 @@
+"""Case files: a study written as TOML, run into a folder."""
+
+from neuralpde.cases._build import Run, Study, build_study, load_study
+from neuralpde.cases._open import open_run, run_files, saved_case
+from neuralpde.cases._report import Outcome
+from neuralpde.cases._run import StudyResult, run_case
+from neuralpde.cases._user_code import blame
+
+__all__ = [
+    "Outcome",
+    "Run",
+    "Study",
+    "StudyResult",
+    "blame",
+    "build_study",
+    "load_study",
+    "open_run",
+    "run_case",
+    "run_files",
+    "saved_case",
+]

@@ -11,7 +11,7 @@ from typing import Any
 from neuralpde.cases._document import Document, apply_settings, normalise, read_document
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._parameters import Reader, parameters
-from neuralpde.cases._schema import Case, ConditionTable, ProblemTable, RunTable, check_case, run_key
+from neuralpde.cases._schema import Case, ConditionTable, ProblemTable, RunTable, TimeTable, check_case, run_key
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
 from neuralpde.dynamics import METHODS, make_dynamics
 from neuralpde.geometry import Boundary, Box, Condition, Dirichlet, Neumann, Periodic
@@ -28,7 +28,7 @@ DEFAULT_OPTIONS = {"fit": "fit_options", "newton": "newton"}
 """Option objects of a dynamics, and the attribute that holds the defaults which a table changes in part."""
 
 FIRST_FIT = GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
-"""What ``NeuralField.project`` fits with by default; ``initial_fit`` changes it in part. A test holds the two together."""
+"""What ``NeuralField.project`` fits with by default, which ``initial_fit`` changes in part; a test holds them together."""
 
 
 @dataclass(frozen=True)
@@ -193,9 +193,9 @@ def _times(
         return None, {}
     shared = case.time.model_dump(exclude_none=True) if case.time is not None else {}
     values = {**shared, **own}
-    for name, expected in zip(names, ("the name of an integrator", "a positive number", "a positive number"), strict=False):
+    for name in ("integrator", "dt", "t_end"):
         if name not in values:
-            raise top.child("time").child(name).missing(expected)
+            raise top.child("time").child(name).missing(str(TimeTable.model_fields[name].description))
     where = place if "integrator" in own else top.child("time")
     integrator = where.child("integrator").choose(values.pop("integrator"), INTEGRATORS)()
     return integrator, values

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 import torch
-from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor
 
-from neuralpde.dynamics._linearised import Coefficients, JacobianMatrix, coefficients
+from neuralpde.dynamics._grid_systems import LINEAR_SOLVERS, GridSystems
+from neuralpde.dynamics._linearised import Coefficients, coefficients
 from neuralpde.integrators import Stage, State, Terms
-from neuralpde.linalg import MatrixOperator, solve_linear
 from neuralpde.problems import Problem
 from neuralpde.representations import GridField
-from neuralpde.types import NonFiniteError, Status, UsageError
-
-LINEAR_SOLVERS = ("direct", "cg", "gmres")
+from neuralpde.types import Status, UsageError
 
 
 @dataclass(frozen=True)
@@ -25,14 +21,15 @@ class Newton:
     """Options of implicit stages and steady solves on grids.
 
     Args:
-        linear: ``"direct"`` (sparse LU, kept while the Jacobian stays the same), ``"cg"`` (symmetric positive definite
-            systems: diffusion on periodic or Dirichlet axes) or ``"gmres"``; the Krylov methods take Jacobi.
+        linear: ``"auto"``, ``"fast"`` (FFT/DST/DCT), ``"direct"`` (sparse LU), ``"cg"`` (symmetric positive definite
+            systems: diffusion on periodic or Dirichlet axes) or ``"gmres"``; see :class:`GridSystems`. The Krylov methods
+            take Jacobi.
         rtol: stop when the residual's largest entry is below rtol times the largest term of the equation.
         linear_rtol: tolerance of the Krylov methods.
         maxiter: most Newton iterations.
     """
 
-    linear: str = "direct"
+    linear: str = "auto"
     rtol: float = 1e-12
     linear_rtol: float = 1e-10
     maxiter: int = 25
@@ -55,8 +52,7 @@ class DiscreteDynamics:
         self.problem, self.representation = problem, representation
         self.newton = newton or Newton()
         self.parts = problem.terms()
-        self._matrix: JacobianMatrix | None = None
-        self._kept: tuple[tuple[float, float], Coefficients, SuperLU] | None = None
+        self.systems = GridSystems(problem, representation, self.newton.linear, self.newton.linear_rtol)
 
     @property
     def flows(self) -> tuple[bool, ...]:
@@ -114,7 +110,7 @@ class DiscreteDynamics:
             if iteration == options.maxiter:
                 break
             before = size
-            theta = theta - self._solve(mass, gamma, parts, g)
+            theta = theta - self.systems.solve(mass, gamma, parts, g)
         return Stage(theta, Status.MAXITER, size, options.maxiter)
 
     def _amplification(self, parts: Coefficients, gamma: float, scale: float) -> float:
@@ -123,42 +119,6 @@ class DiscreteDynamics:
         power = {"value": 0, "grad": 1, "laplacian": 2, "hess": 2}
         largest = max(float(c.abs().max()) * h ** -power[name] for name, c in parts.items())
         return scale * max(1.0, abs(gamma) * largest)
-
-    def _solve(self, mass: float, gamma: float, parts: Coefficients, g: Tensor) -> Tensor:
-        options = self.newton
-        key = (mass, gamma)
-        if options.linear == "direct" and self._kept is not None and self._kept[0] == key:
-            same = all(torch.equal(parts[name], old) for name, old in self._kept[1].items())
-            if same:
-                return _apply_lu(self._kept[2], g)
-        if self._matrix is None:
-            self._matrix = JacobianMatrix(self.representation, self.problem.needs)
-        jacobian = self._matrix(parts)
-        matrix = mass * sp.identity(g.numel(), format="csr") - gamma * jacobian
-        if options.linear == "direct":
-            lu = _factorise(matrix)
-            self._kept = (key, parts, lu)
-            return _apply_lu(lu, g)
-        symmetric = options.linear == "cg"
-        operator = MatrixOperator(matrix, symmetric=symmetric, positive_definite=symmetric)
-        return solve_linear(operator, g, solver=options.linear, M="jacobi", rtol=options.linear_rtol).x
-
-
-def _factorise(matrix: sp.csr_matrix) -> SuperLU:
-    try:
-        return splu(matrix.tocsc())
-    except RuntimeError as error:
-        raise UsageError(
-            "the system of this implicit step or steady problem is singular; a steady problem with only Neumann or "
-            "periodic conditions fixes u up to a constant: give u on one face."
-        ) from error
-    except ValueError as error:
-        raise NonFiniteError(f"the system of this implicit step holds NaN or Inf: {error}.") from error
-
-
-def _apply_lu(lu: SuperLU, g: Tensor) -> Tensor:
-    out = lu.solve(g.detach().double().cpu().numpy())
-    return torch.as_tensor(out, dtype=g.dtype, device=g.device)
 
 
 def _sum(theta: Tensor, terms: Terms) -> Tensor:

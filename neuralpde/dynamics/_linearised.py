@@ -63,7 +63,10 @@ class JacobianMatrix:
         for (name, axes), matrix in self.matrices.items():
             for a in range(self.c):
                 for b in range(self.c):
-                    weight = parts[name][(slice(None), a, b, *axes)].cpu().numpy()
+                    part = parts[name][:, a, b]
+                    for axis in axes:
+                        part = part[:, axis]
+                    weight = part.cpu().numpy()
                     if np.any(weight):
                         block = sp.diags(weight) @ matrix
                         old = blocks[a][b]

@@ -127,11 +127,9 @@ def autodiff_jet(function: Callable[[Tensor], Tensor], x: Tensor, needs: frozens
 def constant_jet(value: Tensor, dim: int, needs: frozenset[str]) -> Jet:
     """Jet of a field that does not vary: every derivative is zero."""
     n, c = value.shape
-    zero = torch.zeros
-    like = {"dtype": value.dtype, "device": value.device}
     return Jet(
         value,
-        zero(n, c, dim, **like) if needs & {"grad", "laplacian", "hess"} else None,
-        zero(n, c, **like) if "laplacian" in needs else None,
-        zero(n, c, dim, dim, **like) if "hess" in needs else None,
+        value.new_zeros(n, c, dim) if needs & {"grad", "laplacian", "hess"} else None,
+        value.new_zeros(n, c) if "laplacian" in needs else None,
+        value.new_zeros(n, c, dim, dim) if "hess" in needs else None,
     )

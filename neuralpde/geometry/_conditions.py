@@ -132,6 +132,6 @@ class Boundary:
         found = []
         for name in self.domain.faces:
             condition = self.table.get(name)
-            if isinstance(condition, kind):
+            if condition is not None and isinstance(condition, kind):
                 found.append((*self.domain.face(name), condition))
         return tuple(found)

@@ -69,10 +69,10 @@ class StepInfo:
     @classmethod
     def of(cls, stages: Sequence[Stage]) -> StepInfo:
         """Summary of a step's stages."""
-        bad = [s.status for s in stages if s.status is Status.NON_FINITE] or [
-            s.status for s in stages if not s.status.ok
-        ]
+        bad = [s.status for s in stages if not s.status.ok]
         status = bad[0] if bad else Status.COMPLETED
+        if Status.NON_FINITE in bad:
+            status = Status.NON_FINITE
         return cls(status, max(s.residual for s in stages), sum(s.iterations for s in stages))
 
 

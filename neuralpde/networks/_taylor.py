@@ -183,8 +183,8 @@ def to_jet(stack: Stack, layout: Layout) -> Jet:
 def tanh_derivatives(z: Tensor, order: int) -> Derivatives:
     """tanh, 1 − tanh², −2 tanh (1 − tanh²).
 
-    Without gradients or transforms tanh z is written 2 σ(2z) − 1 with the logistic σ: torch's float64 sigmoid is 7 times faster than
-    its tanh on a CPU, where tanh was a third of the pass. Its error is a rounding of 1, not of tanh z.
+    Without gradients or transforms tanh z is written 2 σ(2z) − 1 with the logistic σ: on a CPU torch's float64 sigmoid is
+    7 times faster than its tanh, which was a third of the pass. Its error is a rounding of 1, not of tanh z.
     """
     if not in_place():
         a = torch.tanh(z)

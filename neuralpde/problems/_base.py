@@ -61,7 +61,7 @@ class Problem(ABC):
     conditions: tuple[Condition, ...] = ()
     unknowns: ClassVar[dict[str, int]] = {"u": 1}
     time_order: ClassVar[int] = 1
-    needs: frozenset[str] = frozenset({"value"})
+    needs: ClassVar[frozenset[str]] = frozenset({"value"})
 
     @property
     def name(self) -> str:

@@ -34,23 +34,23 @@ def interpolate(values: Tensor, grid: Grid, x: Tensor, width: int) -> Tensor:
         ``(n, c)``.
     """
     indices, weights = [], []
-    for i, (n, h, periodic) in enumerate(zip(grid.shape, grid.spacing, grid.periodic, strict=True)):
-        w = min(width, n)
+    for i, (nodes, h, periodic) in enumerate(zip(grid.shape, grid.spacing, grid.periodic, strict=True)):
+        w = min(width, nodes)
         s = (x[:, i] - grid.domain.lower[i]) / h
         if not periodic:
-            s = s.clamp(0, n - 1)
+            s = s.clamp(0, nodes - 1)
         base = torch.floor(s) - (w // 2 - 1)
         if not periodic:
-            base = base.clamp(0, n - w)
+            base = base.clamp(0, nodes - w)
         weights.append(_lagrange(s - base, w))
         index = base.long()[:, None] + torch.arange(w, device=x.device)
-        indices.append(index % n if periodic else index)
+        indices.append(index % nodes if periodic else index)
     d = len(indices)
     spread = [index.reshape(-1, *[1] * i, index.shape[1], *[1] * (d - 1 - i)) for i, index in enumerate(indices)]
     out = values[tuple(spread)]
-    for w in reversed(weights):
-        shape = (w.shape[0], *[1] * (out.ndim - 3), w.shape[1], 1)
-        out = (out * w.reshape(shape)).sum(dim=-2)
+    for weight in reversed(weights):
+        shape = (weight.shape[0], *[1] * (out.ndim - 3), weight.shape[1], 1)
+        out = (out * weight.reshape(shape)).sum(dim=-2)
     return out
 
 

@@ -68,7 +68,7 @@ class NeuralField(Representation):
             raise UsageError(f"the features of a neural field are {', '.join(FEATURES)}; got {features!r}.")
         if not hidden or min(hidden) < 1:
             raise UsageError(f"hidden needs at least one positive width; got {tuple(hidden)}.")
-        self._config = {
+        self._config: dict[str, Any] = {
             "hidden": list(hidden),
             "activation": activation,
             "features": features,

@@ -28,5 +28,8 @@ class BetweenTimes(Field):
 
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         jets = [u.jet(x, needs).parts() for u in self.fields]
-        names = jets[0]
-        return Jet(**{name: sum((w * j[name] for w, j in zip(self.weights, jets, strict=True))) for name in names})
+        weighted = [{name: w * part for name, part in j.items()} for w, j in zip(self.weights, jets, strict=True)]
+        total = weighted[0]
+        for parts in weighted[1:]:
+            total = {name: total[name] + parts[name] for name in total}
+        return Jet(**total)

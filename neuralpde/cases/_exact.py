@@ -1,0 +1,69 @@
+"""Whether a problem's exact solution is that of the case: a case file may change the conditions it was derived for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from neuralpde.geometry import Boundary, Dirichlet, Neumann, Periodic, face_lattice
+from neuralpde.problems import Problem
+
+TOLERANCE = 1e-6
+FACE_POINTS = 5
+MOST_TIMES = 25
+
+
+def exact_fits(problem: Problem, times: Sequence[float]) -> tuple[bool, str]:
+    """Whether the exact solution exists and meets the start and the boundary conditions at up to 25 of the times.
+
+    Returns:
+        The answer, and the reason of a no (a clause).
+    """
+    generator = torch.Generator().manual_seed(0)
+    inside = problem.domain.from_unit(torch.rand(64, problem.domain.dim, generator=generator, dtype=torch.float64))
+    exact = problem.exact(times[0], inside)
+    if exact is None:
+        return False, "no exact solution is known"
+    scale = float(exact.abs().max()) or 1.0
+    if problem.time_order and times[0] == 0.0 and _differ(exact, problem.initial(inside), scale):
+        return False, "the exact solution does not start from the initial values"
+    for t in times[:: -(-len(times) // MOST_TIMES)]:
+        face = _violated(problem, t, scale)
+        if face:
+            return False, f"the exact solution does not meet the condition on {face} at t = {t:g}"
+    return True, ""
+
+
+def _differ(a: Tensor | None, b: Tensor | None, scale: float, tolerance: float = TOLERANCE) -> bool:
+    return a is None or b is None or not float((a - b).abs().max()) <= tolerance * scale
+
+
+def _violated(problem: Problem, t: float, scale: float) -> str:
+    """The first face whose condition the exact solution violates, or nothing."""
+    domain, boundary = problem.domain, Boundary(problem.domain, problem.conditions)
+    for name in domain.faces:
+        axis, side = domain.face(name)
+        condition = boundary.on(axis, side)
+        face = face_lattice(domain, axis, side, FACE_POINTS)
+        x, value = face.points, problem.exact(t, face.points)
+        if isinstance(condition, Dirichlet) and _differ(value, condition.at(t, x, problem.channels), scale):
+            return name
+        if isinstance(condition, Periodic):
+            opposite = x.clone()
+            opposite[:, axis] = domain.lower[axis] if side else domain.upper[axis]
+            if _differ(value, problem.exact(t, opposite), scale):
+                return name
+        if isinstance(condition, Neumann) and face.normals is not None and value is not None:
+            slope = _outward_slope(problem, t, x, face.normals, value, 1e-3 * domain.lengths[axis])
+            size = scale / domain.lengths[axis]
+            # a one-sided difference of second order: good enough to tell a wrong condition from a right one
+            if _differ(slope, condition.at(t, x, problem.channels), size, 1e-2):
+                return name
+    return ""
+
+
+def _outward_slope(problem: Problem, t: float, x: Tensor, normals: Tensor, value: Tensor, h: float) -> Tensor | None:
+    one, two = problem.exact(t, x - h * normals), problem.exact(t, x - 2 * h * normals)
+    return None if one is None or two is None else (1.5 * value - 2 * one + 0.5 * two) / h

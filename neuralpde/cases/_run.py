@@ -1,0 +1,169 @@
+"""Run a study: every run in turn, into a run folder that holds up whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from neuralpde.cases._build import Run, Study, load_study
+from neuralpde.cases._document import Document
+from neuralpde.cases._folder import make_folder, write_start
+from neuralpde.cases._open import run_files, saved_case
+from neuralpde.cases._progress import Display, Stop
+from neuralpde.cases._record import Recorder, is_finished, joined, load_previous
+from neuralpde.cases._report import (
+    Outcome,
+    errors,
+    failure,
+    pictures,
+    rows,
+    table,
+    write_metrics,
+    write_report,
+)
+from neuralpde.simulate import Solution, simulate, solve
+from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What running a case came to: the folder, and how each run ended."""
+
+    folder: Path
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failure(self) -> Outcome | None:
+        """An interruption, else the first failure, else None."""
+        return failure(self.outcomes)
+
+
+def run_case(
+    path: str | Path,
+    *,
+    out: str | Path | None = None,
+    settings: Sequence[str] = (),
+    restart: str | Path | None = None,
+    force: bool = False,
+    console: Console | None = None,
+    log: Console | None = None,
+) -> StudyResult:
+    """Run a case file into a run folder.
+
+    Args:
+        path: the case file.
+        out: the folder; by default ``runs/<case>-<time>``, or the folder of the run that is restarted.
+        settings: ``key=value`` changes, keys dotted.
+        restart: a run folder or one of its ``.h5`` files, to go on from.
+        force: write into a folder that is not empty.
+        console, log: where results and progress go (stdout and stderr).
+
+    Returns:
+        The folder and the outcomes; failures of runs are in them and are not raised.
+
+    Raises:
+        UsageError: for a mistake in the case or the arguments.
+        DataError: for a file that cannot be read.
+    """
+    console, log = console or Console(), log or Console(stderr=True)
+    study = load_study(path, settings)
+    previous = _previous(study, Path(restart)) if restart is not None else {}
+    if restart is not None and out is None:
+        folder = Path(restart) if Path(restart).is_dir() else Path(restart).parent
+    else:
+        folder = make_folder(Path(out) if out is not None else None, study.name, force)
+    document = write_start(folder, study, Path(path), settings)
+    wanted = study.runs
+    if restart is not None and not Path(restart).is_dir():
+        wanted = tuple(run for run in study.runs if run.name in previous)
+    outcomes: list[Outcome] = []
+    with Stop(log) as stop:
+        for run in wanted:
+            if not stop.asked:
+                outcomes.append(_Attempt(study, run, folder, document, stop, log).outcome(previous.get(run.name)))
+    _conclude(folder, study, outcomes, console)
+    return StudyResult(folder, tuple(outcomes))
+
+
+def _previous(study: Study, restart: Path) -> dict[str, Solution]:
+    """Saved runs by name, each checked against the case."""
+    out = {}
+    for file in run_files(restart):
+        saved = saved_case(file)
+        names = [run.name for run in study.runs]
+        if saved["run"] not in names:
+            raise UsageError(
+                f"--restart {file}: expected one of the case's runs {', '.join(names)}; got {saved['run']}."
+            )
+        out[saved["run"]] = load_previous(study, study.run(saved["run"]), file, saved["document"])
+    return out
+
+
+class _Attempt:
+    """One run of a study, solved and saved."""
+
+    def __init__(self, study: Study, run: Run, folder: Path, document: Document, stop: Stop, log: Console) -> None:
+        self.study, self.run, self.stop, self.log = study, run, stop, log
+        self.file = folder / f"{run.name}.h5"
+        self.case = {"document": document, "run": run.name, "name": study.name}
+
+    def save(self, solution: Solution) -> None:
+        """Write the run's file."""
+        solution.save(self.file, self.case)
+
+    def outcome(self, before: Solution | None) -> Outcome:
+        """Solve, or go on, and save what there is, whatever happened."""
+        run = self.run
+        if before is not None and is_finished(before, run):
+            before = before if before.status.ok else joined(None, before)
+            self.save(before)
+            return Outcome(run.name, before.status, before)
+        with Display(self.log, run.name) as display:
+            recorder = Recorder(self.study, run, before, self.save, display, self.stop)
+            try:
+                solution = joined(before, self._solve(before, recorder))
+            except NotConvergedError as error:
+                # raised inside a step, past the solver's own book-keeping
+                status = Status.NON_FINITE if isinstance(error, NonFiniteError) else Status.MAXITER
+                if recorder.last is None and before is None:
+                    return Outcome(run.name, status, None, run.seconds, str(error))
+                solution = recorder.solution(status)
+                self.save(solution)
+                return Outcome(run.name, status, solution, run.seconds, str(error))
+        self.save(solution)
+        return Outcome(run.name, solution.status, solution, run.seconds)
+
+    def _solve(self, before: Solution | None, recorder: Recorder) -> Solution:
+        study, run = self.study, self.run
+        if run.integrator is None:
+            return solve(study.problem, run.representation, raise_on_failure=False, **run.options)
+        return simulate(
+            study.problem,
+            run.representation,
+            run.integrator,
+            **run.times,
+            method=run.method,
+            fit=run.initial_fit,
+            restart=before.last if before is not None else None,
+            progress=recorder,
+            raise_on_failure=False,
+            **run.options,
+        )
+
+
+def _conclude(folder: Path, study: Study, outcomes: Sequence[Outcome], console: Console) -> None:
+    """Numbers first, pictures after them: nothing that fails late loses what was computed."""
+    found, against = errors(study, outcomes)
+    table_rows = rows(study, outcomes, found)
+    write_metrics(folder, table_rows)
+    console.print(table(study, outcomes, table_rows))
+    console.print(f"errors: {against}", highlight=False, soft_wrap=True)
+    drawn, note = pictures(folder, study, outcomes)
+    report = write_report(folder, study, outcomes, table_rows, drawn, against)
+    for path in [*drawn, report]:
+        console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+    if note:
+        console.print(note, highlight=False, soft_wrap=True)
