@@ -28,7 +28,7 @@ DEFAULT_OPTIONS = {"fit": "fit_options", "newton": "newton"}
 """Option objects of a dynamics, and the attribute that holds the defaults which a table changes in part."""
 
 FIRST_FIT = GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
-"""What ``NeuralField.project`` fits with by default, which ``initial_fit`` changes in part; a test holds them together."""
+"""Default of ``NeuralField.project``, which ``initial_fit`` changes in part; a test holds the two together."""
 
 
 @dataclass(frozen=True)

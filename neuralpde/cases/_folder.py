@@ -46,12 +46,9 @@ def make_folder(out: Path | None, name: str, force: bool) -> Path:
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: expected a folder; got a file.")
     if out.is_dir() and any(out.iterdir()) and not force:
-        hint = (
-            f"--restart {out} goes on with it, --force overwrites it"
-            if is_run_folder(out)
-            else "--force writes into it"
-        )
-        what = "holds a run" if is_run_folder(out) else "is not empty"
+        what, hint = "is not empty", "--force writes into it"
+        if is_run_folder(out):
+            what, hint = "holds a run", f"--restart {out} goes on with it, --force overwrites it"
         raise UsageError(f"--out {out}: expected a new or empty folder; this one {what} ({hint}).")
     out.mkdir(parents=True, exist_ok=True)
     return out

@@ -150,13 +150,13 @@ class Reader:
             raise place.child(name).unknown(name, named)
         return self.build(named[name], options, place.child(name))
 
-    def _options(self, classes: list[type], table: dict[str, Any], place: Place, default: Any) -> Any:
+    def _options(self, classes: list[Any], table: dict[str, Any], place: Place, default: Any) -> Any:
         """An option object; ``kind`` chooses among several, and a table changes the default in part."""
         kinds = {snake_case(c): c for c in classes}
         kind = table.get("kind", snake_case(type(default)) if default is not None else snake_case(classes[0]))
         if not isinstance(kind, str):
             raise place.child("kind").wrong("the name of a kind of options", kind)
-        chosen = place.child("kind").choose(kind, kinds)
+        chosen: Any = place.child("kind").choose(kind, kinds)
         arguments = self.arguments(chosen, {k: v for k, v in table.items() if k != "kind"}, place)
         with place.refusals():
             return replace(default, **arguments) if isinstance(default, chosen) else chosen(**arguments)

@@ -26,7 +26,7 @@ SHOWN = {
     "dofs": "dofs",
     "memory_bytes": "bytes",
     "seconds": "seconds",
-    "rel_l2": "rel. L2 error",
+    "rel_l2": "rel. L2",
     "max_error": "max error",
 }
 """Columns of the short table: metric and heading."""
@@ -189,4 +189,4 @@ def failure(outcomes: Sequence[Outcome]) -> Outcome | None:
     """The outcome that decides how the whole ended: an interruption, else the first failure."""
     bad = [o for o in outcomes if not o.status.ok]
     stopped = [o for o in bad if o.status is Status.INTERRUPTED]
-    return (stopped or bad or [None])[0]
+    return next(iter(stopped or bad), None)

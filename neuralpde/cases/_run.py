@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -95,9 +95,8 @@ def _previous(study: Study, restart: Path) -> dict[str, Solution]:
         saved = saved_case(file)
         names = [run.name for run in study.runs]
         if saved["run"] not in names:
-            raise UsageError(
-                f"--restart {file}: expected one of the case's runs {', '.join(names)}; got {saved['run']}."
-            )
+            expected = f"one of the case's runs {', '.join(names)}"
+            raise UsageError(f"--restart {file}: expected {expected}; got {saved['run']}.")
         out[saved["run"]] = load_previous(study, study.run(saved["run"]), file, saved["document"])
     return out
 
@@ -118,7 +117,7 @@ class _Attempt:
         """Solve, or go on, and save what there is, whatever happened."""
         run = self.run
         if before is not None and is_finished(before, run):
-            before = before if before.status.ok else joined(None, before)
+            before = replace(before, status=Status.COMPLETED)  # stopped just after its last step
             self.save(before)
             return Outcome(run.name, before.status, before)
         with Display(self.log, run.name) as display:
@@ -146,7 +145,7 @@ class _Attempt:
             run.integrator,
             **run.times,
             method=run.method,
-            fit=run.initial_fit,
+            initial_fit=run.initial_fit,
             restart=before.last if before is not None else None,
             progress=recorder,
             raise_on_failure=False,

@@ -92,7 +92,7 @@ class Case(Table):
     problem: ProblemTable = Field(description='a table [problem], or a string "file.py:Class"')
     time: TimeTable | None = Field(None, description="a table [time]")
     run: list[RunTable] = Field(min_length=1, description="one or more tables [[run]]")
-    output: OutputTable = Field(OutputTable(), description="a table [output]")
+    output: OutputTable = Field(default_factory=lambda: OutputTable.model_validate({}), description="a table [output]")
 
 
 def check_case(document: dict[str, Any], file: str) -> Case:
@@ -135,7 +135,8 @@ def _inner(annotation: Any) -> type[Table] | None:
 def run_key(runs: Any, k: int) -> str | int:
     """A run's key in messages: its name where it has one of its own."""
     names = [run.get("name") if isinstance(run, dict) else None for run in runs]
-    return names[k] if isinstance(names[k], str) and names.count(names[k]) == 1 and names[k] else k
+    name = names[k]
+    return name if isinstance(name, str) and name and names.count(name) == 1 else k
 
 
 def _sentence(error: dict[str, Any], document: Any, file: str) -> str:

@@ -77,7 +77,7 @@ def describe_object(thing: Any) -> str:
 
 
 def blame(error: BaseException) -> str | None:
-    """The sentence of an exception that a user's own file caused, with file and line; None if it was not one of theirs."""
+    """The sentence of an exception that a user's own file caused, with file and line; None if none did."""
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename) in _LOADED:
         return f"{error.filename}, line {error.lineno}: {error.msg}."
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) in _LOADED]

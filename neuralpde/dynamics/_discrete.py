@@ -22,8 +22,8 @@ class Newton:
 
     Args:
         linear: ``"auto"``, ``"fast"`` (FFT/DST/DCT), ``"direct"`` (sparse LU), ``"cg"`` (symmetric positive definite
-            systems: diffusion on periodic or Dirichlet axes) or ``"gmres"``; see :class:`GridSystems`. The Krylov methods
-            take Jacobi.
+            systems: diffusion on periodic or Dirichlet axes) or ``"gmres"``; see :class:`GridSystems`. The Krylov
+            methods take Jacobi.
         rtol: stop when the residual's largest entry is below rtol times the largest term of the equation.
         linear_rtol: tolerance of the Krylov methods.
         maxiter: most Newton iterations.
@@ -89,7 +89,6 @@ class DiscreteDynamics:
         r, options = self.representation, self.newton
         needs = self.problem.needs | {"value"}
         floor = torch.finfo(theta.dtype).eps
-        before = float("inf")
         for iteration in range(options.maxiter + 1):
             u = r.at(theta, t).jet(r.points, needs)
             f, parts = coefficients(self.problem, t, r.points, u, needs)
@@ -100,25 +99,23 @@ class DiscreteDynamics:
                 return Stage(theta, Status.NON_FINITE, size, iteration)
             if size <= max(options.rtol, 4 * floor) * max(scale, floor):
                 return Stage(theta, Status.CONVERGED_RTOL, size, iteration)
-            # rounding: a full Newton step that no longer helps has reached what this precision and stencil allow
-            if (
-                iteration > 0
-                and size >= 0.5 * before
-                and size <= 1e4 * floor * self._amplification(parts, gamma, scale)
-            ):
+            if size <= self._rounding(parts, mass, gamma, theta):
                 return Stage(theta, Status.CONVERGED_ATOL, size, iteration)
             if iteration == options.maxiter:
                 break
-            before = size
             theta = theta - self.systems.solve(mass, gamma, parts, g)
         return Stage(theta, Status.MAXITER, size, options.maxiter)
 
-    def _amplification(self, parts: Coefficients, gamma: float, scale: float) -> float:
-        """Size of γ F's rounding error: the largest stencil coefficient times the state."""
+    def _rounding(self, parts: Coefficients, mass: float, gamma: float, theta: Tensor) -> float:
+        """What rounding alone leaves in mass·θ − γ F: eps times the largest stencil coefficients times the state.
+
+        No iterate can have a smaller residual, so this is where Newton's method has converged in this precision.
+        """
         h = min(self.representation.grid.spacing)
         power = {"value": 0, "grad": 1, "laplacian": 2, "hess": 2}
-        largest = max(float(c.abs().max()) * h ** -power[name] for name, c in parts.items())
-        return scale * max(1.0, abs(gamma) * largest)
+        stencil = sum(float(c.abs().max()) * h ** -power[name] for name, c in parts.items())
+        eps = torch.finfo(theta.dtype).eps
+        return 32 * eps * (mass + abs(gamma) * stencil) * float(theta.abs().max())
 
 
 def _sum(theta: Tensor, terms: Terms) -> Tensor:

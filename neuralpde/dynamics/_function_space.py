@@ -17,6 +17,12 @@ from neuralpde.problems import Problem
 from neuralpde.representations import NeuralField
 from neuralpde.types import Status, UsageError
 
+TIME_STEP = GaussNewton(maxiter=12, stall=1e-2, damping=1e-8, atol=1e-10)
+"""A stage starts close to its target: few iterations, little damping."""
+
+STEADY = GaussNewton(maxiter=300, stall=1e-3, damping=1e-3)
+"""A steady problem starts from random weights."""
+
 Rows = Callable[[Tensor, Tensor], Tensor]
 """(θ, points ``(n, d)``) → residual values ``(n, c)``, each row a function of its own point."""
 
@@ -29,7 +35,8 @@ class FunctionSpaceDynamics:
     Args:
         problem: what is true.
         representation: the neural field.
-        fit: :class:`GaussNewton` (default) or :class:`Adam` (INSR's published protocol: random points at every step).
+        fit: :class:`GaussNewton` (defaults: ``TIME_STEP``, ``STEADY``) or :class:`Adam` (INSR's published protocol: random
+            points at every step).
         points: number of quadrature points (default 3p/c).
         boundary_weight: weight of the Neumann rows.
         seed: of Adam's random points.
@@ -47,7 +54,7 @@ class FunctionSpaceDynamics:
         seed: int = 0,
     ) -> None:
         self.problem, self.representation = problem, representation
-        self.fit_options = fit or GaussNewton(maxiter=12, stall=1e-2, damping=1e-8, atol=1e-10)
+        self.fit_options = fit or (TIME_STEP if problem.time_order else STEADY)
         self.parts = problem.terms()
         self.quadrature = representation.quadrature(points)
         if self.quadrature.points.shape[0] * representation.channels < representation.num_dofs:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import scipy.sparse as sp
 import torch
 from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor
 
 from neuralpde.dynamics._linearised import Coefficients, JacobianMatrix
-from neuralpde.linalg import BoxLaplacian, MatrixOperator, solve_linear
+from neuralpde.linalg import BoxLaplacian, Kind, MatrixOperator, solve_linear
 from neuralpde.problems import Problem
 from neuralpde.representations import KINDS, GridField
 from neuralpde.types import NonFiniteError, UsageError
@@ -25,8 +27,9 @@ class GridSystems:
     Args:
         problem: whose F.
         representation: the grid.
-        linear: ``"fast"`` (FFT/DST/DCT: order 2 or Fourier, F = a u + b Δu + data with constant a and b), ``"direct"`` (sparse
-            LU, kept while the matrix stays the same), ``"cg"``, ``"gmres"``, or ``"auto"``: fast where it applies, else direct.
+        linear: ``"fast"`` (FFT/DST/DCT: order 2 or Fourier, F = a u + b Δu + data with constant a and b), ``"direct"``
+            (sparse LU, kept while the matrix stays the same), ``"cg"``, ``"gmres"``, or ``"auto"``: fast where it
+            applies, else direct.
         rtol: tolerance of the Krylov methods.
     """
 
@@ -47,7 +50,7 @@ class GridSystems:
         ends = [(KINDS[type(r.boundary.on(i, 0))], KINDS[type(r.boundary.on(i, 1))]) for i in range(r.dim)]
         if r.channels > 1 or r.dim > 3 or r.order == 6 or any(a != b or a == "free" for a, b in ends):
             return None
-        kinds = [a for a, _ in ends]
+        kinds = [cast(Kind, a) for a, _ in ends]
         shape = [n - 2 if kind == "dirichlet" else n for n, kind in zip(r.grid.shape, kinds, strict=True)]
         return BoxLaplacian(shape, r.grid.spacing, kinds, spectral=r.order == "fourier", dtype=r.dtype, device=r.device)
 

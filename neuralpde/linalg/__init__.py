@@ -7,6 +7,7 @@ from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import DiagonalOperator, Identity, IdentityOperator, Jacobi, Preconditioner
 from neuralpde.linalg.sine_cosine import dct1, dst1
 from neuralpde.linalg.solve import LinearSolution, solve_linear
+from neuralpde.linalg.stencil import Kind
 
 __all__ = [
     "BoxLaplacian",
@@ -16,6 +17,7 @@ __all__ = [
     "Identity",
     "IdentityOperator",
     "Jacobi",
+    "Kind",
     "LinearOperator",
     "LinearSolution",
     "MatrixOperator",

@@ -28,8 +28,8 @@ class GaussNewton:
         atol: stop when |r| ≤ atol.
         rtol: stop when |r| ≤ rtol · |r| at the start.
         stall: stop when a step lowers |r| by less than this fraction.
-        damping: first damping λ; dimensionless, since the columns of J are scaled to unit norm (1e-4 for a first fit, less
-            for a step that starts close).
+        damping: first damping λ; dimensionless, since the columns of J are scaled to unit norm (1e-4 for a first fit,
+            less for a step that starts close).
         linear: ``"qr"`` (of J, then of the small damped triangle) or ``"svd"`` (slower, reveals the rank).
         rcond: singular values below rcond · σ_max are cut (``"svd"`` only).
     """
@@ -56,8 +56,10 @@ class _Linearised:
         self.linear, self.scale = options.linear, scale
         jacobian = jacobian / scale
         if self.linear == "qr":
-            q, self.r = torch.linalg.qr(jacobian)
-            self.rhs = -(q.T @ residual)
+            # The residual as one more column: its entries in R are Qᵀr, and Q is never formed (twice as fast).
+            triangle = torch.linalg.qr(torch.cat([jacobian, residual[:, None]], dim=1), mode="r").R
+            p = jacobian.shape[1]
+            self.r, self.rhs = triangle[:p, :p], -triangle[:p, p]
         else:
             u, s, self.vh = torch.linalg.svd(jacobian, full_matrices=False)
             keep = s > options.rcond * s[0]
@@ -70,12 +72,13 @@ class _Linearised:
             delta = self.vh.T @ (self.rhs * self.s / (self.s.square() + damping))
             left = self.rhs - self.s * (self.vh @ delta)
         else:
-            p = self.r.shape[1]
+            k, p = self.r.shape
             # Orthogonal reduction of [R; √λ I]: never the normal equations, whose condition number is squared.
-            ridge = math.sqrt(damping) * torch.eye(p, dtype=self.r.dtype, device=self.r.device)
-            q, small = torch.linalg.qr(torch.cat([self.r, ridge]))
-            projected = q[: self.r.shape[0]].T @ self.rhs
-            delta = torch.linalg.solve_triangular(small, projected[:, None], upper=True)[:, 0]
+            stacked = self.r.new_zeros(k + p, p + 1)
+            stacked[:k, :p], stacked[:k, p] = self.r, self.rhs
+            stacked[k:, :p].fill_diagonal_(math.sqrt(damping))
+            small = torch.linalg.qr(stacked, mode="r").R
+            delta = torch.linalg.solve_triangular(small[:p, :p], small[:p, p:], upper=True)[:, 0]
             left = self.rhs - self.r @ delta
         return delta / self.scale, float(self.rhs.square().sum() - left.square().sum())
 
@@ -96,8 +99,8 @@ def least_squares(
 ) -> LeastSquaresSolution:
     """Minimise ½|r(θ)|² by Levenberg–Marquardt: δ = argmin |J δ + r|² + λ|D δ|², θ ← θ + δ when |r| falls.
 
-    D holds the largest norm that each column of J has had (Moré's scaling: slopes, centres and weights of a network differ
-    by orders of magnitude, and with D = I the first fit of a neural field takes ten times as many iterations).
+    D holds the largest norm that each column of J has had (Moré's scaling: slopes, centres and weights of a network
+    differ by orders of magnitude, and with D = I the first fit of a neural field takes ten times as many iterations).
 
     λ follows the gain ratio ρ = (|r|² − |r_new|²) / predicted decrease by Nielsen's rule:
     λ ← λ·max(1/10, 1 − (2ρ − 1)³) on success and λ ← λ·ν, ν ← 2ν on failure.
@@ -114,7 +117,8 @@ def least_squares(
         NonFiniteError: if r is NaN or Inf at the start.
         NotConvergedError: with ``raise_on_failure``, if ``maxiter`` is spent or no step helps.
 
-    Source: J. J. Moré, Lecture Notes in Mathematics 630 (1978), for D; H. B. Nielsen, Damping parameter in Marquardt's method, IMM-REP-1999-05, DTU.
+    Source: J. J. Moré, Lecture Notes in Mathematics 630 (1978), for D; H. B. Nielsen, Damping
+    parameter in Marquardt's method, IMM-REP-1999-05, DTU.
 
     Example:
         >>> rosenbrock = lambda z: torch.stack([10 * (z[1] - z[0] ** 2), 1 - z[0]])

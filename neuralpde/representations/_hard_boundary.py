@@ -14,8 +14,8 @@ from neuralpde.geometry import Boundary, Dirichlet
 class HardBoundary:
     """u = lift + φ N with φ = 0 and lift = g on the Dirichlet faces.
 
-    φ(x) = Π_i φ_i(x_i) with s_i = (x_i − a_i)/L_i and φ_i = s_i, 1 − s_i or 4 s_i (1 − s_i) where the lower, the upper or both
-    faces of axis i are Dirichlet, 1 otherwise. The lift is the transfinite interpolation of the data,
+    φ(x) = Π_i φ_i(x_i) with s_i = (x_i − a_i)/L_i and φ_i = s_i, 1 − s_i or 4 s_i (1 − s_i) where the lower, the upper
+    or both faces of axis i are Dirichlet, 1 otherwise. The lift is the transfinite interpolation of the data,
     1 − Π_i (1 − P_i) with P_i u = (1 − s_i) u|_lower + s_i u|_upper: it uses boundary data only.
 
     Source: Gordon & Hall, Numer. Math. 21 (1973), for the lift.

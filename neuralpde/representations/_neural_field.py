@@ -29,7 +29,7 @@ class NeuralField(Representation):
 
     Args:
         domain, conditions, channels, dtype, device: as for every representation.
-        hidden: widths of the hidden layers; with ``features="centred"`` the first number is the width of the first layer.
+        hidden: widths of the hidden layers; with ``features="centred"`` the first is the first layer's width.
         activation: ``"tanh"`` or ``"sine"`` (SIREN).
         features: how points enter: ``"centred"`` (learned centres, periodic where the domain is), ``"harmonic"`` (fixed
             harmonics on periodic axes), ``"fourier"`` (fixed random waves), ``"coordinates"`` (as they are).

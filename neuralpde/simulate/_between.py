@@ -11,7 +11,7 @@ from neuralpde.fields import Field, Jet
 
 
 class BetweenTimes(Field):
-    """Σ_j ℓ_j(t) u_j: the Lagrange polynomial in time through fields u_j at times t_j (order of accuracy: their number)."""
+    """Σ_j ℓ_j(t) u_j: the Lagrange polynomial in time through fields u_j at times t_j; its order is their number."""
 
     def __init__(self, t: float, times: Sequence[float], fields: Sequence[Field]) -> None:
         self.fields = fields

@@ -47,7 +47,7 @@ def simulate(
     t_end: float,
     save_every: int = 1,
     method: str = "auto",
-    fit: dict[str, Any] | None = None,
+    initial_fit: dict[str, Any] | None = None,
     restart: State | None = None,
     progress: Progress | None = None,
     raise_on_failure: bool = True,
@@ -63,11 +63,11 @@ def simulate(
         t_end: last time.
         save_every: keep every that many steps (the first and last states are always kept).
         method: see :func:`neuralpde.dynamics.make_dynamics`.
-        fit: options of the initial projection.
+        initial_fit: options of the initial projection.
         restart: a :class:`State` to go on from, such as ``solution.last``.
         progress: called after every step; may return False to stop.
         raise_on_failure: raise when a step fails, instead of returning what there is.
-        options: passed to the dynamics.
+        options: passed to the dynamics (``newton=``, ``fit=``, ``points=``, …).
 
     Raises:
         UsageError: for a steady problem, a non-positive dt, or parts that do not fit together.
@@ -88,7 +88,7 @@ def simulate(
     done, steps, length, origin = _plan(dt, restart.t if restart else 0.0, t_end)
     fit_error = 0.0
     if restart is None:
-        projection = representation.project(problem.initial, **(fit or {}))
+        projection = representation.project(problem.initial, **(initial_fit or {}))
         state, fit_error = State(0.0, projection.theta), projection.error
     else:
         state = restart

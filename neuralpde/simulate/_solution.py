@@ -56,8 +56,8 @@ class Solution:
         return self.setup_seconds + self.solve_seconds
 
     def at(self, t: float) -> Field:
-        """The field at a time: a saved state where there is one, else the cubic polynomial in time through the values of
-        the four nearest saved fields.
+        """The field at a time: a saved state where there is one, else the cubic polynomial in time through the
+        values of the four nearest saved fields.
 
         Raises:
             UsageError: for a time outside the saved ones.
@@ -104,7 +104,7 @@ class Solution:
             reference: a better solution of the same problem.
 
         Returns:
-            ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over times and points), ``max_error``.
+            ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both), ``max_error``.
 
         Raises:
             UsageError: if there is neither an exact solution nor a reference.
