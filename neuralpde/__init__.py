@@ -4,11 +4,18 @@ A Problem says what is true. A Representation keeps a field u in a vector of num
 time. linalg solves every linear system that any of them meets.
 """
 
-from neuralpde.geometry import Box, Dirichlet, Neumann, Periodic
-from neuralpde.integrators import RK4, SDIRK4, Euler, Heun, ImplicitEuler, ImplicitMidpoint, LieSplitting, Midpoint
-from neuralpde.problems import Advection, Burgers, Heat, Poisson, Problem
-from neuralpde.representations import GridField, NeuralField
-from neuralpde.simulate import Solution, compare, load_solution, simulate, solve
+import importlib
+import importlib.util
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neuralpde.geometry import Box, Dirichlet, Neumann, Periodic
+    from neuralpde.integrators import RK4, SDIRK4, Euler, Heun, ImplicitEuler, ImplicitMidpoint, LieSplitting, Midpoint
+    from neuralpde.problems import Advection, Burgers, Heat, Poisson, Problem
+    from neuralpde.representations import GridField, NeuralField
+    from neuralpde.simulate import Solution, compare, load_solution, simulate, solve
 
 __version__ = "0.1.0"
 
@@ -38,3 +45,33 @@ __all__ = [
     "simulate",
     "solve",
 ]
+
+_ROOMS = ("geometry", "integrators", "problems", "representations", "simulate")
+"""Rooms of the public names: imported on first use, as torch takes seconds and `neuralpde --help` needs none of it."""
+
+
+class _Package(ModuleType):
+    """This module, whose public names and rooms appear when they are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in __all__:
+            rooms = (importlib.import_module(f"{__name__}.{room}") for room in _ROOMS)
+            value = next(getattr(room, name) for room in rooms if hasattr(room, name))
+        elif not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}") is not None:
+            value = importlib.import_module(f"{__name__}.{name}")
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        setattr(self, name, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # `simulate` is a room and the function in it; importing the room must not hide the function
+        if name == "simulate" and isinstance(value, ModuleType):
+            value = value.simulate
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package

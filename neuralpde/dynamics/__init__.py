@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from neuralpde.dynamics._discrete import DiscreteDynamics, Newton
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
 from neuralpde.dynamics._galerkin import GalerkinDynamics
+from neuralpde.geometry import Boundary, Box, Condition
 from neuralpde.problems import Problem, check_problem
 from neuralpde.representations import GridField, NeuralField, Representation
 from neuralpde.types import UsageError
@@ -17,6 +19,11 @@ METHODS = {
     "galerkin": (GalerkinDynamics, NeuralField),
 }
 """Ways to move θ, by name, and the representation that each serves."""
+
+
+def _kinds(domain: Box, conditions: Sequence[Condition]) -> dict[str, type]:
+    """Face by face the kind of condition: their values may be functions made anew at every look."""
+    return {face: type(condition) for face, condition in Boundary(domain, conditions).table.items()}
 
 
 def make_dynamics(problem: Problem, representation: Representation, method: str = "auto", **options: Any) -> Any:
@@ -46,6 +53,11 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
             f"the representation lives on {representation.domain} with {representation.channels} channel(s), the "
             f"problem on {problem.domain} with {problem.channels}; "
             f"build it with {type(representation).__name__}.for_problem(problem)."
+        )
+    if _kinds(problem.domain, problem.conditions) != _kinds(representation.domain, representation.conditions):
+        raise UsageError(
+            f"the representation holds the conditions {representation.conditions}, the problem has "
+            f"{problem.conditions}; build it with {type(representation).__name__}.for_problem(problem)."
         )
     return METHODS[method][0](problem, representation, **options)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.dynamics._grid_systems import LINEAR_SOLVERS, GridSystems
-from neuralpde.dynamics._linearised import Coefficients, coefficients
+from neuralpde.dynamics._linearised import Coefficients, coefficients, refuse_undetermined
 from neuralpde.integrators import Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import GridField
@@ -74,6 +74,7 @@ class DiscreteDynamics:
 
     def steady(self, guess: Tensor) -> Stage:
         """θ with F(0, θ) = 0."""
+        refuse_undetermined(self.problem, self.representation)
         return self._newton(torch.zeros_like(guess), 0.0, 1.0, 0.0, guess)
 
     def flow(self, part: int, base: State, dt: float, guess: Tensor | None = None) -> Stage:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
+from neuralpde.dynamics._linearised import refuse_undetermined
 from neuralpde.geometry import Neumann, Quadrature, face_lattice, random_points
 from neuralpde.integrators import Stage, State, Terms
 from neuralpde.optimize import Adam, GaussNewton, LeastSquaresSolution, adam, least_squares
@@ -103,6 +104,7 @@ class FunctionSpaceDynamics:
 
     def steady(self, guess: Tensor) -> Stage:
         """θ minimising |F(0, u_θ)| at the quadrature points."""
+        refuse_undetermined(self.problem, self.representation)
         r, problem = self.representation, self.problem
 
         def rows(theta: Tensor, x: Tensor) -> Tensor:

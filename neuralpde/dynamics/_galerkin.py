@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from neuralpde.geometry import Neumann
 from neuralpde.integrators import Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import NeuralField
@@ -35,6 +36,9 @@ class GalerkinDynamics:
         self.quadrature = representation.quadrature(points)
         if representation.hard.active and representation.hard.constant is None:
             raise UsageError("Galerkin stepping holds constant Dirichlet data only; use method='function_space' here.")
+
+        if representation.boundary.faces_with(Neumann):
+            raise UsageError("Galerkin stepping knows no Neumann conditions; use method='function_space' here.")
 
     flows: tuple[bool, ...] = (False,)
 

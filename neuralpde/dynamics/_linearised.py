@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Jet
+from neuralpde.geometry import Dirichlet
 from neuralpde.problems import Problem
-from neuralpde.representations import GridField
+from neuralpde.representations import GridField, Representation
+from neuralpde.types import UsageError
 
 Coefficients = dict[str, Tensor]
 """Per part of the jet: ∂F_a/∂part, ``(n, c)`` leading (the row channel last) and the part's own axes behind."""
@@ -35,6 +37,33 @@ def coefficients(problem: Problem, t: float, x: Tensor, u: Jet, needs: frozenset
         )
     stacked = {name: torch.stack([row[k] for row in rows], dim=1) for k, name in enumerate(parts)}
     return f.detach(), stacked
+
+
+def refuse_undetermined(problem: Problem, representation: Representation) -> None:
+    """Refuse a steady problem whose F does not change when a constant is added to a channel of u.
+
+    F is linearised about random jets: about u = 0 even Δu − u³ would look undetermined. Found here because a sparse LU
+    of the singular matrix often succeeds by rounding, and then returns a field with a constant of any size.
+
+    Raises:
+        UsageError: that says what is missing.
+    """
+    if any(isinstance(c, Dirichlet) for c in representation.boundary.table.values()):
+        return
+    n, c, d = 8, representation.channels, representation.dim
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    x = representation.domain.from_unit(torch.rand(n, d, generator=generator, dtype=torch.float64))
+    jet = Jet(draw(n, c), draw(n, c, d), draw(n, c), draw(n, c, d, d))
+    by_value = coefficients(problem, 0.0, x, jet, problem.needs | {"value"})[1]["value"]
+    if bool((by_value == 0).all(dim=1).all(dim=0).any()):
+        raise UsageError(
+            f"{problem.name} with these conditions fixes u only up to a constant (no face carries a Dirichlet "
+            "condition): give u on one face."
+        )
 
 
 class JacobianMatrix:

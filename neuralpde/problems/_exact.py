@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.integrate import solve_ivp
 from torch import Tensor
 
 
@@ -16,6 +15,8 @@ def foot_of_characteristic(velocity: Callable[[Tensor], Tensor], t: float, x: Te
 
     Dormand–Prince of order 8 with relative tolerance 1e-13.
     """
+    from scipy.integrate import solve_ivp  # here, because it takes most of a second to import
+
     if t == 0:
         return x
     shape = x.shape

@@ -109,6 +109,11 @@ class SineMode:
         return -sum((2 * math.pi * k / length) ** 2 for k, length in zip(self.wavenumbers, self.lengths, strict=True))
 
     def __call__(self, x: Tensor) -> Tensor:
+        if not len(self.lengths) == len(self.wavenumbers) == x.shape[1]:
+            raise UsageError(
+                f"this SineMode has {len(self.lengths)} length(s) and {len(self.wavenumbers)} wavenumber(s) for "
+                f"{x.shape[1]} dimension(s); give one of each per dimension."
+            )
         omega = 2 * math.pi * x.new_tensor(self.wavenumbers) / x.new_tensor(self.lengths)
         return torch.sin(omega * x + self.phase).prod(dim=-1, keepdim=True)
 

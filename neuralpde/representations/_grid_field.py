@@ -134,12 +134,27 @@ class GridField(Representation):
             seconds = [self.derivatives[2][i](full, i, slopes[i]) for i in range(self.dim)]
             out["laplacian"] = torch.stack(seconds).sum(0)
         if "hess" in needs:
+            mixed = {
+                (i, j): self.derivatives[1][i](firsts[j], i, self._slopes_along(slopes[i], i, j))
+                for i in range(self.dim)
+                for j in range(i + 1, self.dim)
+            }
             rows = [
-                [seconds[i] if i == j else self.derivatives[1][i](firsts[j], i) for j in range(self.dim)]
+                [seconds[i] if i == j else mixed[min(i, j), max(i, j)] for j in range(self.dim)]
                 for i in range(self.dim)
             ]
             out["hess"] = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
         return out
+
+    def _slopes_along(
+        self, slopes: tuple[Tensor | None, Tensor | None], i: int, j: int
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """∂/∂x_j of the slopes prescribed at the faces of axis i: the slopes of ∂u/∂x_j there."""
+        kinds = ("periodic", "periodic") if self.boundary.periodic[j] else ("free", "free")
+        order = 0 if self.order == "fourier" else int(self.order)
+        along = AxisDerivative(self.grid.shape[j], self.grid.spacing[j], kinds, order, 1)
+        lower, upper = (None if g is None else along(g, j if j < i else j - 1) for g in slopes)
+        return lower, upper
 
     def at(self, theta: Tensor, t: float = 0.0) -> GridFieldAt:
         return GridFieldAt(self, theta, t)
@@ -153,9 +168,8 @@ class GridField(Representation):
         return Projection(theta.clone(), 0.0, Status.COMPLETED, 0, time.perf_counter() - begin)
 
     def quadrature(self, n: int | None = None) -> Quadrature:
-        """The free nodes with trapezoid weights (their number is fixed by the grid)."""
-        weights = self.grid.weights(self.dtype, self.device)
-        return Quadrature(self.points, weights[self.free])
+        """All nodes, those with Dirichlet data too, with trapezoid weights (their number is fixed by the grid)."""
+        return Quadrature(self.nodes, self.grid.weights(self.dtype, self.device))
 
     def interpolate(self, values: Tensor, x: Tensor) -> Tensor:
         """Nodal arrays ``(*shape, k)`` at points ``(n, d)``, ``(n, k)``."""
