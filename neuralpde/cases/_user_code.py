@@ -73,7 +73,7 @@ def _load(path: Path) -> ModuleType:
 
 def describe_object(thing: Any) -> str:
     """A few words on what was found instead."""
-    return f"the class {thing.__name__}" if inspect.isclass(thing) else f"a {type(thing).__name__}"
+    return f"the class {thing.__name__}" if inspect.isclass(thing) else f"a value of type {type(thing).__name__}"
 
 
 def blame(error: BaseException) -> str | None:

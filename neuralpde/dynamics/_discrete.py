@@ -54,6 +54,8 @@ class DiscreteDynamics:
         self.parts = problem.terms()
         self.systems = GridSystems(problem, representation, self.newton.linear, self.newton.linear_rtol)
 
+    explicit_only = False
+
     @property
     def flows(self) -> tuple[bool, ...]:
         return tuple(part.flow is not None for part in self.parts)

@@ -36,8 +36,8 @@ class FunctionSpaceDynamics:
     Args:
         problem: what is true.
         representation: the neural field.
-        fit: :class:`GaussNewton` (defaults: ``TIME_STEP``, ``STEADY``) or :class:`Adam` (INSR's published protocol: random
-            points at every step).
+        fit: :class:`GaussNewton` (defaults: ``TIME_STEP``, ``STEADY``) or :class:`Adam` (INSR's published protocol:
+            random points at every step).
         points: number of quadrature points (default 3p/c).
         boundary_weight: weight of the Neumann rows.
         seed: of Adam's random points.
@@ -66,6 +66,8 @@ class FunctionSpaceDynamics:
         self.boundary_weight = boundary_weight
         self.walls = self._neumann_rows()
         self.generator = torch.Generator().manual_seed(seed)
+
+    explicit_only = False
 
     @property
     def flows(self) -> tuple[bool, ...]:

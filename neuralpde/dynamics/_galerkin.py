@@ -41,6 +41,7 @@ class GalerkinDynamics:
             raise UsageError("Galerkin stepping knows no Neumann conditions; use method='function_space' here.")
 
     flows: tuple[bool, ...] = (False,)
+    explicit_only = True
 
     def slope(self, t: float, theta: Tensor) -> Tensor:
         r, x = self.representation, self.quadrature.points

@@ -103,6 +103,10 @@ class Dynamics(Protocol):
     def flows(self) -> tuple[bool, ...]:
         """Per term of the problem: whether :meth:`flow` exists."""
 
+    @property
+    def explicit_only(self) -> bool:
+        """Whether :meth:`implicit` is missing."""
+
 
 class Integrator(ABC):
     """A one-step method.

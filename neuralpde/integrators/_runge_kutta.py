@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neuralpde.integrators._base import Dynamics, Integrator, Stage, State, StepInfo
+from neuralpde.types import UsageError
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class RungeKutta(Integrator):
 
     def __repr__(self) -> str:
         return f"{self.name}()"
+
+    def check(self, dynamics: Dynamics) -> None:
+        implicit = any(row[i] != 0 for i, row in enumerate(self.tableau.a))
+        if implicit and dynamics.explicit_only:
+            raise UsageError(
+                f"{type(dynamics).__name__} is explicit and {self!r} has implicit stages; "
+                "use RK4, or method='function_space' on a neural field."
+            )
 
     def step(self, dynamics: Dynamics, state: State, dt: float) -> tuple[State, StepInfo]:
         tableau, end = self.tableau, state.t + dt

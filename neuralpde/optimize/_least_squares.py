@@ -17,6 +17,7 @@ from neuralpde.types import NonFiniteError, Status, UsageError, raise_for
 Residual = Callable[[Tensor], Tensor]
 
 LINEAR_SOLVES = ("qr", "svd")
+SCALINGS = ("columns", "uniform")
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,10 @@ class GaussNewton:
         atol: stop when |r| ≤ atol.
         rtol: stop when |r| ≤ rtol · |r| at the start.
         stall: stop when a step lowers |r| by less than this fraction.
-        damping: first damping λ; dimensionless, since the columns of J are scaled to unit norm (1e-4 for a first fit,
-            less for a step that starts close).
+        damping: first damping λ; dimensionless, since D has the size of J's columns (1e-4 for a first fit, less for a
+            step that starts close).
+        scaling: the metric D in which steps are kept short: ``"columns"`` (every weight by its own effect; first fits) or
+            ``"uniform"`` (all weights alike; fits that follow a moving target, see :func:`least_squares`).
         linear: ``"qr"`` (of J, then of the small damped triangle) or ``"svd"`` (slower, reveals the rank).
         rcond: singular values below rcond · σ_max are cut (``"svd"`` only).
     """
@@ -39,12 +42,15 @@ class GaussNewton:
     rtol: float = 0.0
     stall: float = 1e-3
     damping: float = 1e-8
+    scaling: str = "columns"
     linear: str = "qr"
     rcond: float = 1e-14
 
     def __post_init__(self) -> None:
         if self.linear not in LINEAR_SOLVES:
             raise UsageError(f"linear is one of {', '.join(LINEAR_SOLVES)}; got {self.linear!r}.")
+        if self.scaling not in SCALINGS:
+            raise UsageError(f"scaling is one of {', '.join(SCALINGS)}; got {self.scaling!r}.")
         if self.maxiter < 1:
             raise UsageError(f"maxiter must be at least 1; got {self.maxiter}.")
 
@@ -83,6 +89,15 @@ class _Linearised:
         return delta / self.scale, float(self.rhs.square().sum() - left.square().sum())
 
 
+def _metric(jacobian: Tensor, before: Tensor, scaling: str) -> Tensor:
+    """The diagonal of D."""
+    if scaling == "uniform":
+        size = float(jacobian.norm()) / math.sqrt(before.numel())
+        return torch.full_like(before, size or 1.0)
+    # a column that is zero (a dead neuron) keeps its weight where it is
+    return torch.maximum(before, jacobian.norm(dim=0)).clamp_min(1e-12 * float(jacobian.abs().max()) or 1.0)
+
+
 def _default_jacobian(residual: Residual, theta: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
     """Forward mode where there are fewer parameters than residuals, reverse mode otherwise."""
     return jacfwd(residual) if theta.numel() <= rows else jacrev(residual)
@@ -99,8 +114,12 @@ def least_squares(
 ) -> LeastSquaresSolution:
     """Minimise ½|r(θ)|² by Levenberg–Marquardt: δ = argmin |J δ + r|² + λ|D δ|², θ ← θ + δ when |r| falls.
 
-    D holds the largest norm that each column of J has had (Moré's scaling: slopes, centres and weights of a network
-    differ by orders of magnitude, and with D = I the first fit of a neural field takes ten times as many iterations).
+    With ``scaling="columns"`` D holds the largest norm that each column of J has had (Moré's scaling: slopes, centres and
+    weights of a network differ by orders of magnitude, and with D = I the first fit of a neural field takes ten times as
+    many iterations). With ``"uniform"`` D is a multiple of the identity. J is nearly singular, so D decides which of many
+    equal fits is taken: the identity takes the one with the shortest way in θ, which moves features rather than
+    reshaping them. A field that follows a moving target then moves evenly and the next fit starts from a good
+    extrapolation; with column scaling it wanders, and after a while its fits no longer converge.
 
     λ follows the gain ratio ρ = (|r|² − |r_new|²) / predicted decrease by Nielsen's rule:
     λ ← λ·max(1/10, 1 − (2ρ − 1)³) on success and λ ← λ·ν, ν ← 2ν on failure.
@@ -146,8 +165,7 @@ def least_squares(
         if linear is None:
             with torch.no_grad():
                 j = jacobian(theta)
-            # a column that is zero (a dead neuron) keeps its weight where it is
-            scale = torch.maximum(scale, j.norm(dim=0)).clamp_min(1e-12 * float(j.abs().max()) or 1.0)
+            scale = _metric(j, scale, options.scaling)
             linear = _Linearised(j, r, scale, options)
         delta, predicted = linear.step(damping)
         iterations += 1

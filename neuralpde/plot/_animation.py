@@ -11,15 +11,17 @@ import numpy as np
 
 from neuralpde.plot import _panels as panels
 from neuralpde.plot._comparison import values_and_exact
+from neuralpde.plot._film import film_colours, write_film
 from neuralpde.plot._samples import Samples, check_alike
 from neuralpde.plot._scales import field_scale, limits
-from neuralpde.plot._style import EXACT, METHODS, choose, new_figure, steady_width_text, style, time_text, wrapped
+from neuralpde.plot._style import EXACT, METHODS, choose, new_figure, steady_width_text, style, time_text, trim, wrapped
 from neuralpde.plot._write import FILMS, checked_path, replacing
 from neuralpde.types import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 _DPI = 100
 _FRAMES = 60
@@ -54,12 +56,13 @@ def animation(list_of_samples: Sequence[Samples], path: str | os.PathLike[str], 
     most = max(2, min(_FRAMES, int(_PER_SECOND * seconds)))
     with style(), replacing(target) as temporary:
         figure, show = animation_figure(list_of_samples)
-        while True:
-            times = frame_times(list_of_samples, most)
-            _film(figure, show, times, temporary, len(times) / seconds)
-            if temporary.stat().st_size <= _BYTES or len(times) <= 8:
-                return target
-            most = len(times) // 2
+        colours = film_colours(_colour_maps(list_of_samples))
+        frames = [_frame(figure, show, float(t), colours) for t in frame_times(list_of_samples, most)]
+        write_film(frames, temporary, seconds)
+        while temporary.stat().st_size > _BYTES and len(frames) > 8:
+            frames = [*frames[:-1:2], frames[-1]]
+            write_film(frames, temporary, seconds)
+    return target
 
 
 def frame_times(methods: Sequence[Samples], most: int) -> np.ndarray:
@@ -82,9 +85,11 @@ def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
     span = max(m.times[-1] for m in methods) - min(m.times[0] for m in methods)
     evolves = any(len(method.times) > 1 for method in methods)
 
+    headline = figure.suptitle("")
+
     def show_all(t: float) -> None:
         parts = [methods[0].title] * bool(methods[0].title) + [steady_width_text(t, span)] * evolves
-        figure.suptitle(", ".join(parts))
+        headline.set_text(", ".join(parts))
         for ax, method in zip(grid[0], methods, strict=True):
             ax.set_title(wrapped(method.name + _lag(method, t, span), side))
         for show in shows:
@@ -93,19 +98,26 @@ def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
     show_all(frame_times(methods, 2)[0])
     if methods[0].dim == 1 and any(method.exact is not None for method in methods):
         panels.legend_below(figure, next(ax for ax, m in zip(grid[0], methods, strict=True) if m.exact is not None))
-    figure.canvas.draw()
+    if methods[0].dim == 2:
+        trim(figure)
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once: a film must not jump
     return figure, show_all
 
 
-def _film(figure: Figure, show: Show, times: np.ndarray, path: Path, per_second: float) -> None:
-    from matplotlib.animation import PillowWriter
+def _colour_maps(methods: Sequence[Samples]) -> set[str]:
+    if methods[0].dim == 1:
+        return set()
+    return {field_scale(*values_and_exact(methods, channel)).name for channel in range(methods[0].channels)}
 
-    writer = PillowWriter(fps=per_second)  # type: ignore[arg-type]
-    with writer.saving(figure, str(path), _DPI):
-        for t in times:
-            show(float(t))
-            writer.grab_frame()
+
+def _frame(figure: Figure, show: Show, t: float, colours: Image) -> Image:
+    from PIL.Image import Dither, fromarray
+
+    show(t)
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+    return fromarray(np.ascontiguousarray(pixels)).quantize(palette=colours, dither=Dither.NONE)
 
 
 def _nearest(samples: Samples, t: float) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from neuralpde.plot import _panels as panels
 from neuralpde.plot._samples import Samples, check_alike
 from neuralpde.plot._scales import error_limits, error_scale, field_scale, limits, size_of
-from neuralpde.plot._style import EXACT, METHODS, headline, new_figure, style, time_text, wrapped
+from neuralpde.plot._style import EXACT, METHODS, new_figure, style, time_text, trim, wrapped
 from neuralpde.plot._write import PICTURES, checked_path, save
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def comparison_figure(methods: Sequence[Samples]) -> Figure:
     last = {method.times[-1] for method in methods}
     evolves = any(len(method.times) > 1 for method in methods)
     when = time_text(last.pop()) if evolves and len(last) == 1 else ""
-    figure.suptitle(", ".join(part for part in (headline(methods[0].title), when) if part))
+    figure.suptitle(", ".join(part for part in (methods[0].title, when) if part))
+    if methods[0].dim == 2:
+        trim(figure)
     return figure
 
 
@@ -101,7 +103,7 @@ def _line_figure(methods: Sequence[Samples]) -> Figure:
             axes = last.subplots(sharex=True, sharey=True, squeeze=False)[0]
             _space_times(figure, list(axes), methods, channel)
     if first is not None:
-        panels.legend_below(figure, first, most=max(1, int(width / 2.6)))
+        panels.legend_below(figure, first)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,8 @@ def drawable(values: np.ndarray, scale: Scale) -> np.ndarray:
 def space_time(ax: Axes, samples: Samples, channel: int, scale: Scale) -> PcolorImage:
     """Image of one channel of a field over a line: x to the right, t upwards."""
     picture = image(ax, samples.axes[0], samples.times, samples.values[..., channel].T, scale)
-    ax.set(xlabel="x", ylabel="t")
+    ax.set_xlabel("x")
+    upright_label(ax, "t")
     return picture
 
 
@@ -59,7 +61,8 @@ def plane(ax: Axes, samples: Samples, field: np.ndarray, scale: Scale) -> Pcolor
     x, y = samples.axes
     picture = image(ax, x, y, field, scale)
     lengths = [axis[-1] - axis[0] for axis in samples.axes]
-    ax.set(xlabel="x", ylabel="y", aspect="equal" if max(lengths) <= 6 * min(lengths) else "auto")
+    ax.set(xlabel="x", aspect="equal" if max(lengths) <= 6 * min(lengths) else "auto")
+    upright_label(ax, "y")
     ax.label_outer()
     return picture
 
@@ -71,14 +74,25 @@ def lines(ax: Axes, x: np.ndarray, ys: Sequence[np.ndarray], looks: Sequence[dic
     ax.set(xlim=(x[0], x[-1]), xlabel="x")
 
 
+def upright_label(ax: Axes, label: str) -> None:
+    """Label of the vertical axis; one or two letters stand upright, since a ``u`` on its side reads as an ``n``."""
+    if len(label) <= 2:
+        ax.set_ylabel(label, rotation="horizontal", va="center")
+        # The colour bar of a panel has its label to the right, an ordinary axis to the left.
+        ax.yaxis.label.set_horizontalalignment("left" if ax.yaxis.get_label_position() == "right" else "right")
+    else:
+        ax.set_ylabel(label)
+
+
 def value_axis(ax: Axes, label: str, limits: tuple[float, float]) -> None:
     """Label and limits of a panel of profiles."""
-    ax.set(ylabel=label, ylim=padded(*limits))
+    ax.set_ylim(padded(*limits))
+    upright_label(ax, label)
 
 
 def error_axis(ax: Axes, label: str, limits: tuple[float, float]) -> None:
     """Logarithmic axis of a panel of |error|; says so when there is no error to show."""
-    ax.set(yscale="log", ylabel=label, ylim=whole_decades(*limits))
+    ax.set(yscale="log", ylabel=label, ylim=whole_decades(limits[0], 1.1 * limits[1]))
     ax.minorticks_off()
     if not any(np.any(np.nan_to_num(line.get_ydata()) > 0) for line in ax.get_lines()):
         ax.text(0.5, 0.5, "error = 0", transform=ax.transAxes, ha="center", va="center")
@@ -91,17 +105,21 @@ def error_label(samples: Samples, channel: int) -> str:
 
 def colour_bar(figure: Figure, picture: PcolorImage, axes: Sequence[Axes], scale: Scale, label: str) -> None:
     """One colour bar to the right of ``axes``."""
-    bar = figure.colorbar(picture, ax=list(axes), extend=scale.extend, label=label, aspect=22, pad=0.02)
+    bar = figure.colorbar(picture, ax=list(axes), extend=scale.extend, aspect=22, pad=0.02)
+    upright_label(bar.ax, label)
     bar.outline.set_linewidth(0.6)  # type: ignore[operator]
     bar.ax.minorticks_off()
 
 
-def legend_below(figure: Figure, ax: Axes, most: int = 7) -> None:
-    """The named lines of ``ax``, once each, below all panels in rows of at most ``most``."""
-    handles = {text: handle for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
-    if handles:
-        columns = min(most, len(handles))
-        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
+def legend_below(figure: Figure, ax: Axes) -> None:
+    """The named lines of ``ax`` below all panels, in as few rows as fit the figure; the reference once."""
+    handles, texts = ax.get_legend_handles_labels()
+    once = {(text, str(handle.get_color())): handle for handle, text in zip(handles, texts, strict=True)}  # type: ignore[attr-defined]
+    if once:
+        needed = sum(0.55 + 0.075 * len(text) for text, _ in once)
+        rows = math.ceil(needed / figure.get_size_inches()[0])
+        names = [text for text, _ in once]
+        figure.legend(list(once.values()), names, loc="outside lower center", ncols=math.ceil(len(once) / rows))
 
 
 def proportion(samples: Samples) -> float:

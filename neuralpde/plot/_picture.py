@@ -11,7 +11,7 @@ import numpy as np
 from neuralpde.plot import _panels as panels
 from neuralpde.plot._samples import Samples
 from neuralpde.plot._scales import error_limits, error_scale, field_scale, limits, size_of
-from neuralpde.plot._style import EXACT, choose, headline, new_figure, style, time_colours, time_text
+from neuralpde.plot._style import EXACT, choose, headline, new_figure, style, time_colours, time_text, trim
 from neuralpde.plot._write import PICTURES, checked_path, save
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def picture_figure(samples: Samples) -> Figure:
     """The figure behind :func:`picture`; call it inside ``style()``."""
     figure = _line_figure(samples) if samples.dim == 1 else _plane_figure(samples)
     figure.suptitle(headline(samples.title, samples.name))
+    if samples.dim == 2:
+        trim(figure)
     return figure
 
 

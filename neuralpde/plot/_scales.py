@@ -93,15 +93,14 @@ def error_limits(groups: Sequence[np.ndarray], size: float, decades: int) -> tup
 
 
 def error_scale(groups: Sequence[np.ndarray], size: float) -> Scale:
-    """Logarithmic magma for |error|; see :func:`error_limits`."""
-    low, high = error_limits(groups, size, decades=2)
-    high = max(high, 10 * low)
+    """Logarithmic magma for |error| over whole decades; see :func:`error_limits`."""
+    low, high = whole_decades(*error_limits(groups, size, decades=2))
     return Scale("magma", low, high, log=True, extend=_extend(any(np.any(group < low) for group in groups), False))
 
 
 def whole_decades(low: float, high: float) -> tuple[float, float]:
     """The limits rounded outwards to powers of ten."""
-    return 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(1.1 * high))
+    return 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high))
 
 
 def size_of(arrays: Sequence[np.ndarray]) -> float:

@@ -63,6 +63,12 @@ def new_figure(width: float, height: float, *, layout: str = "constrained", dpi:
     return figure
 
 
+def trim(figure: Figure) -> None:
+    """Take away the empty bands above and below panels of fixed proportions, as far as their layout shows them."""
+    figure.draw_without_rendering()
+    figure.set_size_inches(figure.get_size_inches()[0], figure.get_tightbbox().height + 0.2)
+
+
 def time_colours(times: np.ndarray) -> list[Any]:
     """One colour per time, shape ``(k,)``, along viridis without its pale end; blue for a single time."""
     import matplotlib
@@ -70,7 +76,7 @@ def time_colours(times: np.ndarray) -> list[Any]:
     if len(times) == 1:
         return [METHODS[0]]
     place = (times - times[0]) / (times[-1] - times[0])
-    return [matplotlib.colormaps["viridis"](0.9 * s) for s in place]
+    return [matplotlib.colormaps["viridis"](0.86 * s) for s in place]
 
 
 def choose(times: np.ndarray, most: int) -> np.ndarray:

@@ -1,0 +1,375 @@
+"""Every mistake in a case file is one sentence: where, what was expected, what came, what was probably meant."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from neuralpde.cases import load_study
+from neuralpde.dynamics import METHODS, FunctionSpaceDynamics
+from neuralpde.integrators import INTEGRATORS
+from neuralpde.optimize import GaussNewton
+from neuralpde.problems import PROBLEMS
+from neuralpde.representations import REPRESENTATIONS
+from neuralpde.types import DataError, UsageError
+
+GOOD = """\
+seed = 0
+[problem]
+name = "advection"
+speed = 0.25
+[time]
+integrator = "rk4"
+dt = 0.05
+t_end = 1.0
+[[run]]
+name = "grid"
+representation = {kind = "grid", shape = 32, order = 6}
+[[run]]
+name = "neural"
+representation = {kind = "neural_field", hidden = [4, 4]}
+fit = {maxiter = 4}
+"""
+
+MINE = '''\
+"""Equations for the tests."""
+from dataclasses import dataclass
+from neuralpde import Box, Dirichlet, Problem
+
+
+@dataclass(frozen=True)
+class Fixed(Problem):
+    rate: float = 1.0
+    steps: int = 2
+    loud: bool = False
+    weights: tuple[float, ...] = (1.0,)
+    domain = Box((0.0,), (1.0,))
+    conditions = (Dirichlet(0.0),)
+
+    def rhs(self, t, x, u):
+        return -self.rate * u.value
+
+
+class Plain:
+    pass
+
+
+def bump(x):
+    return x
+
+
+answer = 42
+'''
+
+# Lists that grow with the package are taken from it; the sentences around them are not.
+PARTS = ", ".join(PROBLEMS)
+STEPS = ", ".join(INTEGRATORS)
+KINDS = ", ".join(REPRESENTATIONS)
+METHOD_NAMES = ", ".join(METHODS)
+GAUSS_NEWTON = ", ".join(field.name for field in fields(GaussNewton))
+ON_NETWORKS = ", ".join(list(inspect.signature(FunctionSpaceDynamics).parameters)[2:])
+RUN = "name, representation, integrator, dt, t_end, save_every, method, initial_fit"
+FUNCTION = '{sine = {…}} or {gaussian = {…}} or "file.py:function"'
+CONDITION = "dirichlet, neumann, periodic; got 'dirichlt'; did you mean dirichlet?"
+
+# (what is replaced, by what, the sentence after the file's name)
+MISTAKES = {
+    "negative dt": ("dt = 0.05", "dt = -0.1", "time.dt: expected a positive number; got -0.1."),
+    "dt is text": ("dt = 0.05", 'dt = "small"', "time.dt: expected a positive number; got 'small'."),
+    "dt is true": ("dt = 0.05", "dt = true", "time.dt: expected a positive number; got true."),
+    "dt is nan": ("dt = 0.05", "dt = nan", "time.dt: expected a positive number; got nan."),
+    "no dt": ("dt = 0.05\n", "", "time.dt: expected a positive number; it is missing."),
+    "no integrator": (
+        'integrator = "rk4"\n',
+        "",
+        "time.integrator: expected the name of an integrator; it is missing.",
+    ),
+    "misspelled key": (
+        "dt = 0.05",
+        "dtt = 0.05",
+        "time.dtt: expected one of integrator, dt, t_end, save_every; got dtt; did you mean dt?",
+    ),
+    "unknown section": (
+        "seed = 0",
+        "sead = 0",
+        "sead: expected one of seed, problem, time, run, output; got sead; did you mean seed?",
+    ),
+    "seed is half": ("seed = 0", "seed = 0.5", "seed: expected a whole number, 0 or more; got 0.5."),
+    "unknown integrator": (
+        '"rk4"',
+        '"rk5"',
+        f"time.integrator: expected one of {STEPS}; got 'rk5'; did you mean rk4?",
+    ),
+    "integrator of a run": (
+        "fit = {maxiter = 4}",
+        'integrator = "heum"',
+        f"run.neural.integrator: expected one of {STEPS}; got 'heum'; did you mean heun?",
+    ),
+    "unknown problem": (
+        '"advection"',
+        '"advektion"',
+        f"problem.name: expected one of {PARTS}; got 'advektion'; did you mean advection?",
+    ),
+    "unknown parameter": (
+        "speed = 0.25",
+        "sped = 0.25",
+        "problem.sped: expected one of name, domain, conditions, speed, profile; got sped; did you mean speed?",
+    ),
+    "speed is text": ("speed = 0.25", 'speed = "fast"', f"problem.speed: expected a number or {FUNCTION}; got 'fast'."),
+    "unknown function": (
+        "speed = 0.25",
+        "speed = {sin = {}}",
+        "problem.speed.sin: expected one of sine, gaussian; got sin; did you mean sine?",
+    ),
+    "function's parameter": (
+        "speed = 0.25",
+        "speed = {sine = {meen = 1.0}}",
+        "problem.speed.sine.meen: expected one of mean, amplitude, period; got meen; did you mean mean?",
+    ),
+    "box upside down": (
+        "speed = 0.25",
+        "domain = {lower = [2.0], upper = [-2.0]}",
+        "problem.domain: the box needs lower < upper along x; got 2 and -2.",
+    ),
+    "half a box": (
+        "speed = 0.25",
+        "domain = {lower = [2.0]}",
+        "problem.domain.upper: expected a list of numbers, one per dimension; it is missing.",
+    ),
+    "corner is a number": (
+        "speed = 0.25",
+        "domain = {lower = -2.0, upper = [2.0]}",
+        "problem.domain.lower: expected a list of numbers, one per dimension; got -2.0.",
+    ),
+    "unknown condition": (
+        "speed = 0.25",
+        'conditions = [{kind = "dirichlt"}]',
+        f"problem.conditions[1].kind: expected one of {CONDITION}",
+    ),
+    "no such face": (
+        "speed = 0.25",
+        'conditions = [{kind = "dirichlet", on = "y-"}]',
+        "problem.conditions: this box has the faces x-, x+; there is no face 'y-'.",
+    ),
+    "value of a condition": (
+        "speed = 0.25",
+        'conditions = [{kind = "dirichlet", value = "zero"}]',
+        "problem.conditions[1].value: expected a number or \"file.py:function\"; got 'zero'.",
+    ),
+    "no name": ('name = "grid"\n', "", "run[1].name: expected a name of letters, digits, - and _; it is missing."),
+    "name with a slash": (
+        'name = "grid"',
+        'name = "a/b"',
+        "run.a/b.name: expected a name of letters, digits, - and _; got 'a/b'.",
+    ),
+    "same name twice": (
+        'name = "neural"',
+        'name = "grid"',
+        "run[2].name: expected a name that no other run has (run[1] has it); got 'grid'.",
+    ),
+    "unknown representation": (
+        '"neural_field"',
+        '"neural"',
+        f"run.neural.representation.kind: expected one of {KINDS}; got 'neural'; did you mean neural_field?",
+    ),
+    "option of another representation": (
+        "shape = 32",
+        "hidden = [8]",
+        "run.grid.representation.hidden: expected one of kind, shape, order, dtype; got hidden.",
+    ),
+    "shape is text": (
+        "shape = 32",
+        'shape = "32"',
+        "run.grid.representation.shape: expected a whole number or a list of whole numbers; got '32'.",
+    ),
+    "half a node": (
+        "shape = 32",
+        "shape = [32.5]",
+        "run.grid.representation.shape: expected a whole number or a list of whole numbers; got [32.5].",
+    ),
+    "no such order": (
+        "order = 6",
+        "order = 4",
+        "run.grid.representation: the orders of a grid field are 2, 6 and 'fourier'; got 4.",
+    ),
+    "no such precision": (
+        "order = 6",
+        'dtype = "float16"',
+        "run.grid.representation.dtype: expected 'float64' or 'float32'; got 'float16'.",
+    ),
+    "fourier on a box with ends": (
+        'speed = 0.25\n[time]\nintegrator = "rk4"\ndt = 0.05\nt_end = 1.0\n[[run]]\nname = "grid"\n'
+        'representation = {kind = "grid", shape = 32, order = 6}',
+        'conditions = [{kind = "dirichlet"}]\n[time]\nintegrator = "rk4"\ndt = 0.05\nt_end = 1.0\n[[run]]\n'
+        'name = "grid"\nrepresentation = {kind = "grid", order = "fourier"}',
+        "run.grid.representation: order='fourier' needs a domain that is periodic along every axis; use order=6 here.",
+    ),
+    "no widths": (
+        "hidden = [4, 4]",
+        "hidden = []",
+        "run.neural.representation: hidden needs at least one positive width; got ().",
+    ),
+    "option of a fit": (
+        "fit = {maxiter = 4}",
+        "fit = {maxitr = 4}",
+        f"run.neural.fit.maxitr: expected one of {GAUSS_NEWTON}; got maxitr; did you mean maxiter?",
+    ),
+    "fit by a stranger": (
+        "fit = {maxiter = 4}",
+        'fit = {kind = "adm"}',
+        "run.neural.fit.kind: expected one of gauss_newton, adam; got 'adm'; did you mean adam?",
+    ),
+    "fit out of range": (
+        "fit = {maxiter = 4}",
+        "fit = {maxiter = 0}",
+        "run.neural.fit: maxiter must be at least 1; got 0.",
+    ),
+    "fit is a number": (
+        "fit = {maxiter = 4}",
+        "fit = 4",
+        "run.neural.fit: expected a table of options or 'none'; got 4.",
+    ),
+    "newton on a network": (
+        "fit = {maxiter = 4}",
+        'newton = {linear = "cg"}',
+        f"run.neural.newton: expected one of {RUN}, {ON_NETWORKS}; got newton.",
+    ),
+    "method of another representation": (
+        "fit = {maxiter = 4}",
+        'method = "discrete"',
+        "run.neural.method: method='discrete' does not serve a NeuralField; use 'function_space' or 'galerkin'.",
+    ),
+    "unknown method": (
+        "fit = {maxiter = 4}",
+        'method = "galerkn"',
+        f"run.neural.method: expected one of {METHOD_NAMES}; got 'galerkn'; did you mean galerkin?",
+    ),
+    "splitting without flows": (
+        "fit = {maxiter = 4}",
+        'method = "galerkin"\nintegrator = "lie_splitting"',
+        "run.neural: LieSplitting needs a flow for every term of the problem; use RK4 or ImplicitMidpoint here.",
+    ),
+    "time of a steady problem": (
+        'name = "advection"\nspeed = 0.25',
+        'name = "poisson"',
+        "time: expected no table [time], as Poisson is steady; got one.",
+    ),
+    "reference to nobody": (
+        "fit = {maxiter = 4}",
+        '[output]\nreference = "gird"',
+        "output.reference: expected one of grid, neural; got 'gird'; did you mean grid?",
+    ),
+    "problem is a number": (
+        '[problem]\nname = "advection"\nspeed = 0.25',
+        "problem = 3",
+        'problem: expected a table [problem], or a string "file.py:Class"; got 3.',
+    ),
+    "no problem": (
+        '[problem]\nname = "advection"\nspeed = 0.25\n',
+        "",
+        'problem: expected a table [problem], or a string "file.py:Class"; it is missing.',
+    ),
+    "no such class": (
+        'name = "advection"\nspeed = 0.25',
+        'name = "mine.py:Fixd"',
+        "problem.name: expected one of Fixed, Plain, bump; got Fixd; did you mean Fixed?",
+    ),
+    "not a problem": (
+        'name = "advection"\nspeed = 0.25',
+        'name = "mine.py:Plain"',
+        "problem.name: expected a class derived from Problem; mine.py:Plain is the class Plain.",
+    ),
+    "own parameter": (
+        'name = "advection"\nspeed = 0.25',
+        'name = "mine.py:Fixed"\nrat = 2.0',
+        "problem.rat: expected one of name, rate, steps, loud, weights; got rat; did you mean rate?",
+    ),
+    "own whole number": (
+        'name = "advection"\nspeed = 0.25',
+        'name = "mine.py:Fixed"\nsteps = 2.5',
+        "problem.steps: expected a whole number; got 2.5.",
+    ),
+    "own list": (
+        'name = "advection"\nspeed = 0.25',
+        'name = "mine.py:Fixed"\nweights = ["a"]',
+        "problem.weights: expected a list of numbers; got ['a'].",
+    ),
+    "own fixed domain": (
+        'name = "advection"\nspeed = 0.25',
+        'name = "mine.py:Fixed"\ndomain = {lower = [0.0], upper = [2.0]}',
+        "problem.domain: expected no domain: Fixed fixes it; make it a dataclass field to set it here.",
+    ),
+    "own function that is none": (
+        "speed = 0.25",
+        'speed = "mine.py:answer"',
+        "problem.speed: expected a function; mine.py:answer is a value of type int.",
+    ),
+    "not TOML": ("dt = 0.05", "dt 0.05", "line 7: expected TOML; expected '=' after a key in a key/value pair."),
+    "key twice": ("dt = 0.05", "dt = 0.05\ndt = 0.1", "line 8: expected TOML; cannot overwrite a value."),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence(mistake: str, tmp_path: Path) -> None:
+    old, new, sentence = MISTAKES[mistake]
+    assert old in GOOD
+    (tmp_path / "mine.py").write_text(MINE)
+    path = tmp_path / "case.toml"
+    path.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(UsageError) as caught:
+        load_study(path)
+    assert str(caught.value) == f"{path}: {sentence}"
+
+
+def test_the_case_without_mistakes_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "case.toml").write_text(GOOD)
+    study = load_study(tmp_path / "case.toml")
+    assert [run.name for run in study.runs] == ["grid", "neural"]
+
+
+def test_several_mistakes_are_a_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "case.toml"
+    path.write_text(GOOD.replace("dt = 0.05", "dt = 0").replace("t_end = 1.0", "t_end = -1"))
+    with pytest.raises(UsageError) as caught:
+        load_study(path)
+    assert str(caught.value).splitlines() == [
+        f"{path}: time.dt: expected a positive number; got 0.",
+        f"{path}: time.t_end: expected a positive number; got -1.",
+    ]
+
+
+def test_files_that_are_no_case_files(tmp_path: Path) -> None:
+    missing, empty, binary = tmp_path / "no.toml", tmp_path / "empty.toml", tmp_path / "binary.toml"
+    empty.write_text("# nothing\n")
+    binary.write_bytes(b"name = \xff\xfe")
+    for path, kind, sentence in (
+        (missing, DataError, f"{missing}: expected a case file; there is none of that name."),
+        (tmp_path, DataError, f"{tmp_path}: expected a case file; got a folder."),
+        (empty, UsageError, f"{empty}: expected a table [problem] and one or more tables [[run]]; the file is empty."),
+        (binary, DataError, f"{binary}: expected text in UTF-8; got byte 0xff."),
+    ):
+        with pytest.raises(kind) as caught:
+            load_study(path)
+        assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("time.dt", "--set time.dt: expected key=value, such as time.dt=0.01."),
+        ("time.dt=0..1", "--set time.dt=0..1: expected a TOML value after the =; got '0..1'."),
+        ("run.gird.dt=1", "--set run.gird.dt=1: expected one of grid, neural; got 'gird'; did you mean grid?"),
+        ("run.grid=1", "--set run.grid=1: expected a key of the run, such as run.grid.dt=0.01."),
+        ("seed.a=1", "--set seed.a=1: expected a table at seed; got 0."),
+        ("time.dt=-1", "{case}: time.dt: expected a positive number; got -1."),
+    ],
+)
+def test_mistakes_in_settings(setting: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "case.toml"
+    path.write_text(GOOD)
+    with pytest.raises(UsageError) as caught:
+        load_study(path, [setting])
+    assert str(caught.value) == sentence.replace("{case}", str(path))

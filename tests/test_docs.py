@@ -1,0 +1,41 @@
+"""The docs say what the code does: the support table is the tests' own, code runs, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_support_table_is_current() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "support_table.py"))["page"]
+    assert (ROOT / "docs" / "support.md").read_text() == page(), "run `make support`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "start.md"], ids=lambda p: p.name)
+def test_python_of_the_first_pages_runs(page: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
+    complete = [block for block in blocks if block.startswith(("from neuralpde", "import"))]
+    assert complete
+    for block in complete:
+        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+
+
+def test_architecture_page_lists_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = {p.name for p in (ROOT / "neuralpde").iterdir() if p.is_dir() and (p / "__init__.py").exists()}
+    assert not {room for room in rooms if f"`{room}/`" not in page}
