@@ -10,8 +10,8 @@ from tables import FAMILIES, SUPPORT_REPRESENTATIONS, support_table  # noqa: E40
 
 HEAD = """# What works with what
 
-Made by `make support` from `tests/tables.py`; `tests/dynamics` runs every combination, and checks the sentence of every one
-that is refused. E: explicit (Euler, midpoint, Heun, RK4) · I: implicit (implicit Euler, implicit midpoint,
+Made by `make support` from `tests/tables.py`; `tests/dynamics` runs every combination, and checks the sentence of every
+one that is refused. E: explicit (Euler, midpoint, Heun, RK4) · I: implicit (implicit Euler, implicit midpoint,
 SDIRK4) · S: Lie splitting · =: steady, by `solve`. A number points to the sentence below.
 
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,8 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
+    # not mkstemp, whose files only their owner may read, also after the rename
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         text = json.dumps(metadata)
         with h5py.File(temporary, "w") as file:
@@ -53,7 +53,7 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
             os.fsync(file_to_flush.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path
 
@@ -73,6 +73,9 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
                 raise DataError(f"{path} is an HDF5 file but not a run of neuralpde.")
             if int(file.attrs["version"]) > VERSION:
                 raise DataError(f"{path} was written by a newer neuralpde (format {file.attrs['version']}); update it.")
+            strange = [name for name, data in file.items() if not isinstance(data, h5py.Dataset)]
+            if strange:
+                raise DataError(f"{path} is damaged: {', '.join(strange)} is not an array; restore a copy.")
             text = str(file.attrs["metadata"])
             arrays = {name: np.asarray(data) for name, data in file.items()}
             sums = {name: str(data.attrs["sha256"]) for name, data in file.items()}

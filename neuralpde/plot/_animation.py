@@ -11,7 +11,7 @@ import numpy as np
 
 from neuralpde.plot import _panels as panels
 from neuralpde.plot._comparison import values_and_exact
-from neuralpde.plot._film import film_colours, write_film
+from neuralpde.plot._film import Palette, write_film
 from neuralpde.plot._samples import Samples, check_alike
 from neuralpde.plot._scales import field_scale, limits
 from neuralpde.plot._style import EXACT, METHODS, choose, new_figure, steady_width_text, style, time_text, trim, wrapped
@@ -21,7 +21,6 @@ from neuralpde.types import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from PIL.Image import Image
 
 _DPI = 100
 _FRAMES = 60
@@ -56,12 +55,12 @@ def animation(list_of_samples: Sequence[Samples], path: str | os.PathLike[str], 
     most = max(2, min(_FRAMES, int(_PER_SECOND * seconds)))
     with style(), replacing(target) as temporary:
         figure, show = animation_figure(list_of_samples)
-        colours = film_colours(_colour_maps(list_of_samples))
-        frames = [_frame(figure, show, float(t), colours) for t in frame_times(list_of_samples, most)]
-        write_film(frames, temporary, seconds)
+        palette = Palette(_colour_maps(list_of_samples))
+        frames = [_frame(figure, show, float(t), palette) for t in frame_times(list_of_samples, most)]
+        write_film(frames, palette, temporary, seconds)
         while temporary.stat().st_size > _BYTES and len(frames) > 8:
             frames = [*frames[:-1:2], frames[-1]]
-            write_film(frames, temporary, seconds)
+            write_film(frames, palette, temporary, seconds)
     return target
 
 
@@ -111,13 +110,10 @@ def _colour_maps(methods: Sequence[Samples]) -> set[str]:
     return {field_scale(*values_and_exact(methods, channel)).name for channel in range(methods[0].channels)}
 
 
-def _frame(figure: Figure, show: Show, t: float, colours: Image) -> Image:
-    from PIL.Image import Dither, fromarray
-
+def _frame(figure: Figure, show: Show, t: float, palette: Palette) -> np.ndarray:
     show(t)
     figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
-    return fromarray(np.ascontiguousarray(pixels)).quantize(palette=colours, dither=Dither.NONE)
+    return palette.indices(np.asarray(figure.canvas.buffer_rgba())[..., :3])  # type: ignore[attr-defined]
 
 
 def _nearest(samples: Samples, t: float) -> int:

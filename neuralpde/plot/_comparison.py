@@ -125,7 +125,7 @@ def _errors(ax: Axes, methods: Sequence[Samples], channel: int) -> None:
         error = method.error()
         if error is not None:
             curve = error[-1, :, channel]
-            panels.lines(ax, method.axes[0], [np.where(curve > 0, curve, np.nan)], [{**look, "linewidth": 1.6}])
+            panels.lines(ax, method.axes[0], [curve], [{**look, "linewidth": 1.6}])
             shown.append(curve)
     size = size_of(values_and_exact(methods, channel)[1])
     panels.error_axis(ax, panels.error_label(methods[0], channel), error_limits(shown, size, decades=3))
@@ -173,6 +173,7 @@ def _error_images(figure: Figure, row: list[Axes], methods: Sequence[Samples], c
     for ax, method, error in zip(row, methods, errors, strict=True):
         if error is None:
             ax.set_axis_off()
+            panels.note(ax, "no reference")
         else:
             shown = panels.plane(ax, method, error, scale)
     panels.colour_bar(figure, shown, row, scale, panels.error_label(methods[0], channel))

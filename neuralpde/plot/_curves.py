@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuralpde.plot._samples import real_array
 from neuralpde.plot._style import METHODS, new_figure, style
 from neuralpde.plot._write import PICTURES, checked_path, save
 from neuralpde.types import UsageError
@@ -49,8 +50,8 @@ def curves(
         'error.png'
     """
     target = checked_path(path, PICTURES)
-    abscissae = np.asarray(x, dtype=np.float64)
-    ordinates = {str(name): np.asarray(y, dtype=np.float64) for name, y in ys.items()}
+    abscissae = real_array("x", x)
+    ordinates = {str(name): real_array(f"curve {name!r}", y) for name, y in ys.items()}
     if not ordinates or abscissae.ndim != 1 or len(abscissae) == 0:
         raise UsageError(
             f"curves need x of shape (k,) and at least one y, got {abscissae.shape} and {len(ys)} curve(s)"
@@ -68,18 +69,15 @@ def curves_figure(
     """The figure behind :func:`curves`; call it inside ``style()``."""
     figure = new_figure(6.8, 4.0)
     ax = figure.subplots()
-    across = _loggable(x, logs[0])
-    upward = {name: _loggable(y, logs[1]) for name, y in ys.items()}
+    # An axis without one positive number cannot be logarithmic.
+    across_log = logs[0] and bool(np.any(x > 0))
+    upward_log = logs[1] and any(np.any(y > 0) for y in ys.values())
+    across, upward = _shown(x, across_log), {name: _shown(y, upward_log) for name, y in ys.items()}
     marker = "o" if len(x) <= 24 else ""
     for j, (name, y) in enumerate(upward.items()):
         dots = "solid" if j < len(METHODS) else "dotted"
         ax.plot(across, y, color=METHODS[j % len(METHODS)], linestyle=dots, marker=marker, markersize=4, label=name)
-    # An axis without one positive number cannot be logarithmic.
-    if logs[0] and np.isfinite(across).any():
-        ax.set_xscale("log")
-    if logs[1] and any(np.isfinite(y).any() for y in upward.values()):
-        ax.set_yscale("log")
-    ax.minorticks_off()
+    ax.set(xscale="log" if across_log else "linear", yscale="log" if upward_log else "linear")
     ax.grid(color="0.9", linewidth=0.6)
     ax.set(xlabel=names[0], ylabel=names[1], title=title)
     _legend(figure, upward)
@@ -94,6 +92,6 @@ def _legend(figure: Figure, ys: Mapping[str, np.ndarray]) -> None:
     figure.legend([lines[name] for name in order], order, loc="outside right upper")
 
 
-def _loggable(numbers: np.ndarray, log: bool) -> np.ndarray:
+def _shown(numbers: np.ndarray, log: bool) -> np.ndarray:
     shown = np.where(np.isfinite(numbers), numbers, np.nan)
     return np.where(shown > 0, shown, np.nan) if log else shown

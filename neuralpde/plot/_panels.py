@@ -91,11 +91,18 @@ def value_axis(ax: Axes, label: str, limits: tuple[float, float]) -> None:
 
 
 def error_axis(ax: Axes, label: str, limits: tuple[float, float]) -> None:
-    """Logarithmic axis of a panel of |error|; says so when there is no error to show."""
-    ax.set(yscale="log", ylabel=label, ylim=whole_decades(limits[0], 1.1 * limits[1]))
+    """Logarithmic axis of a panel of |error|; says so when there is nothing to show."""
+    ax.set(ylabel=label, ylim=whole_decades(limits[0], 1.1 * limits[1]))
+    ax.set_yscale("log", nonpositive="mask")  # an error of zero leaves a gap
     ax.minorticks_off()
-    if not any(np.any(np.nan_to_num(line.get_ydata()) > 0) for line in ax.get_lines()):
-        ax.text(0.5, 0.5, "error = 0", transform=ax.transAxes, ha="center", va="center")
+    errors = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.get_lines()])
+    if not np.any(errors > 0):
+        note(ax, "error = 0" if np.any(errors == 0) else "no finite values")
+
+
+def note(ax: Axes, text: str) -> None:
+    """``text`` in the middle of a panel that has nothing to draw."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center")
 
 
 def error_label(samples: Samples, channel: int) -> str:

@@ -94,10 +94,9 @@ def _errors(ax: Axes, samples: Samples, channel: int) -> None:
     if error is None:
         return
     curves = [error[i, :, channel] for i in picks]
-    # A zero has no logarithm: it leaves a gap.
     looks = [{"color": colour, "linewidth": 1.4} for colour in time_colours(samples.times[picks])]
-    panels.lines(ax, samples.axes[0], [np.where(curve > 0, curve, np.nan) for curve in curves], looks)
-    size = size_of([samples.values[..., channel]])
+    panels.lines(ax, samples.axes[0], curves, looks)
+    size = size_of(_shown(samples, channel)[1])
     panels.error_axis(ax, panels.error_label(samples, channel), error_limits(curves, size, decades=3))
 
 
@@ -137,7 +136,7 @@ def _error_images(figure: Figure, row: np.ndarray, samples: Samples, channel: in
     if error is None:
         return
     fields = [error[i, ..., channel] for i in picks]
-    scale = error_scale(fields, size_of([samples.values[..., channel]]))
+    scale = error_scale(fields, size_of(_shown(samples, channel)[1]))
     for ax, field in zip(row, fields, strict=True):
         shown = panels.plane(ax, samples, field, scale)
     panels.colour_bar(figure, shown, list(row), scale, panels.error_label(samples, channel))

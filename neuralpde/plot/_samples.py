@@ -47,7 +47,7 @@ class Samples:
         axes = tuple(_increasing(f"axes[{j}]", axis) for j, axis in enumerate(self.axes))
         _check_dimension(axes)
         times = _increasing("times", self.times)
-        values = _real("values", self.values)
+        values = real_array("values", self.values)
         lattice = tuple(len(axis) for axis in axes)
         if values.ndim != len(axes) + 2 or values.shape[:-1] != (len(times), *lattice) or values.shape[-1] < 1:
             expected = ", ".join(str(n) for n in (len(times), *lattice))
@@ -55,7 +55,7 @@ class Samples:
                 f"values of {self.name!r} have shape {values.shape}, but {len(times)} time(s) and a lattice of "
                 f"{lattice} nodes need ({expected}, c): times first, channels last"
             )
-        exact = None if self.exact is None else _real("exact", self.exact)
+        exact = None if self.exact is None else real_array("exact", self.exact)
         if exact is not None and exact.shape != values.shape:
             raise UsageError(
                 f"exact of {self.name!r} has shape {exact.shape}, values have {values.shape}: make them equal"
@@ -110,7 +110,8 @@ def _check_dimension(axes: Sequence[np.ndarray]) -> None:
             raise UsageError(f"axes[{j}] has one node: a picture needs at least two")
 
 
-def _real(what: str, array: Any) -> np.ndarray:
+def real_array(what: str, array: Any) -> np.ndarray:
+    """``array`` as float64 NumPy array; ``what`` names it in the error."""
     try:
         given = np.asarray(array)
         if given.dtype.kind not in "fiub":
@@ -121,7 +122,7 @@ def _real(what: str, array: Any) -> np.ndarray:
 
 
 def _increasing(what: str, array: Any) -> np.ndarray:
-    numbers = _real(what, array)
+    numbers = real_array(what, array)
     if numbers.ndim != 1 or len(numbers) == 0:
         raise UsageError(f"{what} must have shape (n,) with n ≥ 1, got {numbers.shape}")
     if not (np.all(np.isfinite(numbers)) and np.all(np.diff(numbers) > 0)):

@@ -42,13 +42,14 @@ class Scale:
 def limits(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = ()) -> tuple[float, float]:
     """Lowest and highest finite number among ``values`` and ``exact`` (any shapes), never equal.
 
-    Where an exact solution is known, values further from its range than its own width are left outside.
+    Where an exact solution is known, values further from its range than 0.3 of its width are left outside: a run that
+    blew up must not flatten the picture.
     """
     shown, known = _range(values), _range(exact)
     if known is None:
         return _widened(*(shown or (0.0, 0.0)))
     low, high = shown or known
-    room = (known[1] - known[0]) or abs(known[0]) or 1.0
+    room = 0.3 * (known[1] - known[0]) or abs(known[0]) or 1.0
     low, high = max(low, known[0] - room), min(high, known[1] + room)
     return _widened(min(low, known[0]), max(high, known[1]))
 
@@ -75,11 +76,12 @@ def error_limits(groups: Sequence[np.ndarray], size: float, decades: int) -> tup
     """Limits of a logarithmic axis for |error|.
 
     Every group (one time, or one method) gets ``decades`` below its peak, since |error| dips to zero wherever the
-    error changes sign; groups that hold nothing but rounding are left out unless all do.
+    error changes sign; groups that hold nothing but rounding are left out unless all do, and so is what lies beyond a
+    hundred times the field itself.
 
     Args:
         groups: arrays of |error|, any shapes.
-        size: largest |u|.
+        size: largest |exact|.
         decades: how far below the smallest peak the axis goes.
 
     Returns:
@@ -89,13 +91,17 @@ def error_limits(groups: Sequence[np.ndarray], size: float, decades: int) -> tup
     peaks = [span[1] for span in spans if span is not None and span[1] > 0]
     peaks = [peak for peak in peaks if peak > _ROUNDOFF * size] or peaks or [1e-15]
     high = min(max(peaks), 1e300)
+    if min(peaks) < 100 * size:
+        high = min(high, 100 * size)
     return max(min(peaks) * 10.0**-decades, high * 1e-14, 1e-300), high
 
 
 def error_scale(groups: Sequence[np.ndarray], size: float) -> Scale:
     """Logarithmic magma for |error| over whole decades; see :func:`error_limits`."""
     low, high = whole_decades(*error_limits(groups, size, decades=2))
-    return Scale("magma", low, high, log=True, extend=_extend(any(np.any(group < low) for group in groups), False))
+    under = any(np.any(group < low) for group in groups)
+    over = any(np.any(group > high) for group in groups)
+    return Scale("magma", low, high, log=True, extend=_extend(under, over))
 
 
 def whole_decades(low: float, high: float) -> tuple[float, float]:

@@ -83,7 +83,7 @@ def test_burgers_solution_is_odd_bounded_and_independent_of_its_quadrature(visco
     exact = Burgers(viscosity).exact(0.6, x)
     torch.testing.assert_close(exact, burgers_cole_hopf(0.6, x, viscosity, nodes=20_000), rtol=0, atol=1e-12)
     torch.testing.assert_close(exact, -exact.flip(0), rtol=0, atol=1e-12)
-    assert 0.1 < float(exact.abs().max()) < 1.0
+    assert 1e-3 < float(exact.abs().max()) < 1.0
 
 
 def test_burgers_reaches_the_published_slope() -> None:
