@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,16 @@ FORMAT = "neuralpde-run"
 VERSION = 1
 
 
-def _digest(array: np.ndarray) -> str:
-    """SHA-256 of an array's type, shape and bytes."""
-    sha = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+def _digest(name: str, array: np.ndarray) -> str:
+    """SHA-256 of an array's name, type, shape and bytes."""
+    sha = hashlib.sha256(f"{name} {array.dtype.str}{array.shape}".encode())
     sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()
+
+
+def _digest_of_contents(text: str, names: Iterable[str]) -> str:
+    """SHA-256 of the metadata and of which arrays there are: one that is lost or renamed is noticed too."""
+    return hashlib.sha256(json.dumps([text, sorted(names)]).encode()).hexdigest()
 
 
 def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Path:
@@ -45,10 +51,10 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
         with h5py.File(temporary, "w") as file:
             file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
             file.attrs["metadata"] = text
-            file.attrs["metadata_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+            file.attrs["metadata_sha256"] = _digest_of_contents(text, arrays)
             for name, array in arrays.items():
                 data = file.create_dataset(name, data=array)
-                data.attrs["sha256"] = _digest(np.asarray(array))
+                data.attrs["sha256"] = _digest(name, np.asarray(array))
         with open(temporary, "rb+") as file_to_flush:
             os.fsync(file_to_flush.fileno())
         os.replace(temporary, path)
@@ -79,10 +85,10 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
             text = str(file.attrs["metadata"])
             arrays = {name: np.asarray(data) for name, data in file.items()}
             sums = {name: str(data.attrs["sha256"]) for name, data in file.items()}
-            whole = hashlib.sha256(text.encode()).hexdigest() == file.attrs["metadata_sha256"]
+            whole = _digest_of_contents(text, arrays) == file.attrs["metadata_sha256"]
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a run of neuralpde: {error}.") from error
-    damaged = [name for name in arrays if _digest(arrays[name]) != sums[name]] + ([] if whole else ["metadata"])
+    damaged = [name for name in arrays if _digest(name, arrays[name]) != sums[name]] + ([] if whole else ["metadata"])
     if damaged:
         raise DataError(f"{path} is damaged: the checksum of {', '.join(damaged)} does not match; restore a copy.")
     return arrays, json.loads(text)

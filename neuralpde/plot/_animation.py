@@ -65,7 +65,7 @@ def animation(list_of_samples: Sequence[Samples], path: str | os.PathLike[str], 
 
 
 def frame_times(methods: Sequence[Samples], most: int) -> np.ndarray:
-    """At most ``most`` times, evenly spread, of the method that has the most of them."""
+    """At most ``most`` times, evenly spread, of the method that runs longest (then: that has the most of them)."""
     times = max((method.times for method in methods), key=lambda times: (times[-1], len(times)))
     return times[choose(times, most)]
 
@@ -83,7 +83,6 @@ def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
     shows = [show for channel in range(channels) for show in draw(figure, list(grid[channel]), methods, channel)]
     span = max(m.times[-1] for m in methods) - min(m.times[0] for m in methods)
     evolves = any(len(method.times) > 1 for method in methods)
-
     headline = figure.suptitle("")
 
     def show_all(t: float) -> None:
@@ -94,7 +93,7 @@ def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
         for show in shows:
             show(t)
 
-    show_all(frame_times(methods, 2)[0])
+    show_all(frame_times(methods, 2)[-1])  # where the titles are longest: see _lag
     if methods[0].dim == 1 and any(method.exact is not None for method in methods):
         panels.legend_below(figure, next(ax for ax, m in zip(grid[0], methods, strict=True) if m.exact is not None))
     if methods[0].dim == 2:

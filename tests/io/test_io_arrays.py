@@ -111,10 +111,24 @@ def test_other_peoples_files(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "was written by a newer neuralpde (format 99); update it" in refused(newer, capsys)
 
 
-def test_a_missing_array_or_group(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("what", ["sum", "array", "renamed", "group"])
+def test_a_lost_renamed_or_foreign_part(what: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with h5py.File(file, "r+") as handle:
-        del handle["states"].attrs["sha256"]
-    assert "cannot be read as a run of neuralpde" in refused(file, capsys)
+        if what == "sum":
+            del handle["states"].attrs["sha256"]
+        elif what == "array":
+            del handle["states"]
+        elif what == "renamed":
+            handle.move("states", "stages")
+        else:
+            handle.create_group("more")
+    sentence = {
+        "sum": "cannot be read as a run of neuralpde",
+        "array": "the checksum of metadata does not match",
+        "renamed": "the checksum of stages, metadata does not match",
+        "group": "more is not an array",
+    }[what]
+    assert sentence in refused(file, capsys)
 
 
 def test_any_flipped_byte_is_noticed_or_harmless(file: Path) -> None:

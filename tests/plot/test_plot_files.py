@@ -140,16 +140,19 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_nothing_else(tmp_path, 
     assert {p.read_bytes() for p in tmp_path.iterdir()} == {b"old"}
 
 
-def test_pyplot_is_never_imported_and_settings_stay(tmp_path):
+def test_import_is_light_pyplot_never_comes_and_settings_stay(tmp_path):
     code = f"""
 import sys
 import numpy as np
 from neuralpde.plot import Samples, animation, curves, picture
+assert not {{"matplotlib", "PIL"}} & set(sys.modules)
 import matplotlib
 before = dict(matplotlib.rcParams)
 x = np.linspace(0.0, 1.0, 5)
 s = Samples("a", (x,), x[:2], np.zeros((2, 5, 1)))
-picture(s, r"{tmp_path}/a.png"); animation([s], r"{tmp_path}/a.gif"); curves(r"{tmp_path}/c.png", x, {{"a": x}}, "x", "y")
+picture(s, r"{tmp_path}/a.png")
+animation([s], r"{tmp_path}/a.gif")
+curves(r"{tmp_path}/c.png", x, {{"a": x}}, "x", "y")
 assert "matplotlib.pyplot" not in sys.modules
 assert dict(matplotlib.rcParams) == before
 """

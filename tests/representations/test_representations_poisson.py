@@ -83,8 +83,8 @@ def test_linear_solvers_agree(linear: str) -> None:
     [
         (Poisson(domain=UNIT), {"hidden": (8,), "steepness": 5.0}),
         (Poisson(domain=SQUARE), {"hidden": (16,), "steepness": 4.0}),
-        (_mixed(UNIT), {"hidden": (6,), "steepness": 4.0, "fit": GaussNewton(maxiter=60, damping=1e-3)}),
-        (_mixed(SQUARE), {"hidden": (8,), "steepness": 4.0, "fit": GaussNewton(maxiter=60, damping=1e-3)}),
+        (_mixed(UNIT), {"hidden": (6,), "steepness": 4.0, "fit": GaussNewton(maxiter=40, damping=1e-3)}),
+        (_mixed(SQUARE), {"hidden": (8,), "steepness": 4.0, "fit": GaussNewton(maxiter=40, damping=1e-3)}),
     ],
     ids=["1D", "2D", "1D mixed", "2D mixed"],
 )

@@ -1,0 +1,157 @@
+"""Every problem on every representation with every family of integrators: it works, or a sentence says what does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from tables import (
+    FAMILIES,
+    FOR_FAMILY,
+    PROBLEMS,
+    QUICK,
+    SUPPORT_REPRESENTATIONS,
+    UNIT,
+    Drift,
+    ProblemRow,
+    RepresentationRow,
+    Spin,
+    refusal,
+    support_table,
+)
+
+from neuralpde.dynamics import (
+    METHODS,
+    DiscreteDynamics,
+    FunctionSpaceDynamics,
+    GalerkinDynamics,
+    Newton,
+    make_dynamics,
+)
+from neuralpde.geometry import Box, Dirichlet, Neumann, Periodic
+from neuralpde.problems import Heat, Problem
+from neuralpde.representations import GridField, NeuralField
+from neuralpde.simulate import Solution, simulate, solve
+from neuralpde.types import UsageError
+
+COMBINATIONS = [
+    (p, r, family)
+    for p in PROBLEMS
+    for r in SUPPORT_REPRESENTATIONS
+    for family in FAMILIES
+    if not (r.method == "galerkin" and family == "steady")
+]
+
+
+def _run(p: ProblemRow, r: RepresentationRow, family: str) -> Solution:
+    problem = p.make()
+    representation = r.for_problem(problem)
+    few = {} if r.is_grid else {"fit": QUICK}
+    if family == "steady":
+        return solve(problem, representation, **few)
+    return simulate(problem, representation, FOR_FAMILY[family](), dt=1e-3, t_end=2e-3, method=r.method, **few_fit(r))
+
+
+def few_fit(r: RepresentationRow) -> dict:
+    """Quick fits: here only the pairing is looked at; accuracy has its own tests."""
+    if r.is_grid:
+        return {}
+    start = {"fit": {"options": QUICK}}
+    return start if r.method == "galerkin" else start
+
+
+@pytest.mark.parametrize(
+    ("p", "r", "family"), COMBINATIONS, ids=[f"{p.name}-{r.name}-{family}" for p, r, family in COMBINATIONS]
+)
+def test_support(p: ProblemRow, r: RepresentationRow, family: str) -> None:
+    sentence = refusal(p, r, family)
+    if sentence is not None:
+        with pytest.raises(UsageError, match=re.escape(sentence)):
+            _run(p, r, family)
+        return
+    run = _run(p, r, family)
+    assert run.status.ok and bool(torch.isfinite(run.states).all())
+    if r.is_grid:
+        assert run.error([float(run.times[-1])], points=41)["rel_l2"] <= (0.15 if "bump" in p.name else 5e-3)
+    elif family != "steady":  # the steps add no more than the first fit left
+        assert run.error([2e-3], points=41)["rel_l2"] <= run.error([0.0], points=41)["rel_l2"] + 0.02
+
+
+def test_the_table_for_the_docs_is_the_one_that_is_tested() -> None:
+    table = support_table()
+    assert len(table) == len(COMBINATIONS) == len({row[:3] for row in table})
+    assert [(p.name, r.name, f, refusal(p, r, f) or "works") for p, r, f in COMBINATIONS] == table
+    verdicts = {verdict for *_, verdict in table}
+    assert "works" in verdicts and len(verdicts) == 9
+
+
+PAIRED = [
+    (lambda: make_dynamics(Heat(), GridField.for_problem(Heat()), "galerkin"), "does not serve a GridField; use 'discr"),
+    (
+        lambda: make_dynamics(Heat(), NeuralField.for_problem(Heat()), "discrete"),
+        "'discrete' does not serve a NeuralField; use 'function_space' or 'galerkin'",
+    ),
+    (lambda: make_dynamics(Heat(), GridField.for_problem(Heat()), "magic"), "discrete, function_space, galerkin; got 'magi"),
+    (lambda: make_dynamics(Heat(), GridField(Box(0, 2), (Periodic(),))), r"build it with GridField.for_problem\(problem\)"),
+    (lambda: make_dynamics(Spin(), NeuralField(UNIT, (Dirichlet(0.0),))), "with 1 channel.* with 2; .*NeuralField.for_pro"),
+    (
+        lambda: make_dynamics(Heat(), GridField(UNIT, (Dirichlet(0.0),))),
+        r"holds the conditions \(Dirichlet.*has \(Periodic.*GridField.for_problem\(problem\)",
+    ),
+    (
+        lambda: FunctionSpaceDynamics(Heat(), NeuralField.for_problem(Heat(), hidden=(8,)), points=10),
+        "10 points cannot determine 33 weights; use points ≥ 99",
+    ),
+    (lambda: Newton(linear="magic"), "linear solvers of a grid are auto, fast, direct, cg, gmres; got 'magic'"),
+    (
+        lambda: DiscreteDynamics(Heat(), GridField.for_problem(Heat(), order=6), Newton("fast")),
+        "linear='fast' needs order 2 or 'fourier'.*use linear='direct'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "sentence"), PAIRED, ids=[s[:30] for _, s in PAIRED])
+def test_misfits_are_refused_at_construction(make, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        make()
+
+
+def test_auto_takes_the_method_that_fits() -> None:
+    assert isinstance(make_dynamics(Heat(), GridField.for_problem(Heat())), DiscreteDynamics)
+    assert isinstance(make_dynamics(Heat(), NeuralField.for_problem(Heat())), FunctionSpaceDynamics)
+    assert isinstance(make_dynamics(Heat(), NeuralField.for_problem(Heat()), "galerkin"), GalerkinDynamics)
+    assert set(METHODS) == {"discrete", "function_space", "galerkin"}
+
+
+def test_conditions_made_anew_at_every_look_are_the_same_conditions() -> None:
+    class Fresh(Problem):
+        domain = UNIT
+
+        @property
+        def conditions(self):
+            return (Dirichlet(lambda t, x: 0 * x), Neumann(lambda t, x: 0 * x, "x+"))
+
+        def rhs(self, t, x, u):
+            return u.value
+
+    make_dynamics(Fresh(), GridField.for_problem(Fresh(), 8))
+
+
+class Reaction(Problem):
+    """A user's equation with two terms, one of which has no flow."""
+
+    domain, conditions = Drift().domain, (Periodic(),)
+
+    def rhs(self, t, x, u):
+        return u.value
+
+
+@pytest.mark.parametrize("kind", [GridField, NeuralField])
+def test_a_flow_that_is_not_there_is_refused(kind) -> None:
+    from neuralpde.integrators import State
+
+    problem = Reaction()
+    r = kind.for_problem(problem)
+    with pytest.raises(UsageError, match="the term 'Reaction' has no flow; use RK4 or ImplicitMidpoint"):
+        make_dynamics(problem, r).flow(0, State(0.0, r.initial()), 0.1)
