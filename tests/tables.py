@@ -483,7 +483,7 @@ SUPPORT_REPRESENTATIONS = (
         "neural field, Galerkin", NeuralField, {"hidden": (6,), "steepness": 5.0}, method="galerkin", fit=0.5
     ),
 )
-QUICK = GaussNewton(maxiter=6, damping=1e-4)
+QUICK, START = GaussNewton(maxiter=4, damping=1e-6), GaussNewton(maxiter=40, damping=1e-4, stall=0.0)
 
 
 def refusal(problem: ProblemRow, representation: RepresentationRow, family: str) -> str | None:

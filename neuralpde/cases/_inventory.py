@@ -124,5 +124,5 @@ def _run_lines(path: Path) -> list[str]:
         f"  status          {status.name}: {status.sentence()}",
         f"  times           {len(times)} saved, t = {times[0]:g} … {times[-1]:g}, {steps} steps",
         f"  seconds         {meta['setup_seconds']:.2f} set-up + {meta['solve_seconds']:.2f} solve",
-        f"  checksums       {len(arrays)} arrays and the metadata match",
+        f"  checksum        matches ({len(arrays)} arrays and the metadata)",
     ]

@@ -16,10 +16,10 @@ from neuralpde.integrators import Stage, State, Terms
 from neuralpde.optimize import Adam, GaussNewton, LeastSquaresSolution, adam, least_squares
 from neuralpde.problems import Problem
 from neuralpde.representations import NeuralField
-from neuralpde.types import Status, UsageError
+from neuralpde.types import NonFiniteError, Status, UsageError
 
-TIME_STEP = GaussNewton(maxiter=12, stall=1e-2, damping=1e-8, atol=1e-10)
-"""A stage starts close to its target: few iterations, little damping."""
+TIME_STEP = GaussNewton(maxiter=12, stall=1e-2, damping=1e-8, scaling="uniform", atol=1e-10)
+"""A stage starts close to its target: few iterations, little damping, and the shortest way in θ."""
 
 STEADY = GaussNewton(maxiter=300, stall=1e-3, damping=1e-3)
 """A steady problem starts from random weights."""
@@ -170,8 +170,10 @@ class FunctionSpaceDynamics:
 
         with torch.no_grad():
             start = min(starts, key=lambda theta: float(residual(theta).norm()))
-        fit = least_squares(residual, start, self.fit_options, jacobian=jacobian)
-        return _stage(fit)
+        try:
+            return _stage(least_squares(residual, start, self.fit_options, jacobian=jacobian))
+        except NonFiniteError:  # the march reports it, with the solution so far
+            return Stage(start, Status.NON_FINITE, math.nan)
 
     def _wall_values(self, theta: Tensor, t: float, wall: tuple[Quadrature, Neumann, int, float], x: Tensor) -> Tensor:
         _, condition, axis, sign = wall

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from neuralpde.integrators._base import Dynamics, Integrator, Stage, State, StepInfo
 from neuralpde.types import UsageError
@@ -52,22 +55,39 @@ class RungeKutta(Integrator):
         slopes: list[object] = []
         stages: list[Stage] = []
         last = len(tableau.b) - 1
+        known = [*state.history, (state.t, state.theta)]
         for i, (row, c) in enumerate(zip(tableau.a, tableau.c, strict=True)):
             t = state.t + c * dt
             terms = [(dt * a, k) for a, k in zip(row[:i], slopes, strict=True) if a != 0]
             theta = state.theta
             if row[i] != 0:
-                stages.append(dynamics.implicit(state, terms, dt * row[i], t, state.predict(t)))
+                stages.append(dynamics.implicit(state, terms, dt * row[i], t, _predict(known, t)))
                 theta = stages[-1].theta
             elif terms:
-                stages.append(dynamics.explicit(state, terms, t, state.predict(t)))
+                stages.append(dynamics.explicit(state, terms, t, _predict(known, t)))
                 theta = stages[-1].theta
             if i == last and tableau.stiffly_accurate:
                 return state.advance(end, theta), StepInfo.of(stages)
+            known.append((t, theta))
             slopes.append(dynamics.slope(t, theta))
         terms = [(dt * b, k) for b, k in zip(tableau.b, slopes, strict=True) if b != 0]
-        stages.append(dynamics.explicit(state, terms, end, state.predict(end)))
+        stages.append(dynamics.explicit(state, terms, end, _predict(known, end)))
         return state.advance(end, stages[-1].theta), StepInfo.of(stages)
+
+
+def _predict(known: Sequence[tuple[float, Tensor]], t: float) -> Tensor | None:
+    """θ at time t on the line through the two known states nearest to it, or None while there is only one.
+
+    Stages count: at c = 3/4, c = 1 or between two stages they are much nearer than the step before. Fits of a neural
+    field then take a third of the iterations that extrapolation from the last two steps takes, and no longer stall; a
+    parabola through three states was worse.
+    """
+    latest = dict(known)  # of several stages at one time the last
+    nearest = sorted(latest, key=lambda s: abs(s - t))[:2]
+    if len(nearest) < 2:
+        return None
+    a, b = nearest
+    return latest[a] + (t - a) / (b - a) * (latest[b] - latest[a])
 
 
 def Euler() -> RungeKutta:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,23 @@ import numpy as np
 
 from neuralpde.types import DataError
 
-FORMAT = "neuralpde-run"
 VERSION = 1
+MAGIC = b"neuralpde-run "
+BLOCK = 512
+"""Bytes before the HDF5 part: HDF5 leaves a "user block" of this size to whoever writes the file."""
 
 
-def _digest(name: str, array: np.ndarray) -> str:
-    """SHA-256 of an array's name, type, shape and bytes."""
-    sha = hashlib.sha256(f"{name} {array.dtype.str}{array.shape}".encode())
-    sha.update(np.ascontiguousarray(array).tobytes())
-    return sha.hexdigest()
-
-
-def _digest_of_contents(text: str, names: Iterable[str]) -> str:
-    """SHA-256 of the metadata and of which arrays there are: one that is lost or renamed is noticed too."""
-    return hashlib.sha256(json.dumps([text, sorted(names)]).encode()).hexdigest()
+def _seal(body: bytes) -> bytes:
+    """The user block: what the file is, its format, and the SHA-256 of everything behind."""
+    line = MAGIC + f"format {VERSION} sha256 {hashlib.sha256(body).hexdigest()}\n".encode()
+    return line.ljust(BLOCK, b"\0")
 
 
 def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Path:
-    """Write named arrays and JSON metadata, with a SHA-256 of each.
+    """Write named arrays and JSON metadata, sealed by a SHA-256 of the whole.
 
     The file is written beside its place, flushed to disk and then renamed over it: whoever is killed in between leaves
-    the old file or the new one, never half of one.
+    the old file or the new one, never half of one. Any HDF5 reader opens it.
 
     Args:
         path: the file; its folder is made if it is missing.
@@ -48,15 +43,17 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         text = json.dumps(metadata)
-        with h5py.File(temporary, "w") as file:
-            file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
+        with h5py.File(temporary, "w", userblock_size=BLOCK) as file:
             file.attrs["metadata"] = text
-            file.attrs["metadata_sha256"] = _digest_of_contents(text, arrays)
             for name, array in arrays.items():
-                data = file.create_dataset(name, data=array)
-                data.attrs["sha256"] = _digest(name, np.asarray(array))
-        with open(temporary, "rb+") as file_to_flush:
-            os.fsync(file_to_flush.fileno())
+                file.create_dataset(name, data=array)
+        with open(temporary, "rb+") as raw:
+            raw.seek(BLOCK)
+            block = _seal(raw.read())
+            raw.seek(0)
+            raw.write(block)
+            raw.flush()
+            os.fsync(raw.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -64,8 +61,21 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
     return path
 
 
+def _check_seal(path: Path) -> None:
+    """Refuse a file that is not what was written, before HDF5 sees it: its reader can hang on damaged files."""
+    content = path.read_bytes()
+    if not content.startswith(MAGIC):
+        known = "an HDF5 file, but not a run of neuralpde" if h5py.is_hdf5(path) else "not a run of neuralpde"
+        raise DataError(f"{path} is {known}.")
+    words = content[:BLOCK].rstrip(b"\0").decode("ascii", "replace").split()
+    if len(words) == 5 and words[2].isdigit() and int(words[2]) > VERSION:
+        raise DataError(f"{path} was written by a newer neuralpde (format {words[2]}); update it.")
+    if content[:BLOCK] != _seal(content[BLOCK:]):
+        raise DataError(f"{path} is damaged: its checksum does not match; restore a copy.")
+
+
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what :func:`save_arrays` wrote, and check every sum.
+    """Read what :func:`save_arrays` wrote, and check its sum.
 
     Raises:
         DataError: if the file is missing, not HDF5, of another kind or version, or damaged.
@@ -73,22 +83,10 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     path = Path(path)
     if not path.is_file():
         raise DataError(f"there is no file {path}.")
+    _check_seal(path)
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
-                raise DataError(f"{path} is an HDF5 file but not a run of neuralpde.")
-            if int(file.attrs["version"]) > VERSION:
-                raise DataError(f"{path} was written by a newer neuralpde (format {file.attrs['version']}); update it.")
-            strange = [name for name, data in file.items() if not isinstance(data, h5py.Dataset)]
-            if strange:
-                raise DataError(f"{path} is damaged: {', '.join(strange)} is not an array; restore a copy.")
-            text = str(file.attrs["metadata"])
             arrays = {name: np.asarray(data) for name, data in file.items()}
-            sums = {name: str(data.attrs["sha256"]) for name, data in file.items()}
-            whole = _digest_of_contents(text, arrays) == file.attrs["metadata_sha256"]
+            return arrays, json.loads(str(file.attrs["metadata"]))
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a run of neuralpde: {error}.") from error
-    damaged = [name for name in arrays if _digest(name, arrays[name]) != sums[name]] + ([] if whole else ["metadata"])
-    if damaged:
-        raise DataError(f"{path} is damaged: the checksum of {', '.join(damaged)} does not match; restore a copy.")
-    return arrays, json.loads(text)

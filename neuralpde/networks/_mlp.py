@@ -12,12 +12,17 @@ from torch import Tensor, nn
 from neuralpde.fields import Jet
 from neuralpde.networks._first_layers import FirstLayer
 from neuralpde.networks._taylor import (
+    Activation,
+    Layer,
     Layout,
     Stack,
     activate,
     affine,
+    as_logistic,
+    fast_logistic,
     fill,
     join,
+    logistic_derivatives,
     sine_derivatives,
     tanh_derivatives,
     to_jet,
@@ -86,31 +91,37 @@ class MLP(nn.Module):
         """Per axis the period that the network has by construction, or None."""
         return self.first.periods
 
-    def _stack(self, x: Tensor, layout: Layout) -> Stack:
-        stack = self.first.stack(x, layout)
-        sigma = ACTIVATIONS[self.activation]
-        last = len(self.weights) - 1
-        for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if k == last:
-                return affine(stack, weight, bias)
-            if self.omega != 1.0:
-                weight, bias = self.omega * weight, self.omega * bias
-            stack = activate(affine(stack, weight, bias), sigma, layout)
-        return stack
+    def _layers(self) -> tuple[list[Layer], Activation]:
+        """Weights, biases and activation in the form that is fastest to evaluate."""
+        layers = list(zip(self.weights, self.biases, strict=True))
+        if self.activation == "tanh" and fast_logistic(layers[0][0]):
+            return as_logistic(layers), logistic_derivatives
+        if self.omega != 1.0:
+            layers = [*((self.omega * weight, self.omega * bias) for weight, bias in layers[:-1]), layers[-1]]
+        return layers, ACTIVATIONS[self.activation]
 
-    def _chunked(self, x: Tensor, layout: Layout) -> Stack:
+    def _stack(self, x: Tensor, layout: Layout) -> Stack:
+        """The network's outputs as a stack, chunk by chunk where no gradient is recorded."""
+        layers, sigma = self._layers()
+
+        def through(points: Tensor) -> Stack:
+            stack = self.first.stack(points, layout)
+            for layer in layers[:-1]:
+                stack = activate(affine(stack, *layer), sigma, layout)
+            return affine(stack, *layers[-1])
+
         chunk = CHUNK_CPU if x.device.type == "cpu" else CHUNK_DEVICE
         if torch.is_grad_enabled() or x.shape[0] <= chunk:
-            return self._stack(x, layout)
-        return join([fill(self._stack(part, layout), layout) for part in x.split(chunk)])
+            return through(x)
+        return join([fill(through(part), layout) for part in x.split(chunk)])
 
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         """Value and derivatives in one forward pass."""
         layout = Layout.of(needs, x.shape[1])
-        return to_jet(self._chunked(x, layout), layout)
+        return to_jet(self._stack(x, layout), layout)
 
     def forward(self, x: Tensor, needs: frozenset[str] | None = None) -> Tensor | Jet:
         """Values ``(n, c)``; with ``needs``, the jet."""
         if needs is None:
-            return self._chunked(x, Layout(x.shape[1], False, "")).value.T.contiguous()
+            return self._stack(x, Layout(x.shape[1], False, "")).value.T.contiguous()
         return self.jet(x, needs)

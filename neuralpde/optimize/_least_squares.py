@@ -31,8 +31,8 @@ class GaussNewton:
         stall: stop when a step lowers |r| by less than this fraction.
         damping: first damping λ; dimensionless, since D has the size of J's columns (1e-4 for a first fit, less for a
             step that starts close).
-        scaling: the metric D in which steps are kept short: ``"columns"`` (every weight by its own effect; first fits) or
-            ``"uniform"`` (all weights alike; fits that follow a moving target, see :func:`least_squares`).
+        scaling: the metric D in which steps are kept short: ``"columns"`` (every weight by its own effect; first fits)
+            or ``"uniform"`` (all weights alike; fits that follow a moving target), see :func:`least_squares`.
         linear: ``"qr"`` (of J, then of the small damped triangle) or ``"svd"`` (slower, reveals the rank).
         rcond: singular values below rcond · σ_max are cut (``"svd"`` only).
     """
@@ -114,11 +114,11 @@ def least_squares(
 ) -> LeastSquaresSolution:
     """Minimise ½|r(θ)|² by Levenberg–Marquardt: δ = argmin |J δ + r|² + λ|D δ|², θ ← θ + δ when |r| falls.
 
-    With ``scaling="columns"`` D holds the largest norm that each column of J has had (Moré's scaling: slopes, centres and
-    weights of a network differ by orders of magnitude, and with D = I the first fit of a neural field takes ten times as
-    many iterations). With ``"uniform"`` D is a multiple of the identity. J is nearly singular, so D decides which of many
-    equal fits is taken: the identity takes the one with the shortest way in θ, which moves features rather than
-    reshaping them. A field that follows a moving target then moves evenly and the next fit starts from a good
+    With ``scaling="columns"`` D holds the largest norm that each column of J has had (Moré's scaling: slopes, centres
+    and weights of a network differ by orders of magnitude, and with D = I the first fit of a neural field takes ten
+    times as many iterations). With ``"uniform"`` D is a multiple of the identity. J is nearly singular, so D decides
+    which of many equal fits is taken: the identity takes the one with the shortest way in θ, which moves features more
+    than it reshapes them. A field that follows a moving target then moves evenly and the next fit starts from a good
     extrapolation; with column scaling it wanders, and after a while its fits no longer converge.
 
     λ follows the gain ratio ρ = (|r|² − |r_new|²) / predicted decrease by Nielsen's rule:

@@ -78,75 +78,68 @@ def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return str(caught.value)
 
 
+DAMAGED = "is damaged: its checksum does not match; restore a copy."
+
+
 def test_a_flipped_bit_in_an_array(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = bytearray(file.read_bytes())
     data[data.index(ARRAYS["states"].tobytes()) + 100] ^= 1
     file.write_bytes(data)
-    assert "the checksum of states does not match; restore a copy" in refused(file, capsys)
+    assert DAMAGED in refused(file, capsys)
 
 
 def test_changed_metadata(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with h5py.File(file, "r+") as handle:
         handle.attrs["metadata"] = json.dumps({**METADATA, "problem": "Wave"})
-    assert "the checksum of metadata does not match" in refused(file, capsys)
+    assert DAMAGED in refused(file, capsys)
 
 
-@pytest.mark.parametrize("left", [0, 10, 0.5, 0.95])
+@pytest.mark.parametrize("left", [600, 0.5, 0.95])
 def test_a_truncated_file(left: float, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = file.read_bytes()
     file.write_bytes(data[: int(left * len(data)) if left < 1 else int(left)])
-    assert "cannot be read as a run of neuralpde" in refused(file, capsys)
+    assert DAMAGED in refused(file, capsys)
 
 
 def test_other_peoples_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, foreign, newer = tmp_path / "text.h5", tmp_path / "foreign.h5", tmp_path / "newer.h5"
-    text.write_text("# a report\n")
-    assert "cannot be read as a run of neuralpde" in refused(text, capsys)
+    for content in ("# a report\n", ""):
+        text.write_text(content)
+        assert refused(text, capsys) == f"{text} is not a run of neuralpde."
     with h5py.File(foreign, "w") as handle:
         handle.create_group("group").create_dataset("x", data=[1.0])
-    assert refused(foreign, capsys) == f"{foreign} is an HDF5 file but not a run of neuralpde."
+    assert refused(foreign, capsys) == f"{foreign} is an HDF5 file, but not a run of neuralpde."
     save_arrays(newer, ARRAYS, METADATA)
-    with h5py.File(newer, "r+") as handle:
-        handle.attrs["version"] = 99
+    newer.write_bytes(newer.read_bytes().replace(b"format 1 ", b"format 99 ", 1))
     assert "was written by a newer neuralpde (format 99); update it" in refused(newer, capsys)
 
 
-@pytest.mark.parametrize("what", ["sum", "array", "renamed", "group"])
+@pytest.mark.parametrize("what", ["array", "renamed", "group"])
 def test_a_lost_renamed_or_foreign_part(what: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with h5py.File(file, "r+") as handle:
-        if what == "sum":
-            del handle["states"].attrs["sha256"]
-        elif what == "array":
+        if what == "array":
             del handle["states"]
         elif what == "renamed":
             handle.move("states", "stages")
         else:
             handle.create_group("more")
-    sentence = {
-        "sum": "cannot be read as a run of neuralpde",
-        "array": "the checksum of metadata does not match",
-        "renamed": "the checksum of stages, metadata does not match",
-        "group": "more is not an array",
-    }[what]
-    assert sentence in refused(file, capsys)
+    assert DAMAGED in refused(file, capsys)
 
 
-def test_any_flipped_byte_is_noticed_or_harmless(file: Path) -> None:
+def test_any_flipped_bit_is_noticed(file: Path) -> None:
+    """HDF5's own reader can hang on such a file, so it must never see one."""
     good, chance = file.read_bytes(), random.Random(0)
-    noticed = 0
     for _ in range(300):
         data = bytearray(good)
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         file.write_bytes(data)
-        try:
-            arrays, metadata = load_arrays(file)
-        except DataError:
-            noticed += 1
-        else:
-            # padding, or a name that HDF5 does not use: what comes back is what was saved
-            assert same(arrays)
-            assert metadata == METADATA
-    assert noticed > 30
+        with pytest.raises(DataError):
+            load_arrays(file)
+
+
+def test_any_reader_opens_the_file(file: Path) -> None:
+    with h5py.File(file, "r") as handle:
+        assert np.array_equal(handle["states"], ARRAYS["states"])
 
 
 def test_killed_while_saving_thirty_times(tmp_path: Path) -> None:

@@ -186,6 +186,16 @@ def test_large_arguments_saturate_without_nan(activation: str) -> None:
     assert all(torch.isfinite(part).all() for part in jet.parts().values())
 
 
+@pytest.mark.parametrize("first", ["coordinates", "centred periodic"])
+def test_recorded_and_in_place_paths_agree_to_rounding(first: str) -> None:
+    """One calls tanh, the other the logistic function with rescaled layers."""
+    net, x, needs = _net(first, hidden=(32, 32, 32)), _points(2, 50), frozenset({"value", "grad", "hess"})
+    recorded, values = net.jet(x, needs), net(x)
+    with torch.no_grad():
+        _same(net.jet(x, needs), recorded, 1e-13)
+        assert torch.allclose(net(x), values, rtol=1e-14, atol=1e-14)
+
+
 def test_float32_stays_float32() -> None:
     jet = _net("harmonic mixed").float().jet(_points(2).float(), frozenset({"hess"}))
     assert all(part.dtype == torch.float32 for part in jet.parts().values())

@@ -1,0 +1,131 @@
+"""The strongest uniform grid beside a neural field: of the same memory, and of the same error."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+from neuralpde.benches._marching import Measured, Reference
+from neuralpde.integrators import Integrator
+from neuralpde.representations import GridField
+from neuralpde.simulate import simulate
+
+ORDERS: tuple[int | str, ...] = ("fourier", 6, 2)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A grid method, and what one run of it gave."""
+
+    order: int | str
+    integrator: Integrator
+    nodes: int
+    dt: float
+    measured: Measured
+
+    @property
+    def name(self) -> str:
+        """``fourier, rk4, dt 0.01``."""
+        order = self.order if isinstance(self.order, str) else f"order {self.order}"
+        return f"{order}, {self.integrator!r}, dt {self.dt:.3g}".replace("()", "")
+
+
+class GridSearch:
+    """Tries grids of every order with every integrator.
+
+    Steps divide the time between two measured times by 1, 2, 4, …, so that no value is interpolated in time. They are
+    halved until the error no longer falls by 2 % (the grid's own error is left then), or a run becomes too slow.
+
+    Args:
+        reference: problem, times and exact values.
+        integrators: the methods to try.
+        metric: the error that counts.
+        halvings: most halvings of the step.
+        slowest: no smaller step is tried where one run took that many seconds.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        integrators: Sequence[Integrator],
+        metric: str,
+        halvings: int = 11,
+        slowest: float = 10.0,
+    ) -> None:
+        self.reference, self.integrators, self.metric = reference, tuple(integrators), metric
+        self.halvings, self.slowest = halvings, slowest
+
+    def error(self, candidate: Candidate) -> float:
+        """The error that counts."""
+        return candidate.measured.errors[self.metric]
+
+    def run(self, order: int | str, integrator: Integrator, nodes: int, steps: int) -> Candidate:
+        """One run with ``steps`` steps between two measured times."""
+        problem, dt = self.reference.problem, self.reference.spacing / steps
+        solution = simulate(
+            problem,
+            GridField.for_problem(problem, nodes, order=order),
+            integrator,
+            dt=dt,
+            t_end=self.reference.times[-1],
+            save_every=steps,
+            raise_on_failure=False,
+        )
+        return Candidate(order, integrator, nodes, dt, Measured.of(solution, self.reference))
+
+    def halve(self, order: int | str, integrator: Integrator, nodes: int, slowest: float) -> Iterator[Candidate]:
+        """Runs with smaller and smaller steps, as long as they help."""
+        before = inf
+        for k in range(self.halvings + 1):
+            candidate = self.run(order, integrator, nodes, 2**k)
+            yield candidate
+            error = self.error(candidate)
+            settled = error > 0.98 * before and before < 0.5  # above that the step, not the grid, may be to blame
+            if settled or candidate.measured.seconds > slowest:
+                return
+            before = error
+
+    def same_memory(self, memory_bytes: int) -> Candidate:
+        """The smallest error that a float64 grid of these bytes reaches; of those within 2 % of it the fastest."""
+        nodes = memory_bytes // 8
+        every = [
+            candidate
+            for order in ORDERS
+            for integrator in self.integrators
+            for candidate in self.halve(order, integrator, nodes, self.slowest)
+        ]
+        least = min(self.error(candidate) for candidate in every)
+        return self._timed(min((c for c in every if self.error(c) <= 1.02 * least), key=_seconds))
+
+    def same_error(self, target: float, nodes: Sequence[int]) -> Candidate | None:
+        """The fastest grid whose error is at most ``target``, over orders, integrators, numbers of nodes and steps."""
+        best: Candidate | None = None
+        for order in ORDERS:
+            for integrator in self.integrators:
+                reached = 0
+                for n in nodes:
+                    limit = min(self.slowest, _seconds(best) if best else inf)
+                    runs = list(self.halve(order, integrator, n, limit))
+                    good = [c for c in runs if self.error(c) <= target]
+                    best = min([*good, *([best] if best else [])], key=_seconds, default=None)
+                    reached += bool(good)
+                    # more nodes only cost more once two sizes reach it, or once the largest step is too slow
+                    if reached == 2 or _seconds(runs[0]) > limit:
+                        break
+        return self._timed(best) if best else None
+
+    def _timed(self, candidate: Candidate, repeats: int = 3) -> Candidate:
+        """The same candidate with the median seconds of a few more runs."""
+        steps = round(self.reference.spacing / candidate.dt)
+        again = [
+            self.run(candidate.order, candidate.integrator, candidate.nodes, steps).measured for _ in range(repeats)
+        ]
+        seconds = statistics.median(m.seconds for m in again)
+        setup = statistics.median(m.setup_seconds for m in again)
+        return replace(candidate, measured=replace(candidate.measured, seconds=seconds, setup_seconds=setup))
+
+
+def _seconds(candidate: Candidate) -> float:
+    return candidate.measured.seconds
