@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from neuralpde import Box, Neumann, Problem
 from neuralpde.fields import Jet
-from neuralpde.geometry import Box, Condition, Neumann
-from neuralpde.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,9 @@ class Fisher(Problem):
 
     diffusivity: float = 1.0
     growth: float = 6.0
-    domain: Box = Box((-10.0,), (20.0,))
-    conditions: tuple[Condition, ...] = (Neumann(0.0),)
-    needs: ClassVar[frozenset[str]] = frozenset({"value", "laplacian"})
+    domain = Box((-10.0,), (20.0,))
+    conditions = (Neumann(0.0),)
+    needs = frozenset({"value", "laplacian"})
 
     def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
         return self.diffusivity * u.laplacian + self.growth * u.value * (1 - u.value)

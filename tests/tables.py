@@ -300,7 +300,6 @@ PROBLEMS = (
             domain=UNIT,
             conditions=(Dirichlet(inflow, "x-"),),
         ),
-        flows=True,
     ),
     ProblemRow(
         "advection 2D",

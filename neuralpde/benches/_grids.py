@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from neuralpde.benches._marching import Measured, Reference
+from neuralpde.benches._marching import Measured, Reference, rows_of
+from neuralpde.benches._rows import Row
 from neuralpde.integrators import Integrator
 from neuralpde.representations import GridField
 from neuralpde.simulate import simulate
 
 ORDERS: tuple[int | str, ...] = ("fourier", 6, 2)
+ROUNDING = 1e-12
+"""Errors below this are rounding: none is better than another."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ class GridSearch:
             for candidate in self.halve(order, integrator, nodes, self.slowest)
         ]
         least = min(self.error(candidate) for candidate in every)
-        return self._timed(min((c for c in every if self.error(c) <= 1.02 * least), key=_seconds))
+        enough = max(1.02 * least, ROUNDING)
+        return self._timed(min((c for c in every if self.error(c) <= enough), key=_seconds))
 
     def same_error(self, target: float, nodes: Sequence[int]) -> Candidate | None:
         """The fastest grid whose error is at most ``target``, over orders, integrators, numbers of nodes and steps."""
@@ -129,3 +133,18 @@ class GridSearch:
 
 def _seconds(candidate: Candidate) -> float:
     return candidate.measured.seconds
+
+
+def grid_rows(
+    case: str, search: GridSearch, neural: Sequence[Measured], nodes: Sequence[int], errors: Sequence[str]
+) -> list[Row]:
+    """Rows of the best grid of the neural field's memory, and of the fastest with its error (of its worst seed)."""
+    found = {
+        "grid same memory": search.same_memory(neural[0].memory_bytes),
+        "grid same error": search.same_error(max(run.errors[search.metric] for run in neural), nodes),
+    }
+    rows = []
+    for kind, candidate in found.items():
+        if candidate is not None:
+            rows += rows_of(case, f"{kind} ({candidate.name})", [candidate.measured], errors)
+    return rows

@@ -151,9 +151,10 @@ def rows_of(case: str, method: str, runs: Sequence[Measured], errors: Sequence[s
         Row(case, method, "dofs", runs[0].dofs),
         Row(case, method, "memory_bytes", runs[0].memory_bytes, "B"),
         Row(case, method, "seconds", median("seconds"), "s"),
-        Row(case, method, "seconds_max", max(run.seconds for run in runs), "s"),
         Row(case, method, "setup_seconds", median("setup_seconds"), "s"),
     ]
+    if len(runs) > 1:
+        rows.append(Row(case, method, "seconds_max", max(run.seconds for run in runs), "s"))
     rows += [Row(case, method, name, max(run.errors[name] for run in runs)) for name in errors]
     rows.append(Row(case, method, "steps", runs[0].steps))
     return [*rows, Row(case, method, "iterations", median("iterations"))]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Box, Condition, Periodic
+from neuralpde.geometry import Boundary, Box, Condition, Periodic
 from neuralpde.problems._base import Problem, Term, coefficient
 from neuralpde.problems._exact import burgers_cole_hopf, foot_of_characteristic
 from neuralpde.types import ScalarOrField, UsageError
@@ -84,7 +84,9 @@ class Advection(Problem):
         return self.profile(foot_of_characteristic(self.velocity, t, x))
 
     def terms(self) -> tuple[Term, ...]:
-        return (Term("advection", self.rhs, self._follow_characteristics),)
+        # Through an inflow face characteristics lead out of the domain, where u is not known: no flow there.
+        inside = all(Boundary(self.domain, self.conditions).periodic)
+        return (Term("advection", self.rhs, self._follow_characteristics if inside else None),)
 
     def _follow_characteristics(self, t: float, u: Field, x: Tensor, dt: float) -> Tensor:
         """u at the feet of the characteristics, traced back over dt by one RK4 step (exact for constant speed)."""

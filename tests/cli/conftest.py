@@ -2,53 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from cli_command import CASE, GRID_CASE, Command, Done, start
 
 from neuralpde.cli import main
-
-CASE = """\
-[problem]
-name = "heat"
-
-[time]
-integrator = "rk4"
-dt = 0.005
-t_end = 0.1
-
-[[run]]
-name = "grid"
-representation = {kind = "grid", shape = 16, order = "fourier"}
-
-[[run]]
-name = "neural"
-representation = {kind = "neural_field", hidden = [4, 4], steepness = 4}
-integrator = "implicit_euler"
-dt = 0.02
-initial_fit = {maxiter = 30}
-fit = {maxiter = 4}
-"""
-
-GRID_CASE = CASE[: CASE.rindex("[[run]]")] + "\n[output]\nplot = false\nanimate = false\n"
-
-
-@dataclass(frozen=True)
-class Done:
-    """A command that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Done]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -71,14 +32,6 @@ def neuralpde(capfd: pytest.CaptureFixture[str]) -> Command:
         return Done(int(end.value.code or 0), out, err)
 
     return call
-
-
-def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """Starts ``neuralpde`` in a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "neuralpde.cli", *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True)
 
 
 @pytest.fixture(scope="session")

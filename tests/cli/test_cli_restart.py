@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CASE, Command, start
+from cli_command import CASE, Command, start
 from rich.console import Console
 
 from neuralpde.cases import open_run

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Command, Done
+from cli_command import Command, Done
 
 import neuralpde as package
 from neuralpde import benches
@@ -70,7 +70,7 @@ def test_info_of_a_case_a_file_and_a_folder(finished: tuple[Path, Done], neuralp
     assert "problem         Heat" in file.out
     assert "status          COMPLETED: every planned step was done" in file.out
     assert "21 saved, t = 0 … 0.1, 20 steps" in file.out
-    assert "6 arrays and the metadata match" in file.out
+    assert "checksum        matches" in file.out
     whole = neuralpde("info", folder)
     assert whole.out.index("grid.h5") < whole.out.index("neural.h5")
 
@@ -80,7 +80,7 @@ def test_info_refuses_what_it_does_not_know(tmp_path: Path, neuralpde: Command) 
     for path, sentence in (
         (tmp_path, "expected a run folder; it has no case.toml."),
         (tmp_path / "gone.h5", "expected a run file or run folder; there is none of that name."),
-        (tmp_path / "text.h5", "cannot be read as a run of neuralpde"),
+        (tmp_path / "text.h5", "is not a run of neuralpde."),
     ):
         done = neuralpde("info", path)
         assert done.code == 3

@@ -6,10 +6,10 @@ import functools
 
 import pytest
 import torch
-from tables import CIRCLE, INTEGRATORS, RUNGE_KUTTA, Drift, Forced, GrowingWave, IntegratorRow, orders
+from tables import CIRCLE, INTEGRATORS, RUNGE_KUTTA, Drift, Forced, GrowingWave, IntegratorRow, moving_walls, orders
 
 from neuralpde.dynamics import make_dynamics
-from neuralpde.geometry import Periodic
+from neuralpde.geometry import Box, Dirichlet, Periodic
 from neuralpde.integrators import INTEGRATORS as BY_NAME
 from neuralpde.integrators import LieSplitting, RungeKutta, State
 from neuralpde.optimize import GaussNewton
@@ -44,6 +44,18 @@ def test_nonlinear_nonautonomous_on_a_spectral_grid(row: IntegratorRow) -> None:
     # the upper bound: the table would otherwise not notice an order that is stated too low
     assert row.order - 0.15 <= orders(errors)[-1] <= row.order + 0.3, errors
     assert errors[0] < 0.1
+
+
+@pytest.mark.parametrize("row", [r for r in RUNGE_KUTTA if r.order < 4], ids=lambda row: row.name)
+def test_walls_that_move_in_time_keep_the_order(row: IntegratorRow) -> None:
+    # Fourth order methods lose part of theirs to such data (Hairer & Wanner II, IV.15): SDIRK4, of stage order 1, falls
+    # to 2 when the diffusion is stiff, and the table states no order for that.
+    problem = Forced(viscosity=0.01, domain=Box((0.0,), (1.0,)), conditions=(Dirichlet(moving_walls),))
+    r = GridField.for_problem(problem, 21, order=6)
+    theta = r.project(problem.initial).theta
+    errors = [_march(problem, r, row.make, theta, steps, 1.0) for steps in (50, 100, 200)]
+    assert errors[-1] > 1e-8
+    assert orders(errors)[-1] >= row.order - 0.15, errors
 
 
 def test_back_traced_characteristics_are_fourth_order() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import doctest
 import importlib
 import json
 import pkgutil
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
@@ -139,7 +138,9 @@ def test_essential_conditions_hold_for_any_theta(row: RepresentationRow, setting
 def _face_points(domain: Box, axis: int, side: int) -> Tensor:
     """Points all over a face, its corners included."""
     x = face_lattice(domain, axis, side, 13).points
-    corners = torch.cartesian_prod(*[torch.tensor(ends, dtype=x.dtype) for ends in zip(domain.lower, domain.upper)])
+    corners = torch.cartesian_prod(
+        *[torch.tensor(ends, dtype=x.dtype) for ends in zip(domain.lower, domain.upper, strict=True)]
+    )
     corners = corners.reshape(-1, domain.dim)
     end = (domain.upper if side else domain.lower)[axis]
     return torch.cat([x, corners[corners[:, axis] == end]])

@@ -1,0 +1,150 @@
+"""Marching in time: times met, states kept, restarts, interruptions, what is refused."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+import torch
+from tables import UNIT, Forced
+
+from neuralpde.geometry import Dirichlet
+from neuralpde.integrators import RK4, ImplicitMidpoint, LieSplitting, State
+from neuralpde.optimize import GaussNewton
+from neuralpde.problems import Advection, Heat, Poisson, SineMode
+from neuralpde.representations import GridField, NeuralField
+from neuralpde.simulate import load_solution, simulate, solve
+from neuralpde.types import Status, UsageError
+
+FEW = {"initial_fit": {"options": GaussNewton(20, damping=1e-4)}, "fit": GaussNewton(maxiter=3)}
+
+
+def _grid(problem=None, n: int = 16) -> GridField:
+    return GridField.for_problem(problem or Heat(), n, order="fourier")
+
+
+@pytest.mark.parametrize(
+    ("dt", "t_end", "steps"),
+    [(0.1, 1.0, 10), (0.3, 1.0, 4), (5.0, 1.0, 1), (1 / 3, 1.0, 3), (0.1, 0.3, 3), (0.07, 0.7, 10)],
+)
+def test_the_last_time_is_met_by_equal_steps_no_longer_than_dt(dt: float, t_end: float, steps: int) -> None:
+    run = simulate(Heat(), _grid(), ImplicitMidpoint(), dt=dt, t_end=t_end)
+    assert len(run.infos) == steps and float(run.times[-1]) == run.last.t == t_end
+    gaps = run.times.diff()
+    assert float(gaps.max() - gaps.min()) <= 1e-14 and float(gaps.max()) <= dt * (1 + 1e-12)
+    assert run.times.dtype == torch.float64 and run.recipe["dt"] == pytest.approx(t_end / steps)
+
+
+@pytest.mark.parametrize(("save_every", "kept"), [(1, 8), (2, 5), (3, 4), (7, 2), (100, 2)])
+def test_save_every_keeps_the_first_and_last_states(save_every: int, kept: int) -> None:
+    whole = simulate(Heat(), _grid(), RK4(), dt=0.001, t_end=0.007)
+    run = simulate(Heat(), _grid(), RK4(), dt=0.001, t_end=0.007, save_every=save_every)
+    assert run.states.shape == (kept, 16) and len(run.infos) == 7
+    wanted = sorted({0, 7, *range(0, 8, save_every)})
+    assert torch.equal(run.times, whole.times[wanted]) and torch.equal(run.states, whole.states[wanted])
+
+
+def _restart_cases():
+    forced, heat = Forced(), Heat(profile=SineMode(wavenumbers=(0.5,)), conditions=(Dirichlet(0.0),))
+    return {
+        "grid, explicit": (forced, _grid(forced), RK4(), {}),
+        "grid, implicit": (forced, _grid(forced), ImplicitMidpoint(), {}),
+        "grid, walls": (heat, GridField.for_problem(heat, 12), ImplicitMidpoint(), {}),
+        "neural field": (heat, NeuralField.for_problem(heat, hidden=(5,)), ImplicitMidpoint(), FEW),
+        "neural field, splitting": (
+            Advection(),
+            NeuralField.for_problem(Advection(), hidden=(5,)),
+            LieSplitting(),
+            FEW,
+        ),
+    }
+
+
+@pytest.mark.parametrize("case", _restart_cases())
+@pytest.mark.parametrize("through", ["memory", "a file"])
+def test_a_restart_repeats_the_uninterrupted_run_bit_by_bit(case: str, through: str, tmp_path) -> None:
+    problem, r, integrator, options = _restart_cases()[case]
+    whole = simulate(problem, r, integrator, dt=0.007, t_end=0.07, **options)
+    half = simulate(
+        problem, r, integrator, dt=0.007, t_end=0.07, progress=lambda k, steps, state, info: k < 4, **options
+    )
+    assert half.status is Status.INTERRUPTED and len(half.infos) == 4
+    if through == "a file":
+        half = load_solution(half.save(tmp_path / "half.h5"), problem)
+        assert half.status is Status.INTERRUPTED
+    rest = simulate(problem, half.representation, integrator, dt=0.007, t_end=0.07, restart=half.last, **options)
+    assert torch.equal(rest.last.theta, whole.last.theta) and rest.last.t == whole.last.t
+    assert torch.equal(rest.times, whole.times[4:]) and torch.equal(rest.states, whole.states[4:])
+
+
+def test_a_restart_from_any_time_goes_on_from_there() -> None:
+    r = _grid()
+    first = simulate(Heat(), r, RK4(), dt=0.003, t_end=0.01)
+    rest = simulate(Heat(), r, RK4(), dt=0.004, t_end=0.0231, restart=first.last)
+    assert float(rest.times[0]) == 0.01 and float(rest.times[-1]) == pytest.approx(0.0231, rel=1e-15)
+    assert rest.error()["rel_l2"] <= 1e-8 and rest.fit_error == 0.0
+
+
+def test_progress_sees_every_step_and_may_stop() -> None:
+    seen = []
+
+    def progress(k, steps, state, info):
+        seen.append((k, steps, state.t, info.status))
+        return k < 3
+
+    run = simulate(Heat(), _grid(), RK4(), dt=0.001, t_end=0.01, save_every=2, progress=progress)
+    assert [(k, steps) for k, steps, *_ in seen] == [(1, 10), (2, 10), (3, 10)]
+    assert [t for _, _, t, _ in seen] == pytest.approx([0.001, 0.002, 0.003])
+    assert run.status is Status.INTERRUPTED and run.times.tolist() == pytest.approx([0.0, 0.002, 0.003])
+    assert "--restart" in run.status.remedy
+    told = simulate(Heat(), _grid(), RK4(), dt=0.005, t_end=0.01, progress=lambda *_: None)
+    assert told.status is Status.COMPLETED
+
+
+def test_an_initial_fit_reports_its_error_and_its_time() -> None:
+    r = NeuralField.for_problem(Heat(), hidden=(6,))
+    run = simulate(Heat(), r, RK4(), dt=0.01, t_end=0.01, **FEW)
+    again = r.project(Heat().initial, options=GaussNewton(20, damping=1e-4))
+    assert run.fit_error == again.error > 0 and torch.equal(run.states[0], again.theta)
+    assert 0 < run.setup_seconds < run.seconds == run.setup_seconds + run.solve_seconds
+
+
+REFUSED = [
+    (
+        lambda: simulate(Poisson(), _grid(), RK4(), dt=0.1, t_end=1.0),
+        r"Poisson is steady: use solve\(problem, represen",
+    ),
+    (
+        lambda: solve(Heat(), _grid()),
+        r"Heat moves in time: use simulate\(problem, representation, integrator, dt=, t_end",
+    ),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=0.0, t_end=1.0), "dt must be positive; got 0.0"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=float("nan"), t_end=1.0), "dt must be positive; got nan"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=0.0), "t_end must lie after the start t = 0; got 0"),
+    (
+        lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, restart=State(1.0, _grid().initial())),
+        "t_end must lie after the start t = 1; got 1",
+    ),
+    (lambda: simulate(Heat(), _grid(), LieSplitting(), dt=0.1, t_end=1.0), "use RK4 or ImplicitMidpoint here"),
+    (lambda: simulate(Heat(), GridField(UNIT), RK4(), dt=0.1, t_end=1.0), "GridField.for_problem"),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), REFUSED, ids=[s[:25] for _, s in REFUSED])
+def test_misuse_is_refused(call, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        call()
+
+
+@pytest.mark.parametrize(
+    "name", [m.name for m in pkgutil.iter_modules(importlib.import_module("neuralpde.simulate").__path__)]
+)
+def test_docstring_examples(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"neuralpde.simulate.{name}")).failed == 0
+
+
+@pytest.mark.parametrize("name", ["_field", "_jet"])
+def test_docstring_examples_of_fields(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"neuralpde.fields.{name}")).failed == 0
