@@ -17,9 +17,8 @@ import typer
 
 INTERNAL, USAGE, DATA, NOT_CONVERGED, NON_FINITE, INTERRUPTED = 1, 2, 3, 4, 5, 130
 DEBUG = "NEURALPDE_DEBUG"
-BadArguments: type[Exception] = typer.BadParameter.__mro__[
-    1
-]  # typer keeps its parser private, and has changed it before
+# the class of all mistakes in arguments: typer keeps its parser private, and has changed it before
+BadArguments: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="neuralpde",

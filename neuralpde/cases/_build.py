@@ -16,9 +16,8 @@ from neuralpde.cases._user_code import describe_object, is_reference, load_objec
 from neuralpde.dynamics import METHODS, make_dynamics
 from neuralpde.geometry import Boundary, Box, Condition, Dirichlet, Neumann, Periodic
 from neuralpde.integrators import INTEGRATORS, Integrator
-from neuralpde.optimize import GaussNewton
 from neuralpde.problems import PROBLEMS, Problem, check_problem
-from neuralpde.representations import REPRESENTATIONS, Representation
+from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, Representation
 from neuralpde.types import UsageError
 
 CONDITIONS: dict[str, type] = {"dirichlet": Dirichlet, "neumann": Neumann, "periodic": Periodic}
@@ -26,9 +25,6 @@ CONDITIONS: dict[str, type] = {"dirichlet": Dirichlet, "neumann": Neumann, "peri
 MAKE_DYNAMICS = ("problem", "representation")
 DEFAULT_OPTIONS = {"fit": "fit_options", "newton": "newton"}
 """Option objects of a dynamics, and the attribute that holds the defaults which a table changes in part."""
-
-FIRST_FIT = GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
-"""Default of ``NeuralField.project``, which ``initial_fit`` changes in part; a test holds the two together."""
 
 
 @dataclass(frozen=True)

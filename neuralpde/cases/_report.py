@@ -11,8 +11,8 @@ from rich.table import Table
 from neuralpde.benches._rows import Row, as_json
 from neuralpde.cases._build import Study
 from neuralpde.cases._document import dump_document
-from neuralpde.cases._exact import exact_fits
 from neuralpde.cases._folder import CASE, METRICS, REPORT
+from neuralpde.problems import exact_fits
 from neuralpde.simulate import Solution, compare
 from neuralpde.types import Status
 

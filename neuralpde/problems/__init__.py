@@ -1,6 +1,7 @@
 """Equations with their initial, boundary and exact data."""
 
 from neuralpde.problems._base import Problem, Term, check_problem, coefficient
+from neuralpde.problems._exact_fits import exact_fits
 from neuralpde.problems._poisson import Poisson, ProductOfSines
 from neuralpde.problems._transport import Advection, Burgers, GaussianBump, Heat, SineMode, SineSpeed
 
@@ -26,4 +27,5 @@ __all__ = [
     "Term",
     "check_problem",
     "coefficient",
+    "exact_fits",
 ]

@@ -18,6 +18,9 @@ from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._hard_boundary import HardBoundary
 from neuralpde.types import UsageError
 
+FIRST_FIT = GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
+"""Options of :meth:`NeuralField.project`: a fit that starts from random weights."""
+
 FEATURES = ("centred", "harmonic", "fourier", "coordinates")
 
 
@@ -160,7 +163,7 @@ class NeuralField(Representation):
     ) -> Projection:
         """Least-squares fit of the weights to a target at quadrature points, by Levenberg–Marquardt."""
         begin = time.perf_counter()
-        options = options or GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
+        options = options or FIRST_FIT
         quadrature = self.quadrature(points)
         x, root = quadrature.points, (quadrature.weights / self.domain.volume).sqrt()
         wanted = target(x).to(self.dtype)

@@ -15,7 +15,7 @@ from neuralpde.fields import Field
 from neuralpde.geometry import Grid
 from neuralpde.integrators import State, StepInfo
 from neuralpde.plot import Samples, animation, comparison, picture
-from neuralpde.problems import Problem
+from neuralpde.problems import Problem, exact_fits
 from neuralpde.representations import Representation
 from neuralpde.simulate._between import BetweenTimes
 from neuralpde.types import Status, UsageError
@@ -100,7 +100,7 @@ class Solution:
 
         Args:
             times: default all saved ones.
-            points: lattice points per axis, ends included (at most 201 are used per axis in 2D).
+            points: lattice points per axis, ends included (at most 201 in 2D, 41 in 3D).
             reference: a better solution of the same problem.
 
         Returns:
@@ -109,16 +109,19 @@ class Solution:
         Raises:
             UsageError: if there is neither an exact solution nor a reference.
         """
-        x = self._lattice(points if self.problem.domain.dim == 1 else min(points, 201))[1]
+        most = {1: points, 2: 201}.get(self.problem.domain.dim, 41)
+        x = self._lattice(min(points, most))[1]
+        wanted = [float(t) for t in (self.times if times is None else times)]
+        if reference is None:
+            fits, reason = exact_fits(self.problem, wanted)
+            if not fits:
+                raise UsageError(f"{self.problem.name}: {reason}; pass reference=another_solution.")
         total = {"absolute": 0.0, "square": 0.0, "norm": 0.0}
         largest, count = 0.0, 0
-        for t in [float(t) for t in (self.times if times is None else times)]:
+        for t in wanted:
             with torch.no_grad():
                 exact = reference.at(t)(x) if reference is not None else self.problem.exact(t, x)
-                if exact is None:
-                    raise UsageError(
-                        f"{self.problem.name} has no exact solution here; pass reference=another_solution."
-                    )
+                assert exact is not None  # exact_fits has seen to it
                 e = self.at(t)(x) - exact
             total["absolute"] += float(e.abs().sum())
             total["square"] += float(e.square().sum())
@@ -143,9 +146,10 @@ class Solution:
         chosen = np.unique(np.linspace(0, len(self.times) - 1, min(frames, len(self.times))).round().astype(int))
         times = [float(self.times[k]) for k in chosen]
         values = self.probe(x, times).reshape(len(times), *grid.shape, -1).numpy()
-        references = [self.problem.exact(t, x) for t in times]
-        known = [r for r in references if r is not None]
-        exact = torch.stack(known).reshape(values.shape).numpy() if len(known) == len(times) else None
+        exact = None
+        if exact_fits(self.problem, times)[0]:
+            known = [r for t in times if (r := self.problem.exact(t, x)) is not None]
+            exact = torch.stack(known).reshape(values.shape).numpy()
         axes = tuple(grid.axis(i).numpy() for i in range(self.problem.domain.dim))
         label = name or f"{type(self.representation).__name__}, {self.representation.num_dofs} dofs"
         labels = tuple(self.problem.unknowns) if self.problem.channels == len(self.problem.unknowns) else ("u",)

@@ -113,23 +113,3 @@ def test_doctor_tells_a_wrong_result(neuralpde: Command, monkeypatch: pytest.Mon
     assert done.code == 1
     assert "sums: relative error 5.0e-01" in done.out
     assert "BAD, expected at most 1e-03" in done.out
-
-
-def test_the_defaults_of_the_first_fit_are_those_of_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    from neuralpde.cases._build import FIRST_FIT
-    from neuralpde.representations import _neural_field
-
-    seen = []
-
-    class Seen(Exception):
-        pass
-
-    def spy(residual: object, start: object, options: object, **_: object) -> None:
-        seen.append(options)
-        raise Seen
-
-    monkeypatch.setattr(_neural_field, "least_squares", spy)
-    field = package.NeuralField.for_problem(package.Heat(), hidden=(4, 4))
-    with pytest.raises(Seen):
-        field.project(package.Heat().initial)
-    assert seen == [FIRST_FIT]

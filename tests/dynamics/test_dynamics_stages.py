@@ -12,6 +12,7 @@ import torch
 from tables import CIRCLE, SQUARE, UNIT, Drift, Forced, Spin, Waves, points_in
 
 from neuralpde.dynamics import DiscreteDynamics, FunctionSpaceDynamics, GalerkinDynamics, Newton, make_dynamics
+from neuralpde.dynamics._linearised import JacobianMatrix, coefficients
 from neuralpde.geometry import Dirichlet, Neumann, Periodic
 from neuralpde.integrators import RK4, SDIRK4, ImplicitMidpoint, State
 from neuralpde.optimize import Adam, GaussNewton, least_squares
@@ -120,10 +121,39 @@ def test_newton_converges_quadratically_on_burgers() -> None:
     assert rates and max(rates) >= 1.7, residuals
 
 
-def test_newton_on_a_linear_problem_takes_one_iteration() -> None:
-    r = GridField.for_problem(Heat(), 16, order=6)
-    stage = DiscreteDynamics(Heat(), r).implicit(State(0.0, r.project(Heat().initial).theta), (), 0.1, 0.1)
+@pytest.mark.parametrize("problem", [Heat(), Drift(), Spin(), Spin(domain=SQUARE), Waves()], ids=lambda p: p.name)
+def test_newton_on_a_linear_problem_takes_one_iteration(problem: Problem) -> None:
+    # one iteration is what an exact Jacobian needs, couplings of channels included
+    r = GridField.for_problem(problem, 12, order=6)
+    stage = DiscreteDynamics(problem, r).implicit(State(0.0, r.project(problem.initial).theta), (), 0.02, 0.02)
     assert stage.iterations == 1
+
+
+class Tangled(Problem):
+    """Two channels that use every part of the jet, in products."""
+
+    domain, conditions, unknowns = SQUARE, (Dirichlet(0.3),), {"u": 2}
+    needs = frozenset({"grad", "hess"})
+
+    def rhs(self, t, x, u):
+        a, b = u.value[:, 0], u.value[:, 1]
+        one = a * u.hess[:, 1, 0, 1] + u.grad[:, 0, 1] * u.grad[:, 1, 0] + x[:, 0] * b**2
+        return torch.stack([one, u.laplacian[:, 0] * b - a**3], dim=-1)
+
+
+def test_the_matrix_of_newton_is_the_derivative_of_the_slope() -> None:
+    problem = Tangled()
+    r = GridField.for_problem(problem, (5, 6))
+    dynamics = DiscreteDynamics(problem, r)
+    theta = torch.rand(r.num_dofs, dtype=torch.float64)
+    jet = r.at(theta).jet(r.points, problem.needs)
+    _, parts = coefficients(problem, 0.0, r.points, jet, problem.needs | {"value"})
+    matrix = torch.as_tensor(JacobianMatrix(r, problem.needs)(parts).toarray())
+    h = 1e-4
+    columns = [
+        (dynamics.slope(0.0, theta + e) - dynamics.slope(0.0, theta - e)) / (2 * h) for e in h * torch.eye(len(theta))
+    ]
+    torch.testing.assert_close(matrix, torch.stack(columns, -1), rtol=0, atol=1e-6 * float(matrix.abs().max()))
 
 
 def test_a_newton_that_runs_out_says_so() -> None:

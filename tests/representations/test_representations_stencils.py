@@ -113,6 +113,13 @@ def test_interpolation_meets_the_nodes(order) -> None:
     torch.testing.assert_close(r.at(theta)(r.points.clone())[:, 0], theta, rtol=0, atol=1e-13)
 
 
+def test_interpolation_is_centred() -> None:
+    r = GridField(UNIT, (Periodic(),), shape=10)
+    middle = torch.tensor([[0.45]], dtype=torch.float64)  # between nodes 4 and 5
+    weights = [float(r.at(unit)(middle)) for unit in torch.eye(10, dtype=torch.float64)]
+    assert weights == pytest.approx([0, 0, 0, -1 / 16, 9 / 16, 9 / 16, -1 / 16, 0, 0, 0], abs=1e-13)
+
+
 @pytest.mark.parametrize("order", [2, 6, "fourier"])
 def test_the_sparse_matrices_are_the_derivatives(order) -> None:
     conditions = (Periodic(),) if order == "fourier" else (Dirichlet(0.0, "x-"), Neumann(0.0, "x+"), Periodic("y"))

@@ -79,6 +79,12 @@ def test_a_restart_repeats_the_uninterrupted_run_bit_by_bit(case: str, through: 
     assert torch.equal(rest.times, whole.times[4:]) and torch.equal(rest.states, whole.states[4:])
 
 
+def test_the_last_state_remembers_the_one_before() -> None:
+    run = simulate(Heat(), _grid(), RK4(), dt=0.001, t_end=0.003)
+    ((t, theta),) = run.last.history
+    assert t == float(run.times[-2]) and torch.equal(theta, run.states[-2])
+
+
 def test_a_restart_from_any_time_goes_on_from_there() -> None:
     r = _grid()
     first = simulate(Heat(), r, RK4(), dt=0.003, t_end=0.01)

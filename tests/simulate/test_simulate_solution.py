@@ -53,6 +53,18 @@ def test_between_saved_times_it_is_fourth_order() -> None:
     assert orders(errors)[-1] >= 4 - 0.15, errors
 
 
+def test_the_four_nearest_times_are_used() -> None:
+    run, x = _drift(10), points_in(Drift().domain, 3)
+    for t, near in ((4.5, {3, 4, 5, 6}), (0.2, {0, 1, 2, 3}), (8.9, {6, 7, 8, 9})):
+        used = set()
+        for k in range(10):
+            changed = run.states.clone()
+            changed[k] += 1.0
+            if not torch.equal(dataclasses.replace(run, states=changed).at(t / 9)(x), run.at(t / 9)(x)):
+                used.add(k)
+        assert used == near
+
+
 @pytest.mark.parametrize("n", [2, 3])
 def test_few_saved_times_are_enough(n: int) -> None:
     x = points_in(Drift().domain, 30)
@@ -102,7 +114,7 @@ def test_a_reference_stands_in_for_an_exact_solution() -> None:
     assert coarse.error(reference=fine)["max_error"] == pytest.approx(coarse.error()["max_error"], rel=1e-2)
     odd = Heat(source_term=1.0)
     run = simulate(odd, GridField.for_problem(odd, 8), RK4(), dt=0.01, t_end=0.02)
-    with pytest.raises(UsageError, match="Heat has no exact solution here; pass reference=another_solution"):
+    with pytest.raises(UsageError, match="Heat: no exact solution is known; pass reference=another_solution"):
         run.error()
     assert run.error(reference=run)["max_error"] == 0.0
     assert "no exact solution to compare with" in run.summary()

@@ -1,4 +1,4 @@
-"""Whether a problem's exact solution is that of the case: a case file may change the conditions it was derived for."""
+"""Whether a problem's exact solution meets its data: a user may have changed the conditions it was derived for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.geometry import Boundary, Dirichlet, Neumann, Periodic, face_lattice
-from neuralpde.problems import Problem
+from neuralpde.problems._base import Problem
 
 TOLERANCE = 1e-6
 FACE_POINTS = 5
@@ -21,7 +21,6 @@ def exact_fits(problem: Problem, times: Sequence[float]) -> tuple[bool, str]:
     Returns:
         The answer, and the reason of a no (a clause).
     """
-    generator = torch.Generator().manual_seed(0)
     generator = torch.Generator().manual_seed(0)
     inside = problem.domain.from_unit(torch.rand(64, problem.domain.dim, generator=generator, dtype=torch.float64))
     exact = problem.exact(times[0], inside)
