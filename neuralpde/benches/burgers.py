@@ -13,7 +13,7 @@ Methods:
   their step sizes, with as many bytes as ``neural``.
 - ``grid same error``: of the same choices and any number of nodes the fastest that is as accurate as ``neural``.
 
-Steps divide the time between two saved times: nothing is interpolated in time.
+Steps divide the time between two saved times: nothing is interpolated in time. One thread each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import math
 from dataclasses import replace
 
 from neuralpde.benches._grids import GridSearch, grid_rows
-from neuralpde.benches._marching import SEEDS, NeuralMethod, Reference, rows_of
+from neuralpde.benches._marching import SEEDS, NeuralMethod, Reference, one_thread, rows_of
 from neuralpde.benches._rows import Row
 from neuralpde.integrators import RK4, SDIRK4, ImplicitMidpoint
 from neuralpde.problems import Burgers
@@ -38,6 +38,7 @@ NEURAL = {
 QUICK = {name: replace(m, hidden=(6, 6), points=200, first=100, atol=1e-4) for name, m in NEURAL.items()}
 
 
+@one_thread()
 def rows(quick: bool = False) -> list[Row]:
     """Size, time and errors of every method on both cases.
 
