@@ -20,7 +20,7 @@ Points: TypeAlias = Tensor
 Values: TypeAlias = Tensor
 """Values of a field at points, shape ``(n, c)``."""
 
-ScalarOrField: TypeAlias = "float | Tensor | Callable[..., Tensor]"
+ScalarOrField: TypeAlias = float | Tensor | Callable[..., Tensor]
 """A number, or a function of points ``(n, d)`` that returns ``(n, 1)`` or ``(n,)``."""
 
 

@@ -482,7 +482,9 @@ SUPPORT_REPRESENTATIONS = (
         "neural field, Galerkin", NeuralField, {"hidden": (6,), "steepness": 5.0}, method="galerkin", fit=0.5
     ),
 )
-QUICK, START = GaussNewton(maxiter=4, damping=1e-6), GaussNewton(maxiter=40, damping=1e-4, stall=0.0)
+# quick fits of tiny fields: how close they come is not looked at where these are used
+QUICK = GaussNewton(maxiter=4, damping=1e-6, accept=math.inf)
+START = GaussNewton(maxiter=40, damping=1e-4, stall=0.0, accept=math.inf)
 
 
 def refusal(problem: ProblemRow, representation: RepresentationRow, family: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
@@ -12,6 +13,7 @@ from neuralpde.benches._rows import Row
 from neuralpde.integrators import Integrator
 from neuralpde.representations import GridField
 from neuralpde.simulate import simulate
+from neuralpde.types import NotConvergedError, UsageError
 
 ORDERS: tuple[int | str, ...] = ("fourier", 6, 2)
 ROUNDING = 1e-12
@@ -66,17 +68,22 @@ class GridSearch:
 
     def run(self, order: int | str, integrator: Integrator, nodes: int, steps: int) -> Candidate:
         """One run with ``steps`` steps between two measured times."""
-        problem, dt = self.reference.problem, self.reference.spacing / steps
-        solution = simulate(
-            problem,
-            GridField.for_problem(problem, nodes, order=order),
-            integrator,
-            dt=dt,
-            t_end=self.reference.times[-1],
-            save_every=steps,
-            raise_on_failure=False,
-        )
-        return Candidate(order, integrator, nodes, dt, Measured.of(solution, self.reference))
+        problem, dt, begin = self.reference.problem, self.reference.spacing / steps, time.perf_counter()
+        grid = GridField.for_problem(problem, nodes, order=order)
+        try:
+            solution = simulate(
+                problem,
+                grid,
+                integrator,
+                dt=dt,
+                t_end=self.reference.times[-1],
+                save_every=steps,
+                raise_on_failure=False,
+            )
+            measured = Measured.of(solution, self.reference)
+        except (UsageError, NotConvergedError):  # Newton's iterates ran away, and the matrix at them is singular
+            measured = Measured(nodes, grid.memory_bytes(), time.perf_counter() - begin, 0.0, 0, 0, Reference.FAILED)
+        return Candidate(order, integrator, nodes, dt, measured)
 
     def halve(self, order: int | str, integrator: Integrator, nodes: int, slowest: float) -> Iterator[Candidate]:
         """Runs with smaller and smaller steps, as long as they help."""

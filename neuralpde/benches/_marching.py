@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,6 +41,8 @@ class Reference:
         points: lattice points, both ends included.
     """
 
+    FAILED: ClassVar[dict[str, float]] = dict.fromkeys(("mae", "rel_l2", "rel_l2_final", "max_error"), float("inf"))
+
     def __init__(self, problem: Problem, times: Sequence[float], points: int = 2001) -> None:
         self.problem, self.times = problem, tuple(times)
         (lower,), (upper,) = problem.domain.lower, problem.domain.upper
@@ -58,7 +61,7 @@ class Reference:
         Only saved states count: nothing is interpolated in time. A run that ended early has infinite errors.
         """
         if not solution.status.ok:
-            return dict.fromkeys(("mae", "rel_l2", "rel_l2_final", "max_error"), float("inf"))
+            return self.FAILED
         e, u = self.deviation(solution), self.values
         found = {
             "mae": e.abs().mean(),

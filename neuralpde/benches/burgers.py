@@ -61,7 +61,7 @@ def rows(quick: bool = False) -> list[Row]:
             (RK4(), ImplicitMidpoint(), SDIRK4()),
             "rel_l2",
             halvings=3 if quick else 9,
-            slowest=0.2 if quick else 8.0,
+            slowest=0.2 if quick else 4.0,
         )
         nodes = [round(32 * 2 ** (k / 4)) for k in range(0, 25, 4 if quick else 1)]  # 32 … 2048
         out += grid_rows(case, search, runs, nodes, ERRORS)

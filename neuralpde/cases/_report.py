@@ -28,6 +28,7 @@ SHOWN = {
     "seconds": "seconds",
     "rel_l2": "rel. L2",
     "max_error": "max error",
+    "stage_residual": "worst stage",
 }
 """Columns of the short table: metric and heading."""
 
@@ -97,6 +98,8 @@ def rows(study: Study, outcomes: Sequence[Outcome], found: dict[str, dict[str, f
             "solve_seconds": s.solve_seconds,
             "steps": len(s.infos),
             "iterations": sum(info.iterations for info in s.infos),
+            "fit_error": s.fit_error,
+            "stage_residual": max((info.residual for info in s.infos), default=0.0),
             **found.get(o.name, {}),
         }
         out += [Row(study.name, o.name, metric, value, units.get(metric, "")) for metric, value in figures.items()]

@@ -171,9 +171,12 @@ class FunctionSpaceDynamics:
         with torch.no_grad():
             start = min(starts, key=lambda theta: float(residual(theta).norm()))
         try:
-            return _stage(least_squares(residual, start, self.fit_options, jacobian=jacobian))
+            fit = least_squares(residual, start, self.fit_options, jacobian=jacobian)
         except NonFiniteError:  # the march reports it, with the solution so far
             return Stage(start, Status.NON_FINITE, math.nan)
+        # a steady problem is fitted to zero: there the misfit at the start sets the scale
+        size = float((root * wanted).norm()) if self.problem.time_order else fit.history[0]
+        return _stage(fit, self.fit_options.accept * max(size, 1e-9))
 
     def _wall_values(self, theta: Tensor, t: float, wall: tuple[Quadrature, Neumann, int, float], x: Tensor) -> Tensor:
         _, condition, axis, sign = wall
@@ -214,7 +217,7 @@ class FunctionSpaceDynamics:
             inside = (rows(theta, x) - target(x)).reshape(-1) / math.sqrt(n)
             return torch.cat([inside, *self._wall_residual(theta, t)])
 
-        return _stage(adam(residual, start, options))
+        return _stage(adam(residual, start, options), math.inf)
 
     def with_fit(self, **changes: object) -> FunctionSpaceDynamics:
         """The same dynamics with other fit options."""
@@ -249,8 +252,9 @@ def _starts(base: State, guess: Tensor | None) -> list[Tensor]:
     return [base.theta] if guess is None else [guess, base.theta]
 
 
-def _stage(fit: LeastSquaresSolution) -> Stage:
-    # A fit that stalls above its tolerance has found the closest field there is; the residual says how close.
-    usable = {Status.STAGNATED, Status.MAXITER}
-    status = Status.COMPLETED if fit.status in usable else fit.status
+def _stage(fit: LeastSquaresSolution, largest: float) -> Stage:
+    """A fit that stalls, or has used its iterations, has found the closest field it could, and its residual says how
+    close; above the largest that counts as close it has found nothing."""
+    close = fit.residual <= largest
+    status = Status.COMPLETED if close and not fit.status.ok else fit.status
     return Stage(fit.theta, status, fit.residual, fit.iterations)

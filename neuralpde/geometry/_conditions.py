@@ -12,7 +12,7 @@ from torch import Tensor
 from neuralpde.geometry._domain import AXES, Box
 from neuralpde.types import UsageError
 
-BoundaryValue: TypeAlias = "float | Callable[[float, Tensor], Tensor]"
+BoundaryValue: TypeAlias = float | Callable[[float, Tensor], Tensor]
 """A number, or a function of time and points ``(n, d)`` that returns ``(n, c)``."""
 
 

@@ -33,6 +33,8 @@ class GaussNewton:
             step that starts close).
         scaling: the metric D in which steps are kept short: ``"columns"`` (every weight by its own effect; first fits)
             or ``"uniform"`` (all weights alike; fits that follow a moving target), see :func:`least_squares`.
+        accept: largest usable residual, relative to the root mean square of what is fitted (a steady problem: to the
+            residual of the start). Above it, a time step, a first fit or a steady solve has failed; ``inf`` takes any.
         linear: ``"qr"`` (of J, then of the small damped triangle) or ``"svd"`` (slower, reveals the rank).
         rcond: singular values below rcond · σ_max are cut (``"svd"`` only).
     """
@@ -43,6 +45,7 @@ class GaussNewton:
     stall: float = 1e-3
     damping: float = 1e-8
     scaling: str = "columns"
+    accept: float = 1e-2
     linear: str = "qr"
     rcond: float = 1e-14
 

@@ -11,7 +11,8 @@ import torch
 from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
-from neuralpde.representations import Representation
+from neuralpde.representations import FIRST_FIT, Projection, Representation
+from neuralpde.simulate._arguments import check_march, check_parts
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import Status, UsageError, raise_for
 
@@ -36,6 +37,14 @@ def _plan(dt: float, t_start: float, t_end: float) -> tuple[int, int, float, flo
         if abs(origin + done * length - t_start) <= 1e-9 * length:
             break
     return done, steps, length, origin
+
+
+def _fit_status(problem: Problem, representation: Representation, projection: Projection, accept: float) -> Status:
+    """Bad where the initial field misses the initial values by more than ``accept`` of their root mean square."""
+    size = float(problem.initial(representation.quadrature().points).square().mean().sqrt())
+    if projection.error <= accept * max(size, 1e-9):
+        return Status.COMPLETED
+    return Status.STAGNATED if projection.status.ok else projection.status
 
 
 def simulate(
@@ -80,21 +89,23 @@ def simulate(
         >>> run.error()["rel_l2"] < 1e-7
         True
     """
+    check_parts(problem, representation)
+    check_march(integrator, restart, representation, save_every, t_end)
     if problem.time_order == 0:
         raise UsageError(f"{problem.name} is steady: use solve(problem, representation).")
     begin = time.perf_counter()
     dynamics = make_dynamics(problem, representation, method, **options)
     integrator.check(dynamics)
     done, steps, length, origin = _plan(dt, restart.t if restart else 0.0, t_end)
-    fit_error = 0.0
-    if restart is None:
+    state, fit_error, status = restart, 0.0, Status.COMPLETED
+    if state is None:
         projection = representation.project(problem.initial, **(initial_fit or {}))
         state, fit_error = State(0.0, projection.theta), projection.error
-    else:
-        state = restart
+        accept = (initial_fit or {}).get("options", FIRST_FIT).accept
+        status = _fit_status(problem, representation, projection, accept)
     times, states, infos = [state.t], [state.theta], list[StepInfo]()
-    status, setup = Status.COMPLETED, time.perf_counter() - begin
-    for k in range(done + 1, steps + 1):
+    setup = time.perf_counter() - begin
+    for k in range(done + 1, steps + 1) if status.ok else ():
         new, info = integrator.step(dynamics, state, length)
         infos.append(info)
         if not bool(torch.isfinite(new.theta).all()):
@@ -133,5 +144,7 @@ def simulate(
         recipe,
     )
     if raise_on_failure and status is not Status.INTERRUPTED:
+        if not infos:
+            raise_for(status, f"{problem.name}, first fit (root mean square misfit {fit_error:.1e})", solution)
         raise_for(status, f"{problem.name}, step {len(infos)} of {steps} at t = {state.t:g}", solution)
     return solution

@@ -11,6 +11,7 @@ from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
+from neuralpde.simulate._arguments import check_parts
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import UsageError, raise_for
 
@@ -42,6 +43,7 @@ def solve(
         >>> solve(poisson, GridField.for_problem(poisson, 17, order=6)).error()["rel_l2"] < 1e-6
         True
     """
+    check_parts(problem, representation)
     if problem.time_order != 0:
         raise UsageError(
             f"{problem.name} moves in time: use simulate(problem, representation, integrator, dt=, t_end=)."

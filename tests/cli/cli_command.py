@@ -27,8 +27,8 @@ name = "neural"
 representation = {kind = "neural_field", hidden = [4, 4], steepness = 4}
 integrator = "implicit_euler"
 dt = 0.02
-initial_fit = {maxiter = 30}
-fit = {maxiter = 4}
+initial_fit = {maxiter = 30, accept = 1.0}
+fit = {maxiter = 4, accept = 1.0}
 """
 
 GRID_CASE = CASE[: CASE.rindex("[[run]]")] + "\n[output]\nplot = false\nanimate = false\n"

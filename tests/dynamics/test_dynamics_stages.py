@@ -191,7 +191,7 @@ WALLS = Heat(profile=SineMode(wavenumbers=(0.5,)), conditions=(Dirichlet(0.0, "x
 @pytest.mark.parametrize("kind", ["explicit", "implicit"])
 def test_the_residual_of_a_fit_is_the_one_of_its_field(problem: Problem, kind: str) -> None:
     r, theta = _field(problem)
-    dynamics = FunctionSpaceDynamics(problem, r, GaussNewton(maxiter=5))
+    dynamics = FunctionSpaceDynamics(problem, r, GaussNewton(maxiter=5, accept=math.inf))
     base, q = State(0.0, theta), dynamics.quadrature
     slope = dynamics.slope(0.0, theta)
     if kind == "explicit":
@@ -340,7 +340,7 @@ class Poisoned(Problem):
 def test_nan_stops_the_run_and_keeps_what_there_is(integrator, kind: str) -> None:
     problem = Poisoned()
     r = GridField.for_problem(problem, 8) if kind == "grid" else NeuralField.for_problem(problem, hidden=(4,))
-    quick = {} if kind == "grid" else {"initial_fit": {"options": GaussNewton(20, damping=1e-4)}}
+    quick = {} if kind == "grid" else {"initial_fit": {"options": GaussNewton(20, damping=1e-4, accept=math.inf)}}
     with pytest.raises(
         NonFiniteError, match=r"Poisoned, step \d of 4 at t = .*NaN or Inf.*smaller time step"
     ) as caught:

@@ -11,11 +11,12 @@ from tables import SQUARE, UNIT, Hill, hill_slope, orders
 from neuralpde.dynamics import Newton
 from neuralpde.fields import Jet, autodiff_jet
 from neuralpde.geometry import Box, Dirichlet, Neumann, Periodic
+from neuralpde.integrators import RK4
 from neuralpde.optimize import GaussNewton
-from neuralpde.problems import Poisson, ProductOfSines
+from neuralpde.problems import Heat, Poisson, ProductOfSines
 from neuralpde.representations import GridField, NeuralField
-from neuralpde.simulate import solve
-from neuralpde.types import Status, UsageError
+from neuralpde.simulate import simulate, solve
+from neuralpde.types import NotConvergedError, Status, UsageError
 
 
 def _hill(t: float, x: torch.Tensor) -> torch.Tensor:
@@ -134,11 +135,37 @@ def test_a_good_guess_needs_one_look() -> None:
 def test_the_iteration_limit_is_met_and_the_misfit_reported() -> None:
     problem = Poisson(domain=UNIT)
     r = NeuralField.for_problem(problem, hidden=(6,))
-    solution = solve(problem, r, fit=GaussNewton(maxiter=3, damping=1e-3))
+    solution = solve(problem, r, fit=GaussNewton(maxiter=3, damping=1e-3, accept=math.inf))
     x = r.quadrature().points
     f = problem.rhs(0.0, x, r.at(solution.last.theta).jet(x, problem.needs))
     assert solution.infos[0].iterations == 3
     assert solution.infos[0].residual == pytest.approx(float(f.square().mean().sqrt()), rel=1e-9)
+
+
+def test_a_fit_that_did_not_come_close_has_failed() -> None:
+    problem = Poisson(domain=UNIT)
+    r = NeuralField.for_problem(problem, hidden=(6,))
+    with pytest.raises(NotConvergedError, match=r"Poisson: the iteration limit was reached") as caught:
+        solve(problem, r, fit=GaussNewton(maxiter=1))
+    assert caught.value.result.status is Status.MAXITER
+    heat = Heat()
+    field = NeuralField.for_problem(heat, hidden=(6,))
+    with pytest.raises(NotConvergedError, match=r"Heat, first fit \(root mean square misfit .*\): the iteration limit"):
+        simulate(heat, field, RK4(), dt=0.01, t_end=0.02, initial_fit={"options": GaussNewton(1)})
+
+
+def test_a_source_is_not_forgotten() -> None:
+    """−Δu = 5 on the unit square: u(½, ½) = 5 · 0.0736713532814 (Timoshenko's torsion series)."""
+    plate = Poisson(source_term=5.0)
+    run = solve(plate, GridField.for_problem(plate, 65, order=2))
+    assert float(run.probe([[0.5, 0.5]])) == pytest.approx(5 * 0.0736713532814, rel=5e-4)
+    assert plate.exact(0.0, torch.rand(3, 2)) is None
+    assert Poisson().solution == ProductOfSines()
+
+
+def test_the_source_of_a_plain_solution_is_differentiated() -> None:
+    problem = Poisson(solution=lambda x: torch.sin(math.pi * x[:, :1]) * torch.sin(math.pi * x[:, 1:]))
+    assert solve(problem, GridField.for_problem(problem, 33, order=6)).error(points=33)["rel_l2"] <= 1e-6
 
 
 def test_high_modes_on_a_grid() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import math
 import pkgutil
 
 import pytest
@@ -18,7 +19,10 @@ from neuralpde.representations import GridField, NeuralField
 from neuralpde.simulate import load_solution, simulate, solve
 from neuralpde.types import Status, UsageError
 
-FEW = {"initial_fit": {"options": GaussNewton(20, damping=1e-4)}, "fit": GaussNewton(maxiter=3)}
+FEW = {
+    "initial_fit": {"options": GaussNewton(20, damping=1e-4, accept=math.inf)},
+    "fit": GaussNewton(maxiter=3, accept=math.inf),
+}
 
 
 def _grid(problem=None, n: int = 16) -> GridField:
@@ -115,6 +119,43 @@ def test_an_initial_fit_reports_its_error_and_its_time() -> None:
     again = r.project(Heat().initial, options=GaussNewton(20, damping=1e-4))
     assert run.fit_error == again.error > 0 and torch.equal(run.states[0], again.theta)
     assert 0 < run.setup_seconds < run.seconds == run.setup_seconds + run.solve_seconds
+
+
+MISTAKEN = [
+    (
+        lambda: simulate(Heat(), _grid(), RK4, dt=0.1, t_end=1.0),
+        r"integrator must be one of Euler\(\).*function RK4; call",
+    ),
+    (lambda: simulate(Heat(), _grid(), "rk4", dt=0.1, t_end=1.0), r"integrator must be one of .*; got str 'rk4'"),
+    (
+        lambda: simulate(Heat(), GridField, RK4(), dt=0.1, t_end=1.0),
+        r"representation must be .*the class GridField; call",
+    ),
+    (
+        lambda: simulate(Heat, _grid(), RK4(), dt=0.1, t_end=1.0),
+        r"problem must be an instance .*the class Heat; call it",
+    ),
+    (lambda: solve(Poisson, _grid()), r"problem must be an instance such as Heat\(\); got the class Poisson"),
+    (
+        lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, restart=3.0),
+        r"restart must be a State such as solution.last; got float 3.0",
+    ),
+    (
+        lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, restart=State(0.0, torch.zeros(3))),
+        r"the restart has 3 dofs and the representation 16; restart on the representation",
+    ),
+    (
+        lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, save_every=0),
+        r"save_every must be .*at least 1; got 0",
+    ),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=math.inf), r"t_end must be finite; got inf"),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), MISTAKEN)
+def test_a_mistaken_argument_gets_a_sentence(call, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        call()
 
 
 REFUSED = [
