@@ -50,6 +50,10 @@ class Status(Enum):
         "the preconditioner is not positive definite (rᵀM r ≤ 0)",
         "use M='jacobi', or a solver that allows an indefinite M",
     )
+    SINGULAR_MATRIX = (
+        "the matrix of an implicit step is singular",
+        "use a smaller time step, or another integrator",
+    )
     NON_FINITE = (
         "NaN or Inf appeared",
         "check the data for NaN; an explicit step may be unstable: use a smaller time step or an implicit integrator",

@@ -13,7 +13,7 @@ from neuralpde.dynamics._linearised import Coefficients, coefficients, refuse_un
 from neuralpde.integrators import Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import GridField
-from neuralpde.types import Status, UsageError
+from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,11 @@ class DiscreteDynamics:
                 return Stage(theta, Status.CONVERGED_ATOL, size, iteration)
             if iteration == options.maxiter:
                 break
-            theta = theta - self.systems.solve(mass, gamma, parts, g)
+            try:
+                theta = theta - self.systems.solve(mass, gamma, parts, g)
+            except NotConvergedError as error:  # the march reports it, with the solution so far
+                status = Status.NON_FINITE if isinstance(error, NonFiniteError) else Status.SINGULAR_MATRIX
+                return Stage(theta, getattr(error.result, "status", status), size, iteration)
         return Stage(theta, Status.MAXITER, size, options.maxiter)
 
     def _rounding(self, parts: Coefficients, mass: float, gamma: float, theta: Tensor) -> float:

@@ -13,7 +13,7 @@ from neuralpde.dynamics._linearised import Coefficients, JacobianMatrix
 from neuralpde.linalg import BoxLaplacian, Kind, MatrixOperator, solve_linear
 from neuralpde.problems import Problem
 from neuralpde.representations import KINDS, GridField
-from neuralpde.types import NonFiniteError, UsageError
+from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
 
 LINEAR_SOLVERS = ("auto", "fast", "direct", "cg", "gmres")
 SINGULAR = (
@@ -58,7 +58,8 @@ class GridSystems:
         """δ, ``(p,)``.
 
         Raises:
-            UsageError: for a singular system, or coefficients that ``"fast"`` cannot take.
+            UsageError: for a singular steady problem, or coefficients that ``"fast"`` cannot take.
+            NotConvergedError: for a singular step, or where a Krylov method fails.
             NonFiniteError: if the matrix holds NaN or Inf.
         """
         shift = None if self._box is None else _constant_diffusion(parts)
@@ -88,7 +89,7 @@ class GridSystems:
             or kept[0] != (mass, gamma)
             or any(not torch.equal(parts[k], old) for k, old in kept[1].items())
         ):
-            kept = ((mass, gamma), parts, _factorise(self._assemble(mass, gamma, parts)))
+            kept = ((mass, gamma), parts, _factorise(self._assemble(mass, gamma, parts), mass == 0))
             self._factors = kept
         return torch.as_tensor(kept[2].solve(g.detach().double().cpu().numpy()), dtype=g.dtype, device=g.device)
 
@@ -105,10 +106,12 @@ def _constant_diffusion(parts: Coefficients) -> tuple[float, float] | None:
     return float(a[0]), float(b[0])
 
 
-def _factorise(matrix: sp.csr_matrix) -> SuperLU:
+def _factorise(matrix: sp.csr_matrix, steady: bool) -> SuperLU:
     try:
         return splu(matrix.tocsc())
     except RuntimeError as error:
-        raise UsageError(f"the matrix of this implicit step or steady problem is singular; {SINGULAR}") from error
+        if steady:
+            raise UsageError(f"the matrix of this steady problem is singular; {SINGULAR}") from error
+        raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
     except ValueError as error:
         raise NonFiniteError(f"the matrix of this implicit step holds NaN or Inf: {error}.") from error

@@ -362,3 +362,22 @@ def test_a_failure_can_be_returned_instead_of_raised() -> None:
     r = GridField.for_problem(Poisoned(), 8)
     run = simulate(Poisoned(), r, RK4(), dt=0.25, t_end=1.0, raise_on_failure=False)
     assert run.status is Status.NON_FINITE and not run.status.ok
+
+
+class Reacting(Problem):
+    """u_t = 4 u: with Δt = 1/2 the matrix 1 − Δt/2 · 4 of the implicit midpoint rule is zero."""
+
+    domain, conditions = UNIT, (Periodic(),)
+
+    def rhs(self, t, x, u):
+        return 4 * u.value
+
+    def initial(self, x):
+        return torch.sin(2 * math.pi * x)
+
+
+def test_a_singular_step_is_a_failed_step_and_keeps_what_there_is() -> None:
+    problem = Reacting()
+    with pytest.raises(NotConvergedError, match=r"step 1 of 2 .*singular; use a smaller time step") as caught:
+        simulate(problem, GridField.for_problem(problem, 8), ImplicitMidpoint(), dt=0.5, t_end=1.0)
+    assert caught.value.result.status is Status.SINGULAR_MATRIX and len(caught.value.result.times) == 1
