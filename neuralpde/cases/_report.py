@@ -27,8 +27,8 @@ SHOWN = {
     "memory_bytes": "bytes",
     "seconds": "seconds",
     "rel_l2": "rel. L2",
-    "max_error": "max error",
-    "stage_residual": "worst stage",
+    "max_error": "max err.",
+    "stage_residual": "stage",
 }
 """Columns of the short table: metric and heading."""
 
@@ -131,7 +131,7 @@ def table(study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row]) 
     out.add_column("run")
     for heading in SHOWN.values():
         out.add_column(heading, justify="right")
-    out.add_column("status")
+    out.add_column("status", no_wrap=True)
     for line in cells(outcomes, table_rows):
         out.add_row(*line)
     return out
@@ -169,7 +169,8 @@ def write_report(
     against: str,
 ) -> Path:
     """Write ``report.md``: the case, what each run costs and how wrong it is, pictures, how to repeat it."""
-    lines = [f"# {study.name}: {study.problem.name}", "", f"Errors are {against}.", ""]
+    evidence = "`stage` is the largest residual that a stage of a step was left with."
+    lines = [f"# {study.name}: {study.problem.name}", "", f"Errors are {against}; {evidence}", ""]
     lines += [_line(["run", *SHOWN.values(), "status"]), _line(["---", *["---:"] * len(SHOWN), "---"])]
     lines += [_line(line) for line in cells(outcomes, table_rows)]
     for o in outcomes:
