@@ -8,12 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
+import torch
+
 from neuralpde.benches._marching import Measured, Reference, rows_of
 from neuralpde.benches._rows import Row
-from neuralpde.integrators import Integrator
+from neuralpde.dynamics import DiscreteDynamics
+from neuralpde.integrators import Integrator, State, StepInfo
+from neuralpde.problems import Problem
 from neuralpde.representations import GridField
-from neuralpde.simulate import simulate
-from neuralpde.types import NotConvergedError, UsageError
+from neuralpde.simulate import Solution
+from neuralpde.types import NotConvergedError, Status
 
 ORDERS: tuple[int | str, ...] = ("fourier", 6, 2)
 ROUNDING = 1e-12
@@ -21,31 +25,73 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
+class Scheme:
+    """How a grid is stepped.
+
+    Args:
+        integrator: in time.
+        form: of the equation on the grid; a subclass of the package's own dynamics may state another one.
+        label: what to call another form.
+    """
+
+    integrator: Integrator
+    form: type[DiscreteDynamics] = DiscreteDynamics
+    label: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.integrator!r}".strip().replace("()", "")
+
+    def march(self, problem: Problem, grid: GridField, dt: float, steps: int, save_every: int) -> Solution:
+        """What :func:`simulate` does, with this form; a step that fails ends the run."""
+        begin = time.perf_counter()
+        dynamics = self.form(problem, grid)
+        state, infos, status = State(0.0, grid.project(problem.initial).theta), list[StepInfo](), Status.COMPLETED
+        times, states, setup = [0.0], [state.theta], time.perf_counter() - begin
+        for k in range(1, steps + 1):
+            try:
+                state, info = self.integrator.step(dynamics, state, dt)
+            except NotConvergedError:  # Newton's iterates ran away
+                status = Status.NON_FINITE
+                break
+            infos.append(info)
+            state = replace(state, t=k * dt)
+            if not (info.status.ok and bool(torch.isfinite(state.theta).all())):
+                status = Status.NON_FINITE
+                break
+            if k % save_every == 0:
+                times.append(state.t)
+                states.append(state.theta)
+        solve = time.perf_counter() - begin - setup
+        at, kept = torch.tensor(times, dtype=torch.float64), torch.stack(states)
+        return Solution(problem, grid, at, kept, tuple(infos), state, status, setup, solve)
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A grid method, and what one run of it gave."""
 
     order: int | str
-    integrator: Integrator
+    scheme: Scheme
     nodes: int
     dt: float
     measured: Measured
 
     @property
     def name(self) -> str:
-        """``fourier, rk4, dt 0.01``."""
+        """``fourier, RK4, dt 0.01``."""
         order = self.order if isinstance(self.order, str) else f"order {self.order}"
-        return f"{order}, {self.integrator!r}, dt {self.dt:.3g}".replace("()", "")
+        return f"{order}, {self.scheme}, dt {self.dt:.3g}"
 
 
 class GridSearch:
-    """Tries grids of every order with every integrator.
+    """Tries grids of every order with every scheme.
 
     Steps divide the time between two measured times by 1, 2, 4, …, so that no value is interpolated in time. They are
     halved until the error no longer falls by 2 % (the grid's own error is left then), or a run becomes too slow.
 
     Args:
         reference: problem, times and exact values.
-        integrators: the methods to try.
+        schemes: the methods to try.
         metric: the error that counts.
         halvings: most halvings of the step.
         slowest: no smaller step is tried where one run took that many seconds.
@@ -54,42 +100,31 @@ class GridSearch:
     def __init__(
         self,
         reference: Reference,
-        integrators: Sequence[Integrator],
+        schemes: Sequence[Scheme],
         metric: str,
         halvings: int = 11,
         slowest: float = 10.0,
     ) -> None:
-        self.reference, self.integrators, self.metric = reference, tuple(integrators), metric
+        self.reference, self.schemes, self.metric = reference, tuple(schemes), metric
         self.halvings, self.slowest = halvings, slowest
 
     def error(self, candidate: Candidate) -> float:
         """The error that counts."""
         return candidate.measured.errors[self.metric]
 
-    def run(self, order: int | str, integrator: Integrator, nodes: int, steps: int) -> Candidate:
+    def run(self, order: int | str, scheme: Scheme, nodes: int, steps: int) -> Candidate:
         """One run with ``steps`` steps between two measured times."""
-        problem, dt, begin = self.reference.problem, self.reference.spacing / steps, time.perf_counter()
+        problem, dt = self.reference.problem, self.reference.spacing / steps
         grid = GridField.for_problem(problem, nodes, order=order)
-        try:
-            solution = simulate(
-                problem,
-                grid,
-                integrator,
-                dt=dt,
-                t_end=self.reference.times[-1],
-                save_every=steps,
-                raise_on_failure=False,
-            )
-            measured = Measured.of(solution, self.reference)
-        except (UsageError, NotConvergedError):  # Newton's iterates ran away, and the matrix at them is singular
-            measured = Measured(nodes, grid.memory_bytes(), time.perf_counter() - begin, 0.0, 0, 0, Reference.FAILED)
-        return Candidate(order, integrator, nodes, dt, measured)
+        count = round(self.reference.times[-1] / dt)
+        solution = scheme.march(problem, grid, dt, count, steps)
+        return Candidate(order, scheme, nodes, dt, Measured.of(solution, self.reference))
 
-    def halve(self, order: int | str, integrator: Integrator, nodes: int, slowest: float) -> Iterator[Candidate]:
+    def halve(self, order: int | str, scheme: Scheme, nodes: int, slowest: float) -> Iterator[Candidate]:
         """Runs with smaller and smaller steps, as long as they help."""
         before = inf
         for k in range(self.halvings + 1):
-            candidate = self.run(order, integrator, nodes, 2**k)
+            candidate = self.run(order, scheme, nodes, 2**k)
             yield candidate
             error = self.error(candidate)
             settled = error > 0.98 * before and before < 0.5  # above that the step, not the grid, may be to blame
@@ -103,22 +138,22 @@ class GridSearch:
         every = [
             candidate
             for order in ORDERS
-            for integrator in self.integrators
-            for candidate in self.halve(order, integrator, nodes, self.slowest)
+            for scheme in self.schemes
+            for candidate in self.halve(order, scheme, nodes, self.slowest)
         ]
         least = min(self.error(candidate) for candidate in every)
         enough = max(1.02 * least, ROUNDING)
         return self._timed(min((c for c in every if self.error(c) <= enough), key=_seconds))
 
     def same_error(self, target: float, nodes: Sequence[int]) -> Candidate | None:
-        """The fastest grid whose error is at most ``target``, over orders, integrators, numbers of nodes and steps."""
+        """The fastest grid whose error is at most ``target``, over orders, schemes, numbers of nodes and steps."""
         best: Candidate | None = None
         for order in ORDERS:
-            for integrator in self.integrators:
+            for scheme in self.schemes:
                 reached = 0
                 for n in nodes:
                     limit = min(self.slowest, _seconds(best) if best else inf)
-                    runs = list(self.halve(order, integrator, n, limit))
+                    runs = list(self.halve(order, scheme, n, limit))
                     good = [c for c in runs if self.error(c) <= target]
                     best = min([*good, *([best] if best else [])], key=_seconds, default=None)
                     reached += bool(good)
@@ -130,9 +165,7 @@ class GridSearch:
     def _timed(self, candidate: Candidate, repeats: int = 3) -> Candidate:
         """The same candidate with the median seconds of a few more runs."""
         steps = round(self.reference.spacing / candidate.dt)
-        again = [
-            self.run(candidate.order, candidate.integrator, candidate.nodes, steps).measured for _ in range(repeats)
-        ]
+        again = [self.run(candidate.order, candidate.scheme, candidate.nodes, steps).measured for _ in range(repeats)]
         seconds = statistics.median(m.seconds for m in again)
         setup = statistics.median(m.setup_seconds for m in again)
         return replace(candidate, measured=replace(candidate.measured, seconds=seconds, setup_seconds=setup))

@@ -31,7 +31,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from neuralpde.benches._grids import GridSearch, grid_rows
+from neuralpde.benches._grids import GridSearch, Scheme, grid_rows
 from neuralpde.benches._marching import SEEDS, NeuralMethod, Reference, one_thread, rows_of
 from neuralpde.benches._rows import Row
 from neuralpde.geometry import Dirichlet, random_points
@@ -126,7 +126,7 @@ def rows(quick: bool = False) -> list[Row]:
             out += _adam_rows(1, Adam(maxiter=20)) if quick else _adam_rows(2, Adam())
         search = GridSearch(
             reference,
-            (LieSplitting(), RK4(), ImplicitMidpoint()),
+            (Scheme(LieSplitting()), Scheme(RK4()), Scheme(ImplicitMidpoint())),
             "mae",
             halvings=3 if quick else 8,
             slowest=0.2 if quick else 5.0,

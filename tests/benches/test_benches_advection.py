@@ -6,9 +6,10 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 
 from neuralpde.benches import advection
-from neuralpde.benches._grids import GridSearch
+from neuralpde.benches._grids import GridSearch, Scheme
 from neuralpde.benches._marching import Measured, Reference, rows_of
 from neuralpde.benches._rows import Row
 from neuralpde.integrators import RK4, ImplicitMidpoint, LieSplitting
@@ -85,7 +86,9 @@ def test_the_full_bench_keeps_to_its_rules() -> None:
 @pytest.fixture(scope="module")
 def search() -> GridSearch:
     reference = Reference(Advection(), [0.05 * k for k in range(5)], points=401)
-    return GridSearch(reference, (RK4(), ImplicitMidpoint(), LieSplitting()), "mae", halvings=3, slowest=1.0)
+    return GridSearch(
+        reference, (Scheme(RK4()), Scheme(ImplicitMidpoint()), Scheme(LieSplitting())), "mae", halvings=3, slowest=1.0
+    )
 
 
 def test_no_grid_of_the_search_beats_its_winner(search: GridSearch) -> None:
@@ -93,7 +96,7 @@ def test_no_grid_of_the_search_beats_its_winner(search: GridSearch) -> None:
     assert best.nodes == best.measured.dofs == 96
     for order in ("fourier", 6, 2):
         for steps in (1, 4):
-            assert search.error(best) <= 1.02 * search.error(search.run(order, RK4(), 96, steps)) + 1e-12
+            assert search.error(best) <= 1.02 * search.error(search.run(order, Scheme(RK4()), 96, steps)) + 1e-12
 
 
 def test_the_grid_of_the_same_error_has_it(search: GridSearch) -> None:
@@ -111,6 +114,14 @@ def test_errors_are_those_of_the_solution_itself(search: GridSearch) -> None:
     theirs = solution.error(points=401)
     for name in ("mae", "rel_l2", "max_error"):
         assert mine[name] == pytest.approx(theirs[name], rel=1e-9)
+
+
+def test_a_grid_is_stepped_as_simulate_does_it(search: GridSearch) -> None:
+    problem = search.reference.problem
+    grid = GridField.for_problem(problem, 48, order=6)
+    theirs = simulate(problem, grid, RK4(), dt=0.05, t_end=0.2)
+    mine = Scheme(RK4()).march(problem, grid, 0.05, 4, 1)
+    torch.testing.assert_close(mine.states, theirs.states, rtol=0, atol=1e-14)
 
 
 def test_a_run_that_failed_is_infinitely_wrong(search: GridSearch) -> None:

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from neuralpde.benches import burgers
+from neuralpde.benches._grids import GridSearch
+from neuralpde.benches._marching import Reference
 from neuralpde.benches._rows import Row
 from neuralpde.problems import Burgers
 
@@ -38,6 +40,17 @@ def test_methods_metrics_and_promises(quick: list[Row], case: str) -> None:
     assert memory["memory_bytes"] == neural["memory_bytes"]
     assert error["rel_l2"] <= neural["rel_l2"]
     assert neural["rel_l2"] < 2e-3
+
+
+def test_the_skew_symmetric_form_holds_a_front_that_the_grid_does_not_resolve() -> None:
+    problem = burgers.CASES["viscosity 0.01/pi"]
+    reference = Reference(problem, [0.1 * k for k in range(1, 11)], points=401)
+    search = GridSearch(reference, burgers.SCHEMES, "rel_l2")
+    plain, skew = burgers.SCHEMES[:2]
+    assert search.error(search.run("fourier", plain, 205, 128)) == math.inf
+    assert search.error(search.run("fourier", skew, 205, 128)) < 0.2
+    early = GridSearch(Reference(problem, [0.1, 0.2], points=401), burgers.SCHEMES, "rel_l2")
+    assert early.error(early.run("fourier", skew, 128, 64)) < 1e-8
 
 
 def _integrating_factor_rk4(viscosity: float, nodes: int, steps: int) -> list[np.ndarray]:
