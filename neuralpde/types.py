@@ -35,7 +35,7 @@ class Status(Enum):
     COMPLETED = ("every planned step was done", "")
     STAGNATED = (
         "no step reduces the misfit any further",
-        "the representation may be too small for this field: use more degrees of freedom",
+        "the representation may be too small for this field: use more degrees of freedom, or a smaller time step",
     )
     MAXITER = (
         "the iteration limit was reached before the tolerance",

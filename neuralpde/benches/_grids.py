@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-import torch
-
 from neuralpde.benches._marching import Measured, Reference, rows_of
 from neuralpde.benches._rows import Row
 from neuralpde.dynamics import DiscreteDynamics
-from neuralpde.integrators import Integrator, State, StepInfo
-from neuralpde.problems import Problem
+from neuralpde.integrators import Integrator
 from neuralpde.representations import GridField
-from neuralpde.simulate import Solution
-from neuralpde.types import NotConvergedError, Status
+from neuralpde.simulate import simulate
 
 ORDERS: tuple[int | str, ...] = ("fourier", 6, 2)
 ROUNDING = 1e-12
@@ -40,30 +35,6 @@ class Scheme:
 
     def __str__(self) -> str:
         return f"{self.label} {self.integrator!r}".strip().replace("()", "")
-
-    def march(self, problem: Problem, grid: GridField, dt: float, steps: int, save_every: int) -> Solution:
-        """What :func:`simulate` does, with this form; a step that fails ends the run."""
-        begin = time.perf_counter()
-        dynamics = self.form(problem, grid)
-        state, infos, status = State(0.0, grid.project(problem.initial).theta), list[StepInfo](), Status.COMPLETED
-        times, states, setup = [0.0], [state.theta], time.perf_counter() - begin
-        for k in range(1, steps + 1):
-            try:
-                state, info = self.integrator.step(dynamics, state, dt)
-            except NotConvergedError:  # Newton's iterates ran away
-                status = Status.NON_FINITE
-                break
-            infos.append(info)
-            state = replace(state, t=k * dt)
-            if not (info.status.ok and bool(torch.isfinite(state.theta).all())):
-                status = Status.NON_FINITE
-                break
-            if k % save_every == 0:
-                times.append(state.t)
-                states.append(state.theta)
-        solve = time.perf_counter() - begin - setup
-        at, kept = torch.tensor(times, dtype=torch.float64), torch.stack(states)
-        return Solution(problem, grid, at, kept, tuple(infos), state, status, setup, solve)
 
 
 @dataclass(frozen=True)
@@ -116,8 +87,16 @@ class GridSearch:
         """One run with ``steps`` steps between two measured times."""
         problem, dt = self.reference.problem, self.reference.spacing / steps
         grid = GridField.for_problem(problem, nodes, order=order)
-        count = round(self.reference.times[-1] / dt)
-        solution = scheme.march(problem, grid, dt, count, steps)
+        solution = simulate(
+            problem,
+            grid,
+            scheme.integrator,
+            dt=dt,
+            t_end=self.reference.times[-1],
+            save_every=steps,
+            method=scheme.form,
+            raise_on_failure=False,
+        )
         return Candidate(order, scheme, nodes, dt, Measured.of(solution, self.reference))
 
     def halve(self, order: int | str, scheme: Scheme, nodes: int, slowest: float) -> Iterator[Candidate]:

@@ -26,28 +26,22 @@ def _kinds(domain: Box, conditions: Sequence[Condition]) -> dict[str, type]:
     return {face: type(condition) for face, condition in Boundary(domain, conditions).table.items()}
 
 
-def make_dynamics(problem: Problem, representation: Representation, method: str = "auto", **options: Any) -> Any:
+def make_dynamics(problem: Problem, representation: Representation, method: str | type = "auto", **options: Any) -> Any:
     """The dynamics of a problem on a representation.
 
     Args:
         problem: what is true.
         representation: where its field is kept.
         method: ``"discrete"`` (grids), ``"function_space"`` or ``"galerkin"`` (neural fields); ``"auto"`` takes the
-            first that fits.
+            first that fits. A subclass of one of these dynamics (another form of the equation on a grid, for instance)
+            is taken as it is.
         options: passed to the dynamics.
 
     Raises:
         UsageError: for a pair that does not work together, with what to use instead.
     """
     check_problem(problem)
-    fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
-    if method == "auto" and fitting:
-        method = fitting[0]
-    if method not in METHODS:
-        raise UsageError(f"the methods of a dynamics are {', '.join(METHODS)}; got {method!r}.")
-    if method not in fitting:
-        kind = type(representation).__name__
-        raise UsageError(f"method={method!r} does not serve a {kind}; use {' or '.join(map(repr, fitting))}.")
+    made = _method(representation, method)
     if representation.domain != problem.domain or representation.channels != problem.channels:
         raise UsageError(
             f"the representation lives on {representation.domain} with {representation.channels} channel(s), the "
@@ -59,7 +53,22 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
             f"the representation holds the conditions {representation.conditions}, the problem has "
             f"{problem.conditions}; build it with {type(representation).__name__}.for_problem(problem)."
         )
-    return METHODS[method][0](problem, representation, **options)
+    return made(problem, representation, **options)
+
+
+def _method(representation: Representation, method: str | type) -> type:
+    """The class that a method names; a class names itself, and serves what its ancestor in the table serves."""
+    fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
+    if method == "auto" and fitting:
+        return METHODS[fitting[0]][0]
+    ancestors = [name for name, (made, _) in METHODS.items() if isinstance(method, type) and issubclass(method, made)]
+    name = ancestors[0] if ancestors else method
+    if name not in METHODS:
+        raise UsageError(f"the methods of a dynamics are {', '.join(METHODS)}; got {method!r}.")
+    if name not in fitting:
+        kind = type(representation).__name__
+        raise UsageError(f"method={name!r} does not serve a {kind}; use {' or '.join(map(repr, fitting))}.")
+    return method if isinstance(method, type) else METHODS[name][0]
 
 
 __all__ = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -218,12 +217,6 @@ class FunctionSpaceDynamics:
             return torch.cat([inside, *self._wall_residual(theta, t)])
 
         return _stage(adam(residual, start, options), math.inf)
-
-    def with_fit(self, **changes: object) -> FunctionSpaceDynamics:
-        """The same dynamics with other fit options."""
-        options = replace(self.fit_options, **changes)  # type: ignore[arg-type]
-        n = self.quadrature.points.shape[0]
-        return FunctionSpaceDynamics(self.problem, self.representation, options, n, self.boundary_weight)
 
 
 class _Slope:

@@ -47,6 +47,25 @@ def check_march(integrator: object, restart: object, representation: Representat
         raise UsageError(f"t_end must be finite; got {t}.")
 
 
+MOST_SAVED = 4 * 2**30
+"""Bytes of saved states that a run may keep in memory."""
+
+
+def check_saved(representation: Representation, steps: int, save_every: int) -> None:
+    """Refuse to keep more states than memory should hold, before the first step.
+
+    Raises:
+        UsageError: with the smallest ``save_every`` that fits.
+    """
+    state = representation.num_dofs * representation.dtype.itemsize
+    if (steps // save_every + 1) * state > MOST_SAVED:
+        enough = -(-steps * state // MOST_SAVED) + 1
+        raise UsageError(
+            f"{steps} steps with save_every={save_every} keep {steps // save_every + 1} states of {state} bytes, more "
+            f"than {MOST_SAVED // 2**30} GiB in memory; use save_every={enough} or more."
+        )
+
+
 def _named(thing: object) -> str:
     """How a mistaken argument is called in a sentence."""
     if isinstance(thing, type):

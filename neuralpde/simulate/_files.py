@@ -27,18 +27,22 @@ def problem_data(problem: Problem) -> dict[str, Any]:
     return {"domain": [list(problem.domain.lower), list(problem.domain.upper)], "conditions": faces, **plain}
 
 
+def _host(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
 def save_solution(solution: Solution, path: str | Path, case: dict[str, Any] | None = None) -> Path:
     """Write a solution with everything that a restart or a picture needs."""
     infos = solution.infos
     arrays = {
         "times": solution.times.numpy(),
-        "states": solution.states.numpy(),
-        "last_theta": solution.last.theta.numpy(),
+        "states": _host(solution.states),
+        "last_theta": _host(solution.last.theta),
         "step_residual": np.array([i.residual for i in infos]),
         "step_iterations": np.array([i.iterations for i in infos], dtype=np.int64),
     }
     for k, (_, theta) in enumerate(solution.last.history):
-        arrays[f"history_theta_{k}"] = theta.numpy()
+        arrays[f"history_theta_{k}"] = _host(theta)
     metadata = {
         "problem": solution.problem.name,
         "data": problem_data(solution.problem),

@@ -12,7 +12,7 @@ from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import FIRST_FIT, Projection, Representation
-from neuralpde.simulate._arguments import check_march, check_parts
+from neuralpde.simulate._arguments import check_march, check_parts, check_saved
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import Status, UsageError, raise_for
 
@@ -55,7 +55,7 @@ def simulate(
     dt: float,
     t_end: float,
     save_every: int = 1,
-    method: str = "auto",
+    method: str | type = "auto",
     initial_fit: dict[str, Any] | None = None,
     restart: State | None = None,
     progress: Progress | None = None,
@@ -97,6 +97,7 @@ def simulate(
     dynamics = make_dynamics(problem, representation, method, **options)
     integrator.check(dynamics)
     done, steps, length, origin = _plan(dt, restart.t if restart else 0.0, t_end)
+    check_saved(representation, steps - done, save_every)
     state, fit_error, status = restart, 0.0, Status.COMPLETED
     if state is None:
         projection = representation.project(problem.initial, **(initial_fit or {}))
@@ -127,7 +128,7 @@ def simulate(
     recipe = {
         "integrator": repr(integrator),
         "dt": length,
-        "method": method,
+        "method": method if isinstance(method, str) else method.__name__,
         "options": {k: str(v) for k, v in options.items()},
     }
     solution = Solution(

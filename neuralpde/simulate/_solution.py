@@ -145,11 +145,11 @@ class Solution:
         grid, x = self._lattice(points or (801 if self.problem.domain.dim == 1 else 101))
         chosen = np.unique(np.linspace(0, len(self.times) - 1, min(frames, len(self.times))).round().astype(int))
         times = [float(self.times[k]) for k in chosen]
-        values = self.probe(x, times).reshape(len(times), *grid.shape, -1).numpy()
+        values = self.probe(x, times).reshape(len(times), *grid.shape, -1).cpu().numpy()
         exact = None
         if exact_fits(self.problem, times)[0]:
             known = [r for t in times if (r := self.problem.exact(t, x)) is not None]
-            exact = torch.stack(known).reshape(values.shape).numpy()
+            exact = torch.stack(known).reshape(values.shape).cpu().numpy()
         axes = tuple(grid.axis(i).numpy() for i in range(self.problem.domain.dim))
         label = name or f"{type(self.representation).__name__}, {self.representation.num_dofs} dofs"
         labels = tuple(self.problem.unknowns) if self.problem.channels == len(self.problem.unknowns) else ("u",)

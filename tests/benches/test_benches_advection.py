@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import pytest
-import torch
 
 from neuralpde.benches import advection
 from neuralpde.benches._grids import GridSearch, Scheme
@@ -114,14 +113,6 @@ def test_errors_are_those_of_the_solution_itself(search: GridSearch) -> None:
     theirs = solution.error(points=401)
     for name in ("mae", "rel_l2", "max_error"):
         assert mine[name] == pytest.approx(theirs[name], rel=1e-9)
-
-
-def test_a_grid_is_stepped_as_simulate_does_it(search: GridSearch) -> None:
-    problem = search.reference.problem
-    grid = GridField.for_problem(problem, 48, order=6)
-    theirs = simulate(problem, grid, RK4(), dt=0.05, t_end=0.2)
-    mine = Scheme(RK4()).march(problem, grid, 0.05, 4, 1)
-    torch.testing.assert_close(mine.states, theirs.states, rtol=0, atol=1e-14)
 
 
 def test_a_run_that_failed_is_infinitely_wrong(search: GridSearch) -> None:

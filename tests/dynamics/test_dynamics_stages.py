@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from itertools import pairwise
 
@@ -283,15 +282,6 @@ def test_adam_follows_the_published_protocol() -> None:
     assert torch.equal(stage(20).theta, few.theta) and not torch.equal(stage(20, seed=1).theta, few.theta)
 
 
-def test_other_fit_options_keep_everything_else() -> None:
-    problem = Drift()
-    r, _ = _field(problem)
-    dynamics = FunctionSpaceDynamics(problem, r, points=77, boundary_weight=3.0)
-    other = dynamics.with_fit(maxiter=3)
-    assert other.fit_options == dataclasses.replace(dynamics.fit_options, maxiter=3)
-    assert len(other.quadrature.points) == 77 and other.boundary_weight == 3.0
-
-
 # --------------------------------------------------------------------------------------- Galerkin
 
 
@@ -306,7 +296,7 @@ def test_the_galerkin_slope_is_the_least_squares_solution(problem: Problem) -> N
     rows = torch.cat([root * r.jacobian(theta, q.points, c) for c in range(r.channels)])
     right = (root * f).T.reshape(-1)
     wanted = np.linalg.lstsq(rows.numpy(), right.numpy(), rcond=rcond)[0]
-    np.testing.assert_allclose(dynamics.slope(0.0, theta).numpy(), wanted, rtol=0, atol=1e-8 * abs(wanted).max())
+    np.testing.assert_allclose(dynamics.slope(0.0, theta).theta.numpy(), wanted, rtol=0, atol=1e-8 * abs(wanted).max())
 
 
 def test_galerkin_steps_heat() -> None:
@@ -318,6 +308,28 @@ def test_galerkin_steps_heat() -> None:
     assert run.error(points=101)["max_error"] <= 2e-5
     moved = (run.at(0.05)(points_in(UNIT)) - run.at(0.0)(points_in(UNIT))).abs().max()
     assert float(moved) > 0.02
+
+
+def test_a_galerkin_step_reports_what_it_leaves_behind() -> None:
+    problem = Heat(profile=SineMode(wavenumbers=(0.5,)), conditions=(Dirichlet(0.0),))
+    r, theta = _field(problem, hidden=(6,))
+    dynamics = GalerkinDynamics(problem, r)
+    slope = dynamics.slope(0.0, theta)
+    short, long = (dynamics.explicit(State(0.0, theta), ((dt, slope),), dt) for dt in (0.01, 2.0))
+    x = points_in(UNIT, 4000)
+    f = problem.rhs(0.0, x, r.at(theta).jet(x, problem.needs))
+    left = r.at(long.theta)(x) - r.at(theta)(x) - 2.0 * f
+    assert long.residual == pytest.approx(float(left.square().mean().sqrt()), rel=0.1)
+    assert long.status is Status.STAGNATED and short.status.ok and 0 < short.residual < 0.01 * long.residual
+
+
+def test_galerkin_steps_that_run_away_are_failed_steps() -> None:
+    problem = Burgers(0.01)
+    r = NeuralField.for_problem(problem, hidden=(6,), steepness=4.0)
+    with pytest.raises(NotConvergedError, match="smaller time step"):
+        simulate(
+            problem, r, RK4(), dt=0.1, t_end=1.0, method="galerkin", rcond=1e-10, initial_fit={"options": START}
+        )
 
 
 # ------------------------------------------------------------------------------------------- NaN

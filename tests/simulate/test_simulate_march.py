@@ -11,6 +11,7 @@ import pytest
 import torch
 from tables import UNIT, Forced
 
+from neuralpde.dynamics import DiscreteDynamics, GalerkinDynamics
 from neuralpde.geometry import Dirichlet
 from neuralpde.integrators import RK4, ImplicitMidpoint, LieSplitting, State
 from neuralpde.optimize import GaussNewton
@@ -174,9 +175,32 @@ REFUSED = [
         lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, restart=State(1.0, _grid().initial())),
         "t_end must lie after the start t = 1; got 1",
     ),
+    (
+        lambda: simulate(Heat(), _grid(), RK4(), dt=1e-9, t_end=1.0),
+        r"1000000000 steps with save_every=1 keep 1000000001 states of .* more than 4 GiB .* use save_every=\d+",
+    ),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, method=int), "the methods of a dynamics are"),
+    (
+        lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, method=GalerkinDynamics),
+        "'galerkin' does not serve a GridField",
+    ),
     (lambda: simulate(Heat(), _grid(), LieSplitting(), dt=0.1, t_end=1.0), "use RK4 or ImplicitMidpoint here"),
     (lambda: simulate(Heat(), GridField(UNIT), RK4(), dt=0.1, t_end=1.0), "GridField.for_problem"),
 ]
+
+
+class Halved(DiscreteDynamics):
+    """Everything at half speed."""
+
+    def slope(self, t: float, theta: torch.Tensor) -> torch.Tensor:
+        return 0.5 * super().slope(t, theta)
+
+
+def test_a_dynamics_of_ones_own_is_marched_like_any_other() -> None:
+    half = simulate(Heat(), _grid(), RK4(), dt=1e-3, t_end=0.1, method=Halved)
+    slow = simulate(Heat(0.05), _grid(), RK4(), dt=1e-3, t_end=0.1)
+    torch.testing.assert_close(half.states[-1], slow.states[-1], rtol=1e-12, atol=1e-14)
+    assert half.recipe["method"] == "Halved"
 
 
 @pytest.mark.parametrize(("call", "sentence"), REFUSED, ids=[s[:25] for _, s in REFUSED])
