@@ -5,7 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import socket
 import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +25,62 @@ BLOCK = 512
 """Bytes before the HDF5 part: HDF5 leaves a "user block" of this size to whoever writes the file."""
 
 
-def _seal(body: bytes) -> bytes:
-    """The user block: what the file is, its format, and the SHA-256 of everything behind."""
-    line = MAGIC + f"format {VERSION} sha256 {hashlib.sha256(body).hexdigest()}\n".encode()
+def _seal(file: BufferedReader | BufferedRandom) -> bytes:
+    """The user block: what the file is, its format, and the SHA-256 of everything behind, which is read in pieces."""
+    file.seek(BLOCK)
+    line = MAGIC + f"format {VERSION} sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode()
     return line.ljust(BLOCK, b"\0")
+
+
+def _machine() -> str:
+    """This machine in eight letters: process ids mean nothing on another one that writes to the same disk."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _temporary(path: Path) -> Path:
+    """A new name beside ``path`` that tells who writes; not mkstemp, whose files only their owner may read, also after
+    the rename."""
+    return path.with_name(f".{path.name}.{_machine()}.{os.getpid()}.{uuid.uuid4().hex}.part")
+
+
+def _process_is_gone(pid: int) -> bool:
+    if os.name != "posix":
+        return False  # elsewhere signal 0 is no question: it ends the process
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        pass  # somebody else's process; a number that no process has
+    return False
+
+
+def _leftovers(path: Path) -> Iterator[Path]:
+    """Half-written files of this path whose process was killed; a save that may still be going on is not one."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.{_machine()}\.(\d+)\.[0-9a-f]{{32}}\.part")
+    for name in os.listdir(path.parent):
+        found = pattern.fullmatch(name)
+        if found and _process_is_gone(int(found[1])):
+            yield path.with_name(name)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Bring a rename to the disk. Where folders cannot be flushed (Windows, some network disks), the file is whole
+    anyway, and only a power cut in the next seconds could bring the old one back."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Path:
     """Write named arrays and JSON metadata, sealed by a SHA-256 of the whole.
 
     The file is written beside its place, flushed to disk and then renamed over it: whoever is killed in between leaves
-    the old file or the new one, never half of one. Any HDF5 reader opens it.
+    the old file or the new one, never half of one. What a killed save left beside its place is removed by the next one.
+    Any HDF5 reader opens the file.
 
     Args:
         path: the file; its folder is made if it is missing.
@@ -39,8 +89,10 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # not mkstemp, whose files only their owner may read, also after the rename
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    with suppress(OSError):  # a folder that may not be listed, or another save was quicker: no reason not to save
+        for left in _leftovers(path):
+            left.unlink(missing_ok=True)
+    temporary = _temporary(path)
     try:
         text = json.dumps(metadata)
         with h5py.File(temporary, "w", userblock_size=BLOCK) as file:
@@ -48,8 +100,7 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
             for name, array in arrays.items():
                 file.create_dataset(name, data=array)
         with open(temporary, "rb+") as raw:
-            raw.seek(BLOCK)
-            block = _seal(raw.read())
+            block = _seal(raw)
             raw.seek(0)
             raw.write(block)
             raw.flush()
@@ -58,20 +109,22 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
     return path
 
 
 def _check_seal(path: Path) -> None:
     """Refuse a file that is not what was written, before HDF5 sees it: its reader can hang on damaged files."""
-    content = path.read_bytes()
-    if not content.startswith(MAGIC):
-        known = "an HDF5 file, but not a run of neuralpde" if h5py.is_hdf5(path) else "not a run of neuralpde"
-        raise DataError(f"{path} is {known}.")
-    words = content[:BLOCK].rstrip(b"\0").decode("ascii", "replace").split()
-    if len(words) == 5 and words[2].isdigit() and int(words[2]) > VERSION:
-        raise DataError(f"{path} was written by a newer neuralpde (format {words[2]}); update it.")
-    if content[:BLOCK] != _seal(content[BLOCK:]):
-        raise DataError(f"{path} is damaged: its checksum does not match; restore a copy.")
+    with open(path, "rb") as file:
+        head = file.read(BLOCK)
+        if not head.startswith(MAGIC):
+            known = "an HDF5 file, but not a run of neuralpde" if h5py.is_hdf5(path) else "not a run of neuralpde"
+            raise DataError(f"{path} is {known}.")
+        words = head.rstrip(b"\0").decode("ascii", "replace").split()
+        if len(words) == 5 and words[2].isdigit() and int(words[2]) > VERSION:
+            raise DataError(f"{path} was written by a newer neuralpde (format {words[2]}); update it.")
+        if head != _seal(file):
+            raise DataError(f"{path} is damaged: its checksum does not match; restore a copy.")
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
+import stat
+import subprocess
+import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -175,3 +180,99 @@ def _save_for_ever(path: Path, version: int, writer: int) -> None:
         version += 1
         save_arrays(path, {"states": np.full((100, 1000), version)}, {"version": version})
         os.write(writer, version.to_bytes(4, "big"))
+
+
+def _killed_before_the_rename(path: Path) -> Path:
+    """What a save leaves whose process is killed when everything is written."""
+    child = os.fork()
+    if child == 0:
+        os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        save_arrays(path, ARRAYS, METADATA)
+    os.waitpid(child, 0)
+    (left,) = (file for file in path.parent.iterdir() if file.name.startswith(f".{path.name}."))
+    return left
+
+
+def test_the_next_save_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    path = tmp_path / "run [1].h5"
+    left = _killed_before_the_rename(path)
+    assert not path.exists()
+    save_arrays(path, ARRAYS, METADATA)
+    assert list(tmp_path.iterdir()) == [path], f"{left.name} is still there"
+    assert same(load_arrays(path)[0])
+
+
+def test_a_save_removes_nothing_else(tmp_path: Path) -> None:
+    """Saves that may be going on, of this process, another one or another machine, and files of other runs stay."""
+    path = tmp_path / "run.h5"
+    left = _killed_before_the_rename(path)
+    found = re.fullmatch(r"\.run\.h5\.([0-9a-f]{8})\.(\d+)\.([0-9a-f]{32})\.part", left.name)
+    assert found
+    machine, gone, letters = found.groups()
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    names = [
+        f".run.h5.{machine}.{other.pid}.{letters}.part",
+        f".run.h5.{machine}.{os.getpid()}.{letters}.part",
+        f".run.h5.{'0' * 8}.{gone}.{letters}.part",
+        f".second-run.h5.{machine}.{gone}.{letters}.part",
+        f".run.h5.h5.{machine}.{gone}.{letters}.part",
+        f".run.h5.{machine}.{gone}.{letters}.part.txt",
+        f".run.h5.{letters}.part",
+        f".run.h5.{machine}.{10**30}.{letters}.part",
+    ]
+    try:
+        for name in names:
+            (tmp_path / name).write_bytes(b"half")
+        save_arrays(path, ARRAYS, METADATA)
+    finally:
+        other.communicate()
+    assert {file.name for file in tmp_path.iterdir()} == {"run.h5", *names}
+
+
+def test_the_rename_is_flushed_after_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = []
+    flush, rename = os.fsync, os.replace
+
+    def record_flush(handle: int) -> None:
+        status = os.fstat(handle)
+        folder = stat.S_ISDIR(status.st_mode)
+        events.append("folder" if folder and status.st_ino == tmp_path.stat().st_ino else "file")
+        flush(handle)
+
+    def record_rename(old: Path, new: Path) -> None:
+        events.append("rename")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", record_flush)
+    monkeypatch.setattr(os, "replace", record_rename)
+    save_arrays(tmp_path / "run.h5", ARRAYS, METADATA)
+    assert events == ["file", "rename", "folder"]
+
+
+def test_a_disk_that_cannot_flush_folders_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flush = os.fsync
+
+    def refuse_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(22, "Invalid argument")
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    assert same(load_arrays(save_arrays(tmp_path / "run.h5", ARRAYS, METADATA))[0])
+
+
+def test_files_are_sealed_and_checked_in_pieces(tmp_path: Path) -> None:
+    """A save needs no second copy of its arrays, and reading needs the arrays alone."""
+    arrays = {"states": np.zeros((4000, 1000))}
+    size, path = arrays["states"].nbytes, tmp_path / "run.h5"
+    tracemalloc.start()
+    try:
+        save_arrays(path, arrays, {})
+        saving = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        load_arrays(path)
+        reading = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert saving < 0.1 * size
+    assert reading < 1.1 * size
