@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
-from neuralpde.benches._rows import Row, as_json
+from neuralpde.benches._rows import Row
 from neuralpde.cases._build import Study
 from neuralpde.cases._document import dump_document
 from neuralpde.cases._folder import CASE, METRICS, REPORT
+from neuralpde.integrators import INTEGRATORS
 from neuralpde.problems import exact_fits
 from neuralpde.simulate import Solution, compare
 from neuralpde.types import Status
@@ -23,6 +29,7 @@ MOST_TIMES = 201
 """Saved times at which errors are measured, evenly chosen."""
 
 SHOWN = {
+    "dt": "dt",
     "dofs": "dofs",
     "memory_bytes": "bytes",
     "seconds": "seconds",
@@ -30,7 +37,10 @@ SHOWN = {
     "max_error": "max err.",
     "stage_residual": "stage",
 }
-"""Columns of the short table: metric and heading."""
+"""Columns of figures in the short table: metric and heading."""
+
+LEAST_NEEDED = ("memory_bytes", "stage_residual", "max_error")
+"""What a terminal's table leaves out, in this order, where its lines are too short; the report has every column."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,7 @@ def rows(study: Study, outcomes: Sequence[Outcome], found: dict[str, dict[str, f
             continue
         s = o.solution
         figures = {
+            **({"dt": s.recipe["dt"]} if "dt" in s.recipe else {}),
             "dofs": s.representation.num_dofs,
             "memory_bytes": s.representation.memory_bytes(),
             "seconds": o.seconds + s.seconds,
@@ -106,34 +117,64 @@ def rows(study: Study, outcomes: Sequence[Outcome], found: dict[str, dict[str, f
     return out
 
 
+def integrator_name(outcome: Outcome) -> str | None:
+    """The integrator of a run by its name in a case file; None for a steady problem and where nothing was solved."""
+    recipe = outcome.solution.recipe if outcome.solution is not None else {}
+    if "dt" not in recipe:
+        return None
+    known = {repr(make()): name for name, make in INTEGRATORS.items()}
+    return known.get(recipe["integrator"], recipe["integrator"])
+
+
 def figure(metric: str, value: float | None) -> str:
     """A figure as text."""
     if value is None:
         return "–"
     if metric in ("dofs", "memory_bytes", "steps", "iterations"):
         return f"{int(value)}"
+    if metric == "dt":
+        return f"{value:.4g}"
     return f"{value:.2f}" if metric == "seconds" else f"{value:.2e}"
 
 
-def cells(outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> list[list[str]]:
-    """One line a run: name, the short table's figures, how it ended."""
+def columns(study: Study) -> list[str]:
+    """Columns of the short table: a steady problem has neither integrator nor dt."""
+    figures = [metric for metric in SHOWN if not (study.steady and metric == "dt")]
+    return ["run", *([] if study.steady else ["integrator"]), *figures, "status"]
+
+
+def cells(outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> list[dict[str, str]]:
+    """One line a run, by column: name, integrator, the short table's figures, how it ended."""
     lines = []
     for o in outcomes:
         values = {row.metric: row.value for row in table_rows if row.method == o.name}
-        figures = [figure(metric, values.get(metric)) for metric in SHOWN]
-        lines.append([o.name, *figures, o.status.name.lower().replace("_", " ")])
+        figures = {metric: figure(metric, values.get(metric)) for metric in SHOWN}
+        words = {"integrator": integrator_name(o) or "–", "status": o.status.name.lower()}
+        lines.append({"run": o.name, **figures, **{k: v.replace("_", " ") for k, v in words.items()}})
     return lines
 
 
-def table(study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> Table:
-    """The short table for a terminal."""
-    out = Table(title=f"{study.name}: {study.problem.name}", title_justify="left")
-    out.add_column("run")
-    for heading in SHOWN.values():
-        out.add_column(heading, justify="right")
-    out.add_column("status", no_wrap=True)
+def table(study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row], console: Console) -> Table:
+    """The short table for a terminal, with as many columns as its lines hold: figures are never broken."""
+    shown = columns(study)
+    out = _table(study, outcomes, table_rows, shown)
+    for spare in LEAST_NEEDED:
+        if Measurement.get(console, console.options.update(max_width=1000), out).minimum <= console.width:
+            break
+        shown = [name for name in shown if name != spare]
+        out = _table(study, outcomes, table_rows, shown)
+    return out
+
+
+def _table(study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row], shown: Sequence[str]) -> Table:
+    title = f"{study.name}: {study.problem.name}"
+    # no vertical lines: they would cost a column of figures
+    out = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in shown:
+        side: Literal["left", "right"] = "right" if name in SHOWN else "left"
+        out.add_column(SHOWN.get(name, name), justify=side, no_wrap=name != "integrator", overflow="fold")
     for line in cells(outcomes, table_rows):
-        out.add_row(*line)
+        out.add_row(*[line[name] for name in shown])
     return out
 
 
@@ -155,9 +196,15 @@ def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[l
     return drawn, ""
 
 
-def write_metrics(folder: Path, table_rows: Sequence[Row]) -> None:
-    """Write ``metrics.json``."""
-    (folder / METRICS).write_text(as_json(table_rows) + "\n", encoding="utf-8")
+def write_metrics(folder: Path, study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> None:
+    """Write ``metrics.json``: the figures as benches print them, and each run's integrator, the one value in words."""
+    lines: list[dict[str, object]] = []
+    for o in outcomes:
+        name = integrator_name(o)
+        if name is not None:
+            lines.append({"case": study.name, "method": o.name, "metric": "integrator", "value": name, "unit": ""})
+        lines += [asdict(row) for row in table_rows if row.method == o.name]
+    (folder / METRICS).write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
 
 def write_report(
@@ -171,8 +218,10 @@ def write_report(
     """Write ``report.md``: the case, what each run costs and how wrong it is, pictures, how to repeat it."""
     evidence = "`stage` is the largest residual that a stage of a step was left with."
     lines = [f"# {study.name}: {study.problem.name}", "", f"Errors are {against}; {evidence}", ""]
-    lines += [_line(["run", *SHOWN.values(), "status"]), _line(["---", *["---:"] * len(SHOWN), "---"])]
-    lines += [_line(line) for line in cells(outcomes, table_rows)]
+    shown = columns(study)
+    lines += [_line([SHOWN.get(name, name) for name in shown])]
+    lines += [_line(["---:" if name in SHOWN else "---" for name in shown])]
+    lines += [_line([line[name] for name in shown]) for line in cells(outcomes, table_rows)]
     for o in outcomes:
         if not o.status.ok:
             lines += ["", f"**{o.name}**: {o.message or o.status.sentence()}"]

@@ -157,8 +157,8 @@ def _conclude(folder: Path, study: Study, outcomes: Sequence[Outcome], console: 
     """Numbers first, pictures after them: nothing that fails late loses what was computed."""
     found, against = errors(study, outcomes)
     table_rows = rows(study, outcomes, found)
-    write_metrics(folder, table_rows)
-    console.print(table(study, outcomes, table_rows))
+    write_metrics(folder, study, outcomes, table_rows)
+    console.print(table(study, outcomes, table_rows, console))
     console.print(f"errors: {against}", highlight=False, soft_wrap=True)
     drawn, note = pictures(folder, study, outcomes)
     report = write_report(folder, study, outcomes, table_rows, drawn, against)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -10,9 +11,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 from cli_command import CASE, Command, Done
+from rich.console import Console
 
-from neuralpde.cases import open_run
+from neuralpde.cases import load_study, open_run
+from neuralpde.cases._report import Outcome, rows, table
+from neuralpde.integrators import State
+from neuralpde.problems import Heat
+from neuralpde.representations import GridField
+from neuralpde.simulate import Solution
+from neuralpde.types import Status
 
 
 def test_the_run_folder_holds_everything(finished: tuple[Path, Done]) -> None:
@@ -35,6 +44,7 @@ def test_metrics_are_rows_as_benches_print_them(finished: tuple[Path, Done]) -> 
     for name, dofs, steps in (("grid", 16, 20), ("neural", 37, 5)):
         figures = {row["metric"]: row["value"] for row in rows if row["method"] == name}
         assert figures["dofs"] == dofs
+        assert all(isinstance(value, (int, float)) for metric, value in figures.items() if metric != "integrator")
         assert figures["memory_bytes"] == 8 * dofs
         assert figures["steps"] == steps
         assert figures["seconds"] == pytest.approx(figures["setup_seconds"] + figures["solve_seconds"])
@@ -55,9 +65,62 @@ def test_stdout_has_the_table_and_the_pictures_and_stderr_the_progress(finished:
     assert len(steps) == 10  # a line every 10 %
     assert steps[-1].startswith("grid: step 20 of 20, t = 0.1, residual 0.0e+00")
     report = (folder / "report.md").read_text()
-    assert "| grid | 16 | 128 |" in report
+    assert "| run | integrator | dt | dofs | bytes |" in report
+    assert "| grid | rk4 | 0.005 | 16 | 128 |" in report
+    assert "| neural | implicit euler | 0.02 | 37 | 296 |" in report
     assert "![comparison](comparison.png)" in report
     assert "neuralpde run out/case.toml" in report
+
+
+def test_runs_that_differ_in_the_time_step_alone_can_be_told_apart(finished: tuple[Path, Done]) -> None:
+    rows = json.loads((finished[0] / "metrics.json").read_text())
+    told = {(row["method"], row["metric"]): row["value"] for row in rows}
+    assert (told["grid", "integrator"], told["grid", "dt"]) == ("rk4", 0.005)
+    assert (told["neural", "integrator"], told["neural", "dt"]) == ("implicit_euler", pytest.approx(0.02))
+    assert "grid    rk4             0.005    16" in finished[1].out
+
+
+def _outcome(name: str, integrator: str, dt: float, status: Status = Status.COMPLETED) -> Outcome:
+    heat = Heat()
+    r = GridField.for_problem(heat, 100_000, order=2)
+    times, states, recipe = torch.zeros(1), torch.zeros(1, 100_000), {"integrator": integrator, "dt": dt}
+    last = State(0.0, states[0])
+    return Outcome(name, status, Solution(heat, r, times, states, (), last, status, 0.0, 1234.5, recipe=recipe))
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(120, []), (100, []), (80, ["bytes", "stage"]), (70, ["bytes", "max err.", "stage"])]
+)
+def test_the_table_is_readable_at_every_width(width: int, left_out: list[str], case: Path) -> None:
+    study = load_study(case)
+    outcomes = [
+        _outcome("order-6", "ImplicitMidpoint()", 0.0125),
+        _outcome("coarse", "LieSplitting()", 1 / 3, Status.NON_FINITE),
+        Outcome("none", Status.MAXITER, None),
+    ]
+    found = {"order-6": {"rel_l2": 1.234e-6, "max_error": 5.678e-5}}
+    console = Console(width=width, file=io.StringIO())
+    console.print(table(study, outcomes, rows(study, outcomes, found), console))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(len(line) <= width for line in text.splitlines())
+    header = text.splitlines()[1]
+    headings = ["run", "integrator", "dt", "dofs", "bytes", "seconds", "rel. L2", "max err.", "stage", "status"]
+    assert [name for name in headings if name not in header] == left_out
+    for whole in ("order-6", "midpoint", "0.0125", "0.3333", "100000", "1234.50", "1.23e-06", "non finite"):
+        assert whole in text
+    assert "…" not in text
+
+
+def test_a_steady_problem_has_neither_integrator_nor_dt(case: Path, neuralpde: Command) -> None:
+    steady = (
+        '[problem]\nname = "poisson"\n[[run]]\nname = "grid"\nrepresentation = {kind = "grid", shape = 9, order = 2}\n'
+    )
+    case.write_text(steady + "[output]\nplot = false\nanimate = false\n")
+    out = case.parent / "out"
+    done = neuralpde("run", case, "--out", out)
+    assert done.code == 0, done.err
+    assert "| run | dofs | bytes |" in (out / "report.md").read_text()
+    assert not {"integrator", "dt"} & {row["metric"] for row in json.loads((out / "metrics.json").read_text())}
 
 
 def test_settings_change_the_case_and_are_recorded(case: Path, neuralpde: Command) -> None:
