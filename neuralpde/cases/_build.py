@@ -129,9 +129,11 @@ def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
     arguments = reader.arguments(cls, table.others, place, skip=skip, also=("name", *skip))
     with place.refusals():
         problem = cls(**given, **arguments)
+    if isinstance(getattr(problem, "domain", None), Box):
+        with place.child("conditions").refusals():
+            Boundary(problem.domain, problem.conditions)
+    with place.refusals():
         check_problem(problem)
-    with place.child("conditions").refusals():
-        Boundary(problem.domain, problem.conditions)
     return problem
 
 
@@ -164,6 +166,7 @@ def _build_run(case: Case, table: RunTable, problem: Problem, reader: Reader, to
         plain = make_dynamics(problem, representation, method)
     defaults = {name: getattr(plain, attribute, None) for name, attribute in DEFAULT_OPTIONS.items()}
     known, own = METHODS[method][0], tuple(RunTable.model_fields)
+    _refuse_options_of_other_methods(table, method, place)
     options = reader.arguments(known, table.others, place, skip=MAKE_DYNAMICS, also=own, defaults=defaults)
     if "seed" in parameters(known):
         options.setdefault("seed", case.seed)
@@ -175,6 +178,26 @@ def _build_run(case: Case, table: RunTable, problem: Problem, reader: Reader, to
             raise UsageError(f"method={method!r} has no steady solver.")
     initial_fit = _initial_fit(table.initial_fit or {}, representation, reader, place.child("initial_fit"))
     return Run(table.name, representation, integrator, times, method, initial_fit, options, seconds)
+
+
+def _refuse_options_of_other_methods(table: RunTable, method: str, place: Place) -> None:
+    """An option of another dynamics is no misspelling, for which the nearest name would be offered: say whose it is.
+
+    Raises:
+        UsageError: for the first such option.
+    """
+    mine, kind = METHODS[method]
+    offered = [name for name in parameters(mine) if name not in MAKE_DYNAMICS]
+    for name in table.others:
+        owners = {m: k for m, (cls, k) in METHODS.items() if name in parameters(cls)}
+        if name in offered or not owners:
+            continue
+        if kind in owners.values():
+            whose, ours = " or ".join(f"method={m!r}" for m, k in owners.items() if k is kind), f"method={method!r}"
+        else:
+            whose, ours = " or ".join(dict.fromkeys(f"a {k.__name__}" for k in owners.values())), f"a {kind.__name__}"
+        message = f"expected no {name}, an option of {whose}; {ours} takes {', '.join(offered) or 'no options'}."
+        raise UsageError(place.child(name).says(message))
 
 
 def _times(

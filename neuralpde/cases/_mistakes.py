@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,13 @@ def shown(value: Any) -> str:
         return "a list of tables"
     text = repr(value)
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 2] + " …"
+
+
+def _is_endless(value: Any) -> bool:
+    """Whether a value is inf or nan, which TOML counts among the numbers, or a list with one of them."""
+    if isinstance(value, list):
+        return any(_is_endless(item) for item in value)
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def nearest(name: str, names: Collection[str]) -> str | None:
@@ -60,6 +68,8 @@ class Place:
 
     def wrong(self, expected: str, value: Any) -> UsageError:
         """The mistake of a value that is not what was expected."""
+        if _is_endless(value):
+            expected = expected.replace("number", "finite number", 1)
         return UsageError(self.says(f"expected {expected}; got {shown(value)}."))
 
     def missing(self, expected: str) -> UsageError:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neuralpde.cases import load_study
-from neuralpde.dynamics import METHODS, FunctionSpaceDynamics
+from neuralpde.dynamics import METHODS, DiscreteDynamics, FunctionSpaceDynamics, GalerkinDynamics
 from neuralpde.integrators import INTEGRATORS
 from neuralpde.optimize import GaussNewton
 from neuralpde.problems import PROBLEMS
@@ -70,7 +70,10 @@ STEPS = ", ".join(INTEGRATORS)
 KINDS = ", ".join(REPRESENTATIONS)
 METHOD_NAMES = ", ".join(METHODS)
 GAUSS_NEWTON = ", ".join(field.name for field in fields(GaussNewton))
-ON_NETWORKS = ", ".join(list(inspect.signature(FunctionSpaceDynamics).parameters)[2:])
+ON_GRIDS, ON_NETWORKS, IN_GALERKIN = (
+    ", ".join(list(inspect.signature(dynamics).parameters)[2:])
+    for dynamics in (DiscreteDynamics, FunctionSpaceDynamics, GalerkinDynamics)
+)
 RUN = "name, representation, integrator, dt, t_end, save_every, method, initial_fit"
 FUNCTION = '{sine = {…}} or {gaussian = {…}} or "file.py:function"'
 CONDITION = "dirichlet, neumann, periodic; got 'dirichlt'; did you mean dirichlet?"
@@ -80,7 +83,15 @@ MISTAKES = {
     "negative dt": ("dt = 0.05", "dt = -0.1", "time.dt: expected a positive number; got -0.1."),
     "dt is text": ("dt = 0.05", 'dt = "small"', "time.dt: expected a positive number; got 'small'."),
     "dt is true": ("dt = 0.05", "dt = true", "time.dt: expected a positive number; got true."),
-    "dt is nan": ("dt = 0.05", "dt = nan", "time.dt: expected a positive number; got nan."),
+    "dt is nan": ("dt = 0.05", "dt = nan", "time.dt: expected a positive finite number; got nan."),
+    "dt is infinite": ("dt = 0.05", "dt = inf", "time.dt: expected a positive finite number; got inf."),
+    "t_end is nan": ("t_end = 1.0", "t_end = nan", "time.t_end: expected a positive finite number; got nan."),
+    "t_end is infinite": ("t_end = 1.0", "t_end = -inf", "time.t_end: expected a positive finite number; got -inf."),
+    "dt of a run is infinite": (
+        "fit = {maxiter = 4}",
+        "dt = inf",
+        "run.neural.dt: expected a positive finite number; got inf.",
+    ),
     "no dt": ("dt = 0.05\n", "", "time.dt: expected a positive number; it is missing."),
     "no integrator": (
         'integrator = "rk4"\n',
@@ -119,6 +130,16 @@ MISTAKES = {
         "problem.sped: expected one of name, domain, conditions, speed, profile; got sped; did you mean speed?",
     ),
     "speed is text": ("speed = 0.25", 'speed = "fast"', f"problem.speed: expected a number or {FUNCTION}; got 'fast'."),
+    "speed is infinite": (
+        "speed = 0.25",
+        "speed = inf",
+        f"problem.speed: expected a finite number or {FUNCTION}; got inf.",
+    ),
+    "endless box": (
+        "speed = 0.25",
+        "domain = {lower = [-inf], upper = [2.0]}",
+        "problem.domain.lower: expected a list of finite numbers, one per dimension; got [-inf].",
+    ),
     "unknown function": (
         "speed = 0.25",
         "speed = {sin = {}}",
@@ -235,7 +256,33 @@ MISTAKES = {
     "newton on a network": (
         "fit = {maxiter = 4}",
         'newton = {linear = "cg"}',
-        f"run.neural.newton: expected one of {RUN}, {ON_NETWORKS}; got newton.",
+        f"run.neural.newton: expected no newton, an option of a GridField; a NeuralField takes {ON_NETWORKS}.",
+    ),
+    "fit on a grid": (
+        "order = 6}",
+        "order = 6}\nfit = {maxiter = 4}",
+        f"run.grid.fit: expected no fit, an option of a NeuralField; a GridField takes {ON_GRIDS}.",
+    ),
+    "fit in the table of a grid": (
+        "order = 6}",
+        "order = 6, fit = {maxiter = 4}}",
+        "run.grid.representation.fit: expected one of kind, shape, order, dtype; got fit.",
+    ),
+    "first fit on a grid": (
+        "order = 6}",
+        "order = 6}\ninitial_fit = {maxiter = 4}",
+        "run.grid.initial_fit: expected no initial_fit, as this representation samples its start; got one.",
+    ),
+    "option of another method": (
+        "fit = {maxiter = 4}",
+        'method = "galerkin"\nfit = {maxiter = 4}',
+        "run.neural.fit: expected no fit, an option of method='function_space'; "
+        f"method='galerkin' takes {IN_GALERKIN}.",
+    ),
+    "option of nobody": (
+        "fit = {maxiter = 4}",
+        "fits = {maxiter = 4}",
+        f"run.neural.fits: expected one of {RUN}, {ON_NETWORKS}; got fits; did you mean fit?",
     ),
     "method of another representation": (
         "fit = {maxiter = 4}",
@@ -365,6 +412,7 @@ def test_files_that_are_no_case_files(tmp_path: Path) -> None:
         ("run.grid=1", "--set run.grid=1: expected a key of the run, such as run.grid.dt=0.01."),
         ("seed.a=1", "--set seed.a=1: expected a table at seed; got 0."),
         ("time.dt=-1", "{case}: time.dt: expected a positive number; got -1."),
+        ("time.dt=inf", "{case}: time.dt: expected a positive finite number; got inf."),
     ],
 )
 def test_mistakes_in_settings(setting: str, sentence: str, tmp_path: Path) -> None:
