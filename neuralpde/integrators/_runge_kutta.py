@@ -125,6 +125,8 @@ def SDIRK4() -> RungeKutta:
     """Five diagonally implicit stages, order 4, L-stable and stiffly accurate.
 
     Large steps at high accuracy, which a neural field wants: every stage is a fit, and every fit adds its own error.
+    With Dirichlet data that move in time and stiff diffusion the order falls from 4 towards the stage order, to 1–2
+    (order reduction; Hairer & Wanner II, IV.15).
 
     Source: Hairer & Wanner, Solving Ordinary Differential Equations II, Table IV.6.5 (γ = 1/4).
     """

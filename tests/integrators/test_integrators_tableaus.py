@@ -13,6 +13,7 @@ from tables import RUNGE_KUTTA, IntegratorRow
 
 import neuralpde.integrators
 from neuralpde.integrators import LieSplitting, RungeKutta, Stage, State, StepInfo
+from neuralpde.integrators._runge_kutta import _predict
 from neuralpde.types import Status, UsageError
 
 rows = pytest.mark.parametrize("row", RUNGE_KUTTA, ids=lambda row: row.name)
@@ -124,6 +125,42 @@ def test_prediction_is_linear_in_time() -> None:
     assert float(second.predict(0.75)) == 2.5
     third = second.advance(0.6, torch.tensor([0.0]))
     assert len(third.history) == 1, "one state back is all that a step needs"
+
+
+def _line(t: float) -> torch.Tensor:
+    return torch.tensor([1.0 - 2.0 * t, 4.0 * t], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("t", [-1.0, 0.0, 0.3, 0.55, 0.8, 2.0])
+def test_a_stage_is_predicted_exactly_where_theta_is_linear_in_time(t: float) -> None:
+    known = [(s, _line(s)) for s in (0.0, 0.5, 0.75, 0.55)]
+    predicted = _predict(known, t)
+    assert predicted is not None
+    torch.testing.assert_close(predicted, _line(t), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("t", "nearest"), [(0.1, (0.0, 0.25)), (0.3, (0.25, 0.5)), (0.6, (0.5, 0.25)), (2.0, (1, 0.5))]
+)
+def test_a_stage_is_predicted_from_the_two_states_nearest_in_time(t: float, nearest: tuple[float, float]) -> None:
+    known = [(s, torch.tensor([s**2], dtype=torch.float64)) for s in (1.0, 0.0, 0.5, 0.25)]
+    a, b = nearest
+    secant = a**2 + (t - a) * (a + b)  # of the parabola through a and b
+    assert float(_predict(known, t)) == pytest.approx(secant, rel=1e-14)
+
+
+def test_a_stage_is_not_predicted_from_one_time() -> None:
+    theta = torch.ones(2)
+    assert _predict([], 0.5) is None
+    assert _predict([(0.0, theta)], 0.5) is None
+    assert _predict([(0.0, theta), (0.0, 2 * theta)], 0.5) is None, "two states at one time make no line"
+
+
+def test_of_several_stages_at_one_time_the_last_predicts() -> None:
+    # RK4 has two stages at t + dt/2, and the second corrects the first
+    start, first, second = (torch.tensor([number]) for number in (0.0, 1.0, 3.0))
+    assert float(_predict([(0.0, start), (0.5, first), (0.5, second)], 1.0)) == 6.0
+    assert float(_predict([(0.0, start), (0.5, second), (0.5, first)], 1.0)) == 2.0
 
 
 def test_a_step_reports_its_worst_stage() -> None:

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import neuralpde.optimize
-from neuralpde.optimize import Adam, GaussNewton, adam, least_squares
+from neuralpde.optimize import Adam, GaussNewton, LeastSquaresSolution, adam, least_squares
+from neuralpde.optimize._least_squares import SCALINGS
 from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
 
 both = pytest.mark.parametrize("linear", ["qr", "svd"])
@@ -185,11 +186,65 @@ def test_float32_stays_float32() -> None:
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
-    [({"linear": "lu"}, "linear is one of qr, svd; got 'lu'"), ({"maxiter": 0}, "maxiter must be at least 1; got 0")],
+    [
+        ({"linear": "lu"}, "linear is one of qr, svd; got 'lu'"),
+        ({"maxiter": 0}, "maxiter must be at least 1; got 0"),
+        ({"scaling": "rows"}, "scaling is one of columns, uniform; got 'rows'"),
+    ],
 )
 def test_wrong_options_are_refused(options: dict, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         GaussNewton(**options)
+
+
+# ---------------------------------------------------------------------------------------- scaling
+
+STRETCH = _tensor(1e3, 1.0, 1e-4, 30.0)
+
+
+def _stretched_paths(scaling: str) -> tuple[LeastSquaresSolution, LeastSquaresSolution]:
+    """Powell's function in z, and in y with z = S y: the same problem with the columns of J multiplied by S."""
+    start, options = _tensor(3.0, -1.0, 0.0, 1.0), GaussNewton(12, stall=0.0, damping=1e-2, scaling=scaling)
+    plain = least_squares(powell, start, options)
+    return plain, least_squares(lambda y: powell(STRETCH * y), start / STRETCH, options)
+
+
+def test_column_scaling_does_not_see_the_units_of_a_weight() -> None:
+    plain, stretched = _stretched_paths("columns")
+    assert len(plain.history) > 8
+    np.testing.assert_allclose(stretched.history, plain.history, rtol=1e-7)
+    torch.testing.assert_close(STRETCH * stretched.theta, plain.theta, rtol=1e-6, atol=1e-9)
+
+
+def test_uniform_scaling_sees_the_units_of_a_weight() -> None:
+    plain, stretched = _stretched_paths("uniform")
+    assert abs(stretched.history[1] / plain.history[1] - 1) > 0.1
+
+
+@both
+def test_uniform_scaling_takes_the_shortest_way_in_theta(linear: str) -> None:
+    # z₀ + 10 z₁ = 1 from the origin: the nearest solution lies along (1, 10), the nearest in |D z| at equal D_i z_i
+    options = {"maxiter": 1, "damping": 1e-10, "linear": linear}
+    found = {
+        scaling: least_squares(
+            lambda z: z[:1] + 10 * z[1:] - 1, _tensor(0.0, 0.0), GaussNewton(scaling=scaling, **options)
+        )
+        for scaling in SCALINGS
+    }
+    torch.testing.assert_close(found["uniform"].theta, _tensor(1.0, 10.0) / 101, rtol=1e-8, atol=0)
+    torch.testing.assert_close(found["columns"].theta, _tensor(0.5, 0.05), rtol=1e-8, atol=0)
+
+
+@both
+def test_uniform_scaling_turns_with_the_axes(linear: str) -> None:
+    """|D δ| with D a multiple of the identity does not see an orthogonal change of weights either, however damped."""
+    A, b = _linear(6, 4)
+    turn = torch.linalg.qr(_linear(4, 4)[0]).Q
+    start = torch.ones(4, dtype=torch.float64)
+    options = GaussNewton(3, stall=0.0, damping=1.0, scaling="uniform", linear=linear)
+    plain = least_squares(lambda z: A @ z - b, start, options)
+    turned = least_squares(lambda y: A @ (turn @ y) - b, turn.T @ start, options)
+    torch.testing.assert_close(turn @ turned.theta, plain.theta, rtol=1e-12, atol=1e-13)
 
 
 # ------------------------------------------------------------------------------------------- Adam
