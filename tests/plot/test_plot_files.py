@@ -156,4 +156,6 @@ curves(r"{tmp_path}/c.png", x, {{"a": x}}, "x", "y")
 assert "matplotlib.pyplot" not in sys.modules
 assert dict(matplotlib.rcParams) == before
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gif", "a.png", "c.png"]

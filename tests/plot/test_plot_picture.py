@@ -137,6 +137,12 @@ def test_a_method_that_ended_early_says_when():
     assert labels == ["a (t = 0.5)", "b (t = 0.2)", "exact"]
 
 
+def ink(path):
+    """Share of a picture's pixels that are not white."""
+    with Image.open(path) as image:
+        return float((np.asarray(image.convert("L")) < 250).mean())
+
+
 ODD = {
     "hole": lambda u: np.where(X[None, :, None] > 0.6, np.nan, u),
     "nan": lambda u: np.full_like(u, np.nan),
@@ -152,7 +158,8 @@ def test_odd_fields_still_give_pictures_and_no_warning(name, tmp_path):
     good = gaussian()
     with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
-        picture(replace(good, values=ODD[name](good.values)), tmp_path / "odd.png")
+        path = picture(replace(good, values=ODD[name](good.values)), tmp_path / "odd.png")
+    assert ink(path) > 0.01, "the picture is empty"
 
 
 def test_odd_fields_can_be_compared_and_a_constant_plane_drawn_without_warning(tmp_path):
@@ -164,6 +171,7 @@ def test_odd_fields_can_be_compared_and_a_constant_plane_drawn_without_warning(t
             [replace(good, name=name, values=spoil(good.values)) for name, spoil in ODD.items()], tmp_path / "a.png"
         )
         comparison([zero, plane()], tmp_path / "b.png")
+    assert min(ink(tmp_path / "a.png"), ink(tmp_path / "b.png")) > 0.01, "a picture is empty"
 
 
 def test_nan_is_blank():
