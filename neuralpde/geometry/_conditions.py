@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,14 +16,16 @@ BoundaryValue: TypeAlias = float | Callable[[float, Tensor], Tensor]
 """A number, or a function of time and points ``(n, d)`` that returns ``(n, c)``."""
 
 
-def _faces(on: str | Sequence[str]) -> tuple[str, ...]:
-    return (on,) if isinstance(on, str) else tuple(on)
-
-
 class _Valued:
     """What Dirichlet and Neumann share: a value on some faces."""
 
     value: BoundaryValue
+    on: str | Sequence[str]
+
+    @property
+    def faces(self) -> tuple[str, ...]:
+        """Names of the faces, or ``("all",)``."""
+        return (self.on,) if isinstance(self.on, str) else tuple(self.on)
 
     def at(self, t: float, x: Tensor, channels: int = 1) -> Tensor:
         """The prescribed value at points ``(n, d)`` and time t, ``(n, c)``."""
@@ -40,11 +42,6 @@ class Dirichlet(_Valued):
     value: BoundaryValue = 0.0
     on: str | Sequence[str] = "all"
 
-    @property
-    def faces(self) -> tuple[str, ...]:
-        """Names of the faces, or ``("all",)``."""
-        return _faces(self.on)
-
 
 @dataclass(frozen=True)
 class Neumann(_Valued):
@@ -53,11 +50,6 @@ class Neumann(_Valued):
 
     value: BoundaryValue = 0.0
     on: str | Sequence[str] = "all"
-
-    @property
-    def faces(self) -> tuple[str, ...]:
-        """Names of the faces, or ``("all",)``."""
-        return _faces(self.on)
 
 
 @dataclass(frozen=True)
@@ -70,6 +62,19 @@ class Periodic:
 Condition: TypeAlias = Dirichlet | Neumann | Periodic
 
 
+def _sequence_of_conditions(conditions: object) -> tuple[Condition, ...]:
+    wanted = "conditions must be a tuple of Dirichlet, Neumann and Periodic conditions"
+    if isinstance(conditions, Condition):
+        raise UsageError(f"{wanted}, for instance ({type(conditions).__name__}(...),); got {conditions} alone.")
+    if isinstance(conditions, str) or not isinstance(conditions, Iterable):
+        raise UsageError(f"{wanted}; got {conditions!r}.")
+    out = tuple(conditions)
+    for condition in out:
+        if not isinstance(condition, Condition):
+            raise UsageError(f"{wanted}; it holds {condition!r}.")
+    return out
+
+
 class Boundary:
     """Which face of a box carries which condition.
 
@@ -80,17 +85,17 @@ class Boundary:
         conditions: conditions; ``"all"`` fills the faces that the others left.
 
     Raises:
-        UsageError: if two conditions claim one face, or a name is unknown.
+        UsageError: if two conditions claim one face, a name is unknown, or ``conditions`` is no sequence of conditions.
     """
 
     def __init__(self, domain: Box, conditions: Sequence[Condition]) -> None:
-        self.domain = domain
+        self.domain, self.conditions = domain, _sequence_of_conditions(conditions)
         self.table: dict[str, Condition] = {}
-        explicit = [c for c in conditions if not self._fills(c)]
+        explicit = [c for c in self.conditions if not self._fills(c)]
         for condition in explicit:
             for face in self._faces_of(condition):
                 self._claim(face, condition)
-        for condition in conditions:
+        for condition in self.conditions:
             if self._fills(condition):
                 for face in domain.faces:
                     self.table.setdefault(face, condition)

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from neuralpde.geometry._domain import Box
 from neuralpde.types import UsageError
+
+
+def _node_counts(shape: Any, dim: int) -> tuple[int, ...]:
+    counts = shape if isinstance(shape, Sequence) and not isinstance(shape, str) else (shape,) * dim
+    try:
+        return tuple(index(n) for n in counts)  # unlike int(), refuses 10.5 and "10"
+    except TypeError:
+        raise UsageError(
+            "the shape of a grid is a whole number of nodes, or one per axis, for instance 64 or (64, 32); "
+            f"got {shape!r}."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,8 @@ class Grid:
         periodic: per axis, whether it is periodic.
 
     Raises:
-        UsageError: if there are fewer than three nodes along an axis, or the lengths disagree.
+        UsageError: if there are fewer than three nodes along an axis, a count is no whole number, or the lengths
+            disagree.
     """
 
     domain: Box
@@ -33,8 +47,7 @@ class Grid:
     periodic: tuple[bool, ...]
 
     def __post_init__(self) -> None:
-        shape = self.shape if isinstance(self.shape, Sequence) else (self.shape,) * self.domain.dim
-        object.__setattr__(self, "shape", tuple(int(n) for n in shape))
+        object.__setattr__(self, "shape", _node_counts(self.shape, self.domain.dim))
         if len(self.shape) != self.domain.dim or len(self.periodic) != self.domain.dim:
             raise UsageError(
                 f"a grid on a {self.domain.dim}D box needs {self.domain.dim} node counts; got {len(self.shape)}."

@@ -1,6 +1,15 @@
 """Plain ``nn.Module`` networks that know their own derivatives."""
 
 from neuralpde.networks._first_layers import CentredLayer, Coordinates, FirstLayer, FourierFeatures, HarmonicFeatures
-from neuralpde.networks._mlp import ACTIVATIONS, MLP
+from neuralpde.networks._mlp import ACTIVATIONS, MLP, hidden_widths
 
-__all__ = ["ACTIVATIONS", "MLP", "CentredLayer", "Coordinates", "FirstLayer", "FourierFeatures", "HarmonicFeatures"]
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "CentredLayer",
+    "Coordinates",
+    "FirstLayer",
+    "FourierFeatures",
+    "HarmonicFeatures",
+    "hidden_widths",
+]

@@ -17,6 +17,11 @@ def _vector(numbers: Sequence[float]) -> Tensor:
     return torch.tensor(list(numbers), dtype=torch.get_default_dtype())
 
 
+def _positive(name: str, number: float, good: str) -> None:
+    if not (isinstance(number, int | float) and 0 < number < math.inf):
+        raise UsageError(f"the {name} must be a positive number ({good}); got {number!r}.")
+
+
 class FirstLayer(nn.Module, ABC):
     """Maps points ``(n, d)`` to a :class:`Stack` of ``width`` features with their derivatives."""
 
@@ -80,6 +85,9 @@ class CentredLayer(FirstLayer):
             should be told apart along an axis (5–30 for localised ones).
         generator: source of the random start.
 
+    Raises:
+        UsageError: for a steepness that is not positive.
+
     Source: the periodic embedding of TENG (Chen et al., ICML 2024) written with centres instead of phases.
     """
 
@@ -93,6 +101,8 @@ class CentredLayer(FirstLayer):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        # At slope 0 every feature is the same constant, and gradients with respect to the centres vanish for good.
+        _positive("steepness", steepness, "5 to 30 is good")
         self.width, self.periods = width, tuple(periods)
         dim = len(self.periods)
         low, length = _vector(lower), _vector(upper) - _vector(lower)
@@ -182,6 +192,9 @@ class FourierFeatures(FirstLayer):
 
     Not periodic: use :class:`HarmonicFeatures` or :class:`CentredLayer` for that. B is frozen; it counts as dofs.
 
+    Raises:
+        UsageError: for an odd width, or a scale that is not positive.
+
     Source: Tancik et al., NeurIPS 2020.
     """
 
@@ -199,6 +212,7 @@ class FourierFeatures(FirstLayer):
         super().__init__()
         if width % 2:
             raise UsageError(f"random Fourier features come in pairs: the width must be even; got {width}.")
+        _positive("steepness (scale of Fourier features)", scale, "1 to 10 is good")
         self.width, self.periods = width, (None,) * len(lower)
         length = _vector(upper) - _vector(lower)
         draw = torch.randn(width // 2, len(lower), generator=generator, dtype=length.dtype) * scale / length

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import index
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,23 @@ CHUNK_CPU, CHUNK_DEVICE = 768, 65536
 ACTIVATIONS = {"tanh": tanh_derivatives, "sine": sine_derivatives}
 
 
+def hidden_widths(hidden: object) -> list[int]:
+    """The widths of hidden layers, checked.
+
+    Raises:
+        UsageError: unless ``hidden`` is a sequence of positive whole numbers.
+    """
+    try:
+        widths = [index(width) for width in hidden]  # type: ignore[attr-defined]
+    except TypeError:
+        raise UsageError(
+            f"hidden must be the widths of the hidden layers, for instance (16,) or (16, 16); got {hidden!r}."
+        ) from None
+    if any(width < 1 for width in widths):
+        raise UsageError(f"hidden needs at least one positive width; got {tuple(widths)}.")
+    return widths
+
+
 class MLP(nn.Module):
     """u(x) = W_L σ(… σ(W_1 h(x) + b_1) …) + b_L with first layer h.
 
@@ -47,6 +65,9 @@ class MLP(nn.Module):
         activation: ``"tanh"`` or ``"sine"`` (SIREN).
         omega: SIREN's frequency factor ω in sin(ω z), ignored for tanh (30 in the papers).
         generator: source of the random start.
+
+    Raises:
+        UsageError: for an unknown activation, or widths that are not positive whole numbers.
 
     Shapes: points ``(n, d)`` → values ``(n, c)``.
 
@@ -68,7 +89,7 @@ class MLP(nn.Module):
             raise UsageError(f"the activations are {', '.join(ACTIVATIONS)}; got {activation!r}.")
         self.first, self.activation = first, activation
         self.omega = omega if activation == "sine" else 1.0
-        widths = [first.width, *hidden, channels]
+        widths = [first.width, *hidden_widths(hidden), channels]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for k, (fan_in, fan_out) in enumerate(pairwise(widths)):
             draw = torch.rand if activation == "sine" else torch.randn

@@ -53,8 +53,8 @@ class Representation(ABC):
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.domain, self.conditions, self.channels = domain, tuple(conditions), channels
-        self.boundary = Boundary(domain, self.conditions)
+        self.domain, self.boundary, self.channels = domain, Boundary(domain, conditions), channels
+        self.conditions = self.boundary.conditions
         self.dtype, self.device = dtype, torch.device(device)
 
     @property

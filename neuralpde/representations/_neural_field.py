@@ -12,7 +12,15 @@ from torch.func import functional_call, grad, vmap
 
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Box, Condition, Quadrature, lattice
-from neuralpde.networks import MLP, CentredLayer, Coordinates, FirstLayer, FourierFeatures, HarmonicFeatures
+from neuralpde.networks import (
+    MLP,
+    CentredLayer,
+    Coordinates,
+    FirstLayer,
+    FourierFeatures,
+    HarmonicFeatures,
+    hidden_widths,
+)
 from neuralpde.optimize import GaussNewton, least_squares
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._hard_boundary import HardBoundary
@@ -41,7 +49,8 @@ class NeuralField(Representation):
         seed: of the starting weights.
 
     Raises:
-        UsageError: for unknown names, or features that cannot be periodic on a periodic domain.
+        UsageError: for unknown names, widths or a steepness that are not positive, or features that cannot be periodic
+            on a periodic domain.
 
     Source: INSR, Chen et al., ICML 2023, arXiv 2210.00124; exact conditions as in Lagaris et al., 1998.
 
@@ -69,10 +78,11 @@ class NeuralField(Representation):
         super().__init__(domain, conditions, channels, dtype, device)
         if features not in FEATURES:
             raise UsageError(f"the features of a neural field are {', '.join(FEATURES)}; got {features!r}.")
-        if not hidden or min(hidden) < 1:
-            raise UsageError(f"hidden needs at least one positive width; got {tuple(hidden)}.")
+        widths = hidden_widths(hidden)
+        if not widths:
+            raise UsageError("hidden needs at least one positive width; got ().")
         self._config: dict[str, Any] = {
-            "hidden": list(hidden),
+            "hidden": widths,
             "activation": activation,
             "features": features,
             "steepness": steepness,
