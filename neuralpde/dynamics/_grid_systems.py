@@ -16,6 +16,9 @@ from neuralpde.representations import KINDS, GridField
 from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
 
 LINEAR_SOLVERS = ("auto", "fast", "direct", "cg", "gmres")
+SYMMETRY = 1e-10
+"""Largest |A − Aᵀ| against |A| that is rounding."""
+
 SINGULAR = (
     "this steady problem fixes u only up to a constant (no face carries a Dirichlet condition): give u on one face."
 )
@@ -58,7 +61,8 @@ class GridSystems:
         """δ, ``(p,)``.
 
         Raises:
-            UsageError: for a singular steady problem, or coefficients that ``"fast"`` cannot take.
+            UsageError: for a singular steady problem, coefficients that ``"fast"`` cannot take, or a matrix that is not
+                symmetric for ``"cg"``.
             NotConvergedError: for a singular step, or where a Krylov method fails.
             NonFiniteError: if the matrix holds NaN or Inf.
         """
@@ -72,8 +76,10 @@ class GridSystems:
             raise UsageError("linear='fast' needs F = a u + b Δu + data with constant a and b; use linear='direct'.")
         if self.linear in ("auto", "direct"):
             return self._direct(mass, gamma, parts, g)
-        symmetric = self.linear == "cg"
-        operator = MatrixOperator(self._assemble(mass, gamma, parts), symmetric=symmetric, positive_definite=symmetric)
+        matrix, symmetric = self._assemble(mass, gamma, parts), self.linear == "cg"
+        if symmetric:
+            _refuse_asymmetric(matrix)
+        operator = MatrixOperator(matrix, symmetric=symmetric, positive_definite=symmetric)
         return solve_linear(operator, g, solver=self.linear, M="jacobi", rtol=self.rtol).x.to(g.dtype)
 
     def _assemble(self, mass: float, gamma: float, parts: Coefficients) -> sp.csr_matrix:
@@ -104,6 +110,17 @@ def _constant_diffusion(parts: Coefficients) -> tuple[float, float] | None:
     if not (bool((a == a[0]).all()) and bool((b == b[0]).all())):
         return None
     return float(a[0]), float(b[0])
+
+
+def _refuse_asymmetric(matrix: sp.csr_matrix) -> None:
+    """CG on such a matrix may stall, or stop at a wrong answer that its own recurrence calls converged."""
+    difference, size = abs(matrix - matrix.T).max(), abs(matrix).max()
+    if difference > SYMMETRY * size:
+        raise UsageError(
+            f"linear='cg' needs a symmetric matrix; here |A − Aᵀ| reaches {difference:.1e}, |A| {size:.1e} (first "
+            "derivatives, varying coefficients, Neumann faces and order 6 at walls do that): use linear='gmres' or "
+            "linear='direct'."
+        )
 
 
 def _factorise(matrix: sp.csr_matrix, steady: bool) -> SuperLU:

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.func import jvp
 
 from neuralpde.fields import Field, Jet, check_needs
-from neuralpde.geometry import Box, Condition
-from neuralpde.types import ScalarOrField, UsageError
+from neuralpde.geometry import Boundary, Box, Condition
+from neuralpde.types import UsageError
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Problem(ABC):
 
     A subclass states ``domain``, ``conditions``, ``needs`` and either :meth:`rhs` (strong form) or :meth:`flux` and
     :meth:`source` (conservation form); the strong form follows from the other. Make it a frozen dataclass whose fields
-    are its parameters.
+    are its parameters. ``needs`` may be a property where it depends on them.
 
     Example:
         >>> import math, torch
@@ -74,7 +74,10 @@ class Problem(ABC):
         return sum(self.unknowns.values())
 
     def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        """Right-hand side at points, ``(n, c)``; from the flux by default: source − ∇·flux (needs the Hessian)."""
+        """Right-hand side at points, ``(n, c)``; from the flux by default: source − ∇·flux.
+
+        That needs ``"grad"``, and ``"hess"`` too where the flux uses the gradient.
+        """
         return self.source(t, x, u) - divergence_of_flux(self, t, x, u)
 
     def flux(self, t: float, x: Tensor, u: Jet) -> Tensor:
@@ -102,27 +105,42 @@ def divergence_of_flux(problem: Problem, t: float, x: Tensor, u: Jet) -> Tensor:
     """∇·f(t, x, u, ∇u) by the chain rule: Σ_i of the directional derivative of f_i along (e_i, ∂_i u, ∂_i ∇u).
 
     Needs the jet's gradient, and its Hessian if the flux uses the gradient (``needs`` must hold ``"hess"``).
-    """
-    hess = u.hess
 
-    def flux(points: Tensor, value: Tensor, grad: Tensor) -> Tensor:
-        return problem.flux(t, points, Jet(value, grad))
+    Raises:
+        UsageError: for a flux that uses the gradient where the jet has no Hessian.
+    """
+    grad, hess = u.grad, u.parts().get("hess")
+
+    def flux(points: Tensor, value: Tensor, slope: Tensor | None = None) -> Tensor:
+        return problem.flux(t, points, _ValueJet(value, problem.name) if slope is None else Jet(value, slope))
 
     total = torch.zeros_like(u.value)
     for i in range(x.shape[1]):
         direction = torch.zeros_like(x)
         direction[:, i] = 1.0
-        tangents = (direction, u.grad[..., i], hess[..., i])
-        total = total + jvp(flux, (x, u.value, u.grad), tangents)[1][..., i]
+        primals: tuple[Tensor, ...] = (x, u.value)
+        tangents: tuple[Tensor, ...] = (direction, grad[..., i])
+        if hess is not None:
+            primals, tangents = (*primals, grad), (*tangents, hess[..., i])
+        total = total + jvp(flux, primals, tangents)[1][..., i]
     return total
 
 
-def coefficient(value: ScalarOrField, x: Tensor) -> Tensor | float:
-    """A coefficient at points: a number as it is, a function of x as ``(n, 1)``."""
-    if not callable(value):
-        return value
-    out = value(x)
-    return out if out.ndim == 2 else out[:, None]
+class _ValueJet(Jet):
+    """What a flux may read where no Hessian is there: had it the gradient too, ∇·f would miss the terms of ∇∇u."""
+
+    __slots__ = ("_problem",)
+
+    def __init__(self, value: Tensor, problem: str) -> None:
+        super().__init__(value)
+        self._problem = problem
+
+    @property
+    def grad(self) -> Tensor:
+        raise UsageError(
+            f"the flux of {self._problem} uses the gradient, so its divergence uses the Hessian: add 'hess' to the "
+            "problem's `needs`, for instance needs = frozenset({'grad', 'hess'})."
+        )
 
 
 def check_problem(problem: Problem) -> None:
@@ -131,11 +149,12 @@ def check_problem(problem: Problem) -> None:
     Tries its functions at three points of the domain.
 
     Raises:
-        UsageError: for a missing domain, unknown needs, or values of the wrong shape.
+        UsageError: for a missing domain, impossible conditions, unknown needs, or values of the wrong shape.
     """
     name = problem.name
     if not isinstance(getattr(problem, "domain", None), Box):
         raise UsageError(f"{name} needs a domain, for instance domain = Box((0.0,), (1.0,)).")
+    Boundary(problem.domain, problem.conditions)  # refuses impossible ones
     check_needs(problem.needs)
     stated = type(problem).rhs is not Problem.rhs or type(problem).flux is not Problem.flux
     if not stated:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from neuralpde.fields import Jet, autodiff_jet
 from neuralpde.geometry import Box, Condition, Dirichlet
-from neuralpde.problems._base import Problem, coefficient
+from neuralpde.problems._base import Problem
+from neuralpde.problems._coefficients import coefficient
 from neuralpde.types import ScalarOrField
 
 

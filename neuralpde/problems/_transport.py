@@ -12,7 +12,8 @@ from torch import Tensor
 
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Boundary, Box, Condition, Periodic
-from neuralpde.problems._base import Problem, Term, coefficient
+from neuralpde.problems._base import Problem, Term
+from neuralpde.problems._coefficients import check_diffusivity, coefficient, coefficient_gradient
 from neuralpde.problems._exact import burgers_cole_hopf, foot_of_characteristic
 from neuralpde.types import ScalarOrField, UsageError
 
@@ -99,38 +100,62 @@ class Advection(Problem):
 
 @dataclass(frozen=True)
 class SineMode:
-    """Π_i sin(2π k_i x_i / L_i + phase), an eigenfunction of the Laplacian with eigenvalue −Σ (2π k_i / L_i)²."""
+    """Π_i sin(2π k_i x_i / L_i + phase), an eigenfunction of the Laplacian with eigenvalue −Σ (2π k_i / L_i)².
+
+    Args:
+        lengths, wavenumbers: L and k per axis; one entry serves every axis.
+        phase: the same along every axis.
+    """
 
     lengths: tuple[float, ...] = (1.0,)
     wavenumbers: tuple[float, ...] = (1.0,)
     phase: float = 0.0
 
-    @property
-    def eigenvalue(self) -> float:
-        """−Σ (2π k_i / L_i)²."""
-        return -sum((2 * math.pi * k / length) ** 2 for k, length in zip(self.wavenumbers, self.lengths, strict=True))
+    def frequencies(self, dim: int) -> tuple[float, ...]:
+        """2π k_i / L_i in that many dimensions.
 
-    def __call__(self, x: Tensor) -> Tensor:
-        if not len(self.lengths) == len(self.wavenumbers) == x.shape[1]:
+        Raises:
+            UsageError: for lengths or wavenumbers of another dimension.
+        """
+        if not {len(self.lengths), len(self.wavenumbers)} <= {1, dim}:
             raise UsageError(
                 f"this SineMode has {len(self.lengths)} length(s) and {len(self.wavenumbers)} wavenumber(s) for "
-                f"{x.shape[1]} dimension(s); give one of each per dimension."
+                f"{dim} dimension(s); give one for all, or one per dimension."
             )
-        omega = 2 * math.pi * x.new_tensor(self.wavenumbers) / x.new_tensor(self.lengths)
+        lengths, wavenumbers = (c * dim if len(c) == 1 else c for c in (self.lengths, self.wavenumbers))
+        return tuple(2 * math.pi * k / length for k, length in zip(wavenumbers, lengths, strict=True))
+
+    def eigenvalue(self, dim: int) -> float:
+        """−Σ (2π k_i / L_i)² in that many dimensions."""
+        return -sum(omega**2 for omega in self.frequencies(dim))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        omega = x.new_tensor(self.frequencies(x.shape[1]))
         return torch.sin(omega * x + self.phase).prod(dim=-1, keepdim=True)
 
 
 @dataclass(frozen=True)
 class Heat(Problem):
-    """u_t = κ Δu + s(x).
+    """u_t = ∇·(κ(x) ∇u) + s(x), written κ Δu + ∇κ·∇u + s in the strong form.
 
-    With the default profile and no source the exact solution is the profile times exp(κ λ t), λ its eigenvalue.
+    With a :class:`SineMode` for a profile, a number for κ and no source the exact solution is the profile times
+    exp(κ λ t), λ its eigenvalue.
 
     Args:
-        diffusivity: κ > 0; a number, or a function of x for κ(x) Δu.
-        source: s; a number or a function of x.
+        diffusivity: κ > 0; a number, or a function ``(n, d)`` → ``(n, 1)``. ∇κ comes from the function's own method
+            ``grad``, ``(n, d)`` → ``(n, d)``, where it has one, and from automatic differentiation otherwise.
+        source_term: s; a number or a function of x.
         profile: u at t = 0; a :class:`SineMode` that fits the conditions has an exact solution.
         domain, conditions: where.
+
+    Raises:
+        UsageError: for a diffusivity that is not positive all over the domain, or cannot be differentiated.
+
+    Example:
+        >>> graded = Heat(diffusivity=lambda x: 0.1 + 0.05 * x)
+        >>> x = torch.tensor([[0.5]])
+        >>> graded.rhs(0.0, x, Jet(x, torch.ones(1, 1, 1), torch.zeros(1, 1)))  # u = x: ∇κ·∇u alone
+        tensor([[0.0500]])
     """
 
     diffusivity: ScalarOrField = 0.1
@@ -138,19 +163,24 @@ class Heat(Problem):
     profile: Callable[[Tensor], Tensor] = field(default_factory=SineMode)
     domain: Box = field(default_factory=lambda: Box((0.0,), (1.0,)))
     conditions: tuple[Condition, ...] = (Periodic(),)
-    needs: ClassVar[frozenset[str]] = frozenset({"laplacian"})
 
     def __post_init__(self) -> None:
-        if not callable(self.diffusivity) and not self.diffusivity > 0:
-            raise UsageError(f"the diffusivity must be positive; got {self.diffusivity}.")
+        check_diffusivity(self.diffusivity, self.domain)
+
+    @property
+    def needs(self) -> frozenset[str]:  # type: ignore[override]
+        """The gradient too where κ varies."""
+        return frozenset({"grad", "laplacian"} if callable(self.diffusivity) else {"laplacian"})
 
     def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        return coefficient(self.diffusivity, x) * u.laplacian + coefficient(self.source_term, x)
+        out = coefficient(self.diffusivity, x) * u.laplacian + coefficient(self.source_term, x)
+        if callable(self.diffusivity):
+            out = out + (u.grad * coefficient_gradient(self.diffusivity, x)[:, None]).sum(-1)
+        return out
 
     def flux(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        if callable(self.diffusivity):
-            raise UsageError("Heat with a diffusivity that varies is κ(x) Δu, not the divergence of a flux.")
-        return -self.diffusivity * u.grad
+        kappa = coefficient(self.diffusivity, x)
+        return -(kappa[..., None] if isinstance(kappa, Tensor) and kappa.ndim else kappa) * u.grad
 
     def source(self, t: float, x: Tensor, u: Jet) -> Tensor:
         return torch.zeros_like(u.value) + coefficient(self.source_term, x)
@@ -163,7 +193,7 @@ class Heat(Problem):
             return None
         if not isinstance(self.profile, SineMode):
             return None
-        return math.exp(float(self.diffusivity) * self.profile.eigenvalue * t) * self.profile(x)
+        return math.exp(float(self.diffusivity) * self.profile.eigenvalue(x.shape[1]) * t) * self.profile(x)
 
 
 @dataclass(frozen=True)

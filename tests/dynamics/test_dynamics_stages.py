@@ -327,9 +327,7 @@ def test_galerkin_steps_that_run_away_are_failed_steps() -> None:
     problem = Burgers(0.01)
     r = NeuralField.for_problem(problem, hidden=(6,), steepness=4.0)
     with pytest.raises(NotConvergedError, match="smaller time step"):
-        simulate(
-            problem, r, RK4(), dt=0.1, t_end=1.0, method="galerkin", rcond=1e-10, initial_fit={"options": START}
-        )
+        simulate(problem, r, RK4(), dt=0.1, t_end=1.0, method="galerkin", rcond=1e-10, initial_fit={"options": START})
 
 
 # ------------------------------------------------------------------------------------------- NaN

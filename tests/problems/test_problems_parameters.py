@@ -23,7 +23,7 @@ from neuralpde.problems import (
     SineSpeed,
     check_problem,
 )
-from neuralpde.problems._base import coefficient
+from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._exact import burgers_cole_hopf
 from neuralpde.types import UsageError
 
@@ -37,8 +37,19 @@ def test_diffusion_backwards_in_time_is_refused(value: float) -> None:
 
 
 def test_a_mode_of_another_dimension_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"1 length\(s\) and 1 wavenumber\(s\) for 2 dimension\(s\)"):
-        check_problem(Heat(domain=SQUARE))
+    with pytest.raises(UsageError, match=r"3 length\(s\) and 1 wavenumber\(s\) for 2 dimension\(s\)"):
+        check_problem(Heat(profile=SineMode((1.0, 1.0, 1.0)), domain=SQUARE))
+
+
+def test_one_length_and_one_wavenumber_serve_every_axis() -> None:
+    x = points_in(SQUARE)
+    one, two = SineMode((2.0,), (3.0,), 0.1), SineMode((2.0, 2.0), (3.0, 3.0), 0.1)
+    torch.testing.assert_close(one(x), two(x))
+    assert one.eigenvalue(2) == two.eigenvalue(2) == 2 * one.eigenvalue(1)
+    heat = Heat(domain=SQUARE)
+    check_problem(heat)
+    decay = math.exp(-0.1 * 2 * (2 * math.pi) ** 2 * 0.3)
+    torch.testing.assert_close(heat.exact(0.3, x), decay * torch.sin(2 * math.pi * x).prod(-1, keepdim=True))
 
 
 def test_coefficients_are_numbers_or_fields() -> None:
@@ -51,11 +62,10 @@ def test_coefficients_are_numbers_or_fields() -> None:
 def test_heat_with_fields_for_diffusivity_and_source() -> None:
     x, jet = points_in(SQUARE), random_jet(7, 1, 2)
     heat = Heat(diffusivity=lambda p: 1 + p[:, 0] ** 2, source_term=lambda p: p[:, 1], domain=SQUARE)
-    expected = (1 + x[:, :1] ** 2) * jet.laplacian + x[:, 1:]
+    expected = (1 + x[:, :1] ** 2) * jet.laplacian + 2 * x[:, :1] * jet.grad[..., 0] + x[:, 1:]
     torch.testing.assert_close(heat.rhs(0.0, x, jet), expected)
+    torch.testing.assert_close(heat.flux(0.0, x, jet), -(1 + x[:, :1, None] ** 2) * jet.grad)
     assert heat.exact(1.0, x) is None
-    with pytest.raises(UsageError, match="not the divergence of a flux"):
-        heat.flux(0.0, x, jet)
 
 
 def test_heat_knows_no_exact_solution_of_other_data() -> None:
@@ -111,7 +121,7 @@ def test_a_bump_repeats_with_its_period() -> None:
 
 
 def test_eigenvalue_of_a_mode() -> None:
-    assert SineMode((1.0, 2.0), (1.0, 3.0)).eigenvalue == pytest.approx(-((2 * math.pi) ** 2) * (1 + 2.25))
+    assert SineMode((1.0, 2.0), (1.0, 3.0)).eigenvalue(2) == pytest.approx(-((2 * math.pi) ** 2) * (1 + 2.25))
 
 
 class Unfinished(Problem):
@@ -159,6 +169,7 @@ class Misshapen(Problem):
         (Undeclared(), "add 'laplacian' to the problem's `needs`"),
         (Misshapen(), r"Misshapen.rhs must return a tensor of shape \(n, 1\); for n = 3 points it gave \(3,\)"),
         (Misshapen("initial"), r"Misshapen.initial must return a tensor of shape \(n, 1\).* it gave float"),
+        (Misshapen(conditions=Dirichlet(0.0)), r"tuple of .*, for instance \(Dirichlet\(...\),\); got Dirichlet"),
         (Burgers(domain=SQUARE), r"Burgers.initial must return a tensor of shape \(n, 1\).* it gave \(3, 2\)"),
     ],
     ids=lambda value: value.name if isinstance(value, Problem) else "",
@@ -185,7 +196,26 @@ def test_the_flux_of_a_user_may_vary_in_space() -> None:
     torch.testing.assert_close(Medium().rhs(0.0, x, jet), expected)
 
 
-def test_a_flux_needs_the_hessian() -> None:
+def test_a_flux_that_uses_the_gradient_needs_the_hessian() -> None:
     jet = Jet(torch.zeros(3, 1), torch.zeros(3, 1, 1))
-    with pytest.raises(UsageError, match="'hess'"):
+    with pytest.raises(UsageError, match=r"flux of Heat uses the gradient.* add 'hess' to the problem's `needs`"):
         Problem.rhs(Heat(), 0.0, torch.zeros(3, 1), jet)
+
+
+def test_a_flux_of_the_value_needs_the_gradient_only() -> None:
+    class Traffic(Problem):
+        """u_t + (x u (1 − u))_x = 0."""
+
+        domain, needs = UNIT, frozenset({"grad"})
+
+        def flux(self, t, x, u):
+            return (x * u.value * (1 - u.value))[..., None]
+
+    check_problem(Traffic())
+    x, full = points_in(UNIT), random_jet(7, 1, 1)
+    lean = Jet(full.value, full.grad)
+    u, slope = full.value, full.grad[..., 0]
+    torch.testing.assert_close(Traffic().rhs(0.0, x, lean), -u * (1 - u) - x * (1 - 2 * u) * slope)
+    torch.testing.assert_close(Traffic().rhs(0.0, x, lean), Traffic().rhs(0.0, x, full))
+    with pytest.raises(UsageError, match="add 'grad' to the problem's `needs`"):
+        Traffic().rhs(0.0, x, Jet(u))

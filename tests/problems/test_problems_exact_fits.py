@@ -1,0 +1,96 @@
+"""Which exact solutions are believed: right ones, no wrong ones, and those that cannot be judged."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tables import PROBLEMS, SQUARE, ProblemRow
+
+from neuralpde.geometry import Dirichlet
+from neuralpde.problems import Advection, Burgers, GaussianBump, Heat, Poisson, ProductOfSines, exact_fits
+
+RATE = 0.1 * (2 * math.pi) ** 2
+
+
+@pytest.mark.parametrize("row", PROBLEMS, ids=lambda row: row.name)
+def test_every_exact_solution_of_the_package_is_believed(row: ProblemRow) -> None:
+    problem = row.make()
+    for t_end in (1e-3, 1.0, 20.0) if problem.time_order else (0.0,):
+        assert exact_fits(problem, [0.0, t_end]) == (True, "")
+
+
+@pytest.mark.parametrize("viscosity", [1.0, 0.1, 0.01 / math.pi, 1e-3])
+@pytest.mark.parametrize("t_end", [0.01, 0.5, 3.0, 100.0])
+def test_thin_fronts_and_decayed_fields_are_believed(viscosity: float, t_end: float) -> None:
+    assert exact_fits(Burgers(viscosity), [0.0, t_end]) == (True, "")
+
+
+@pytest.mark.parametrize("width", [0.1, 0.02, 0.005])
+def test_narrow_bumps_are_believed(width: float) -> None:
+    assert exact_fits(Advection(profile=GaussianBump(width=width)), [0.0, 5.0]) == (True, "")
+
+
+class Believing(Heat):
+    """A user's Heat whose exact solution was derived for the default data."""
+
+    def exact(self, t, x):
+        return Heat().exact(t, x)
+
+
+class Faster(Burgers):
+    def rhs(self, t, x, u):
+        return super().rhs(t, x, u) - 0.05 * u.grad[..., 0]
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Believing(source_term=0.01),
+        Believing(diffusivity=0.101),
+        Believing(diffusivity=lambda x: 0.1 + 0.01 * x),
+        Faster(0.1),
+    ],
+    ids=["source", "diffusivity", "graded diffusivity", "drift"],
+)
+@pytest.mark.parametrize("t_end", [1e-3, 1.0, 100.0])
+def test_a_solution_of_another_equation_is_not_believed(problem, t_end: float) -> None:
+    fits, reason = exact_fits(problem, [0.0, t_end])
+    assert not fits and reason.startswith("the exact solution does not satisfy the equation at x = ("), reason
+    assert ", t = " in reason
+
+
+def test_a_steady_solution_of_another_source_is_not_believed() -> None:
+    wrong = Poisson(source_term=lambda x: 1.01 * 2 * math.pi**2 * ProductOfSines()(x), solution=ProductOfSines())
+    fits, reason = exact_fits(wrong, [0.0])
+    assert not fits and "does not satisfy the equation at x = (" in reason and "t =" not in reason
+    right = Poisson(source_term=lambda x: 2 * math.pi**2 * ProductOfSines()(x), solution=ProductOfSines())
+    assert exact_fits(right, [0.0]) == (True, "")
+
+
+def test_a_harmonic_function_is_believed() -> None:
+    def saddle(x):
+        return x[:, :1] ** 2 - x[:, 1:] ** 2
+
+    conditions = (Dirichlet(lambda t, x: saddle(x)),)
+    assert exact_fits(Poisson(0.0, saddle, SQUARE, conditions), [0.0]) == (True, "")
+
+
+BLACK_BOXES = {
+    "numpy": lambda t, x: torch.as_tensor(math.exp(-RATE * t) * np.sin(2 * math.pi * x.numpy())),
+    "detached": lambda t, x: math.exp(-RATE * t) * torch.sin(2 * math.pi * x.detach()),
+    "floats": lambda t, x: torch.tensor(
+        [[math.exp(-RATE * t) * math.sin(2 * math.pi * float(p))] for p in x], dtype=x.dtype
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BLACK_BOXES)
+def test_what_cannot_be_differentiated_is_not_judged(name: str) -> None:
+    class Opaque(Heat):
+        def exact(self, t, x):
+            return BLACK_BOXES[name](t, x)
+
+    assert exact_fits(Opaque(), [0.0, 0.5]) == (True, "")
