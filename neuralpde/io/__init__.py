@@ -1,5 +1,7 @@
-"""Files: runs in HDF5."""
+"""Files: runs in HDF5, fields for ParaView, tables in CSV."""
 
+from neuralpde.io._csv import load_table, save_table
 from neuralpde.io._hdf5 import load_arrays, save_arrays
+from neuralpde.io._vtk import save_pvd, save_vti, save_vtu
 
-__all__ = ["load_arrays", "save_arrays"]
+__all__ = ["load_arrays", "load_table", "save_arrays", "save_pvd", "save_table", "save_vti", "save_vtu"]
