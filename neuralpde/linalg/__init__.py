@@ -1,15 +1,17 @@
 """Linear systems: operators, preconditioners, Krylov and direct solvers, the fast solver on boxes."""
 
+from neuralpde.linalg.algebraic_multigrid import AlgebraicMultigrid, MultigridCycle
 from neuralpde.linalg.fast import BoxLaplacian
 from neuralpde.linalg.fast_box import FastBox
 from neuralpde.linalg.matrix import MatrixOperator, as_operator
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import DiagonalOperator, Identity, IdentityOperator, Jacobi, Preconditioner
-from neuralpde.linalg.sine_cosine import dct1, dst1
+from neuralpde.linalg.sine_cosine import dct1, dct2, dct3, dct4, dst1, dst2, dst3, dst4, dst6, dst7
 from neuralpde.linalg.solve import LinearSolution, solve_linear
 from neuralpde.linalg.stencil import Kind
 
 __all__ = [
+    "AlgebraicMultigrid",
     "BoxLaplacian",
     "CallableOperator",
     "DiagonalOperator",
@@ -21,9 +23,18 @@ __all__ = [
     "LinearOperator",
     "LinearSolution",
     "MatrixOperator",
+    "MultigridCycle",
     "Preconditioner",
     "as_operator",
     "dct1",
+    "dct2",
+    "dct3",
+    "dct4",
     "dst1",
+    "dst2",
+    "dst3",
+    "dst4",
+    "dst6",
+    "dst7",
     "solve_linear",
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import scipy.sparse as sp
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neuralpde.linalg.matrix import real_dtype
 from neuralpde.linalg.operators import LinearOperator
-from neuralpde.linalg.sine_cosine import dct1, dst1
+from neuralpde.linalg.sine_cosine import dct1, dct2, dct3, dct4, dst1, dst2, dst3, dst6, dst7
 from neuralpde.linalg.stencil import (
     KINDS,
     Kind,
@@ -24,24 +24,43 @@ from neuralpde.linalg.stencil import (
 )
 from neuralpde.types import UsageError
 
+Transform: TypeAlias = Callable[[Tensor, int], Tensor]
+
+_TRANSFORMS: dict[Kind, tuple[Transform, Transform, Callable[[int], int]]] = {
+    "dirichlet": (dst1, dst1, lambda n: 2 * (n + 1)),
+    "neumann": (dct1, dct1, lambda n: 2 * (n - 1)),
+    "neumann_cells": (dct2, dct3, lambda n: 2 * n),
+    "dirichlet_cells": (dst2, dst3, lambda n: 2 * n),
+    "neumann_dirichlet_cells": (dct4, dct4, lambda n: 2 * n),
+    "dirichlet_neumann_faces": (dst7, dst6, lambda n: 2 * n + 1),
+    # Mirror images turn the axis around, and need not care for the signs of their eigenvectors.
+    "dirichlet_neumann_cells": (lambda u, i: dct4(u.flip(i), i), lambda u, i: dct4(u, i).flip(i), lambda n: 2 * n),
+    "neumann_dirichlet_faces": (lambda u, i: dst7(u.flip(i), i), lambda u, i: dst6(u, i).flip(i), lambda n: 2 * n + 1),
+}
+"""Transform into the eigenvectors of an axis, back, and what both together multiply by."""
+
 
 class BoxLaplacian(LinearOperator):
     """A u = α u − β Δ_h u on the nodes of a uniform box, with its exact inverse in O(n log n).
 
     Every axis is periodic (n nodes, h = L/n), Dirichlet (interior nodes, h = L/(n+1)) or Neumann (all nodes, both ends
-    included, h = L/(n−1)); Fourier, sine and cosine transforms diagonalise the 3-point stencil, with eigenvalues
-    λ_k = (2 − 2 cos θ_k) / h² that add up over the axes. Boundary values are zero: move others to the right-hand side.
+    included, h = L/(n−1)), or has its unknowns at the cell centres or normal faces of a staggered grid, see
+    :data:`~neuralpde.linalg.stencil.Kind`. Fourier, sine and cosine transforms diagonalise the 3-point stencil, with
+    eigenvalues λ_k = (2 − 2 cos θ_k) / h² that add up over the axes. Boundary values are zero: move others to the
+    right-hand side.
 
     Args:
-        grid: unknown nodes along each axis, 1 to 3 axes.
+        grid: unknowns along each axis, 1 to 3 axes.
         spacing: h along each axis, or one number for all.
-        kinds: "periodic", "dirichlet" or "neumann" for each axis, or one word for all.
+        kinds: a :data:`~neuralpde.linalg.stencil.Kind` for each axis, or one word for all: "periodic", "dirichlet",
+            "neumann" (nodes); "neumann_cells", "dirichlet_cells", "neumann_dirichlet_cells", "dirichlet_neumann_cells"
+            (cell centres); "dirichlet_neumann_faces", "neumann_dirichlet_faces" (faces from a wall to an outflow).
         alpha, beta: coefficients; (0, 1) is Poisson, (1, Δt·diffusivity) an implicit heat step.
         spectral: use the exact k² on periodic axes instead of the stencil.
         dtype, device: of the operator.
 
-    As an operator it acts on flat vectors, last axis fastest. With a Neumann axis A is not symmetric, but
-    diag(:meth:`weights`) A always is.
+    As an operator it acts on flat vectors, last axis fastest. With a "neumann" axis A is not symmetric, but
+    diag(:meth:`weights`) A always is; every other kind is symmetric by itself.
 
     Raises:
         UsageError: for sizes, spacings or kinds that make no box.
@@ -53,6 +72,9 @@ class BoxLaplacian(LinearOperator):
         >>> box = BoxLaplacian((3,), 0.25, "dirichlet")
         >>> box.solve(torch.ones(3, dtype=torch.float64))
         tensor([0.0938, 0.1250, 0.0938], dtype=torch.float64)
+        >>> pressure = BoxLaplacian((4, 4), 0.25, ("dirichlet_neumann_cells", "neumann_cells"))
+        >>> pressure.symmetric, pressure.positive_definite
+        (True, True)
     """
 
     def __init__(
@@ -73,7 +95,7 @@ class BoxLaplacian(LinearOperator):
         self.kinds: tuple[Kind, ...] = _one_each(kinds, self.dim)
         _check_box(self.grid, self.spacing, self.kinds)
         self.alpha, self.beta, self.spectral = float(alpha), float(beta), spectral
-        closed = "dirichlet" in self.kinds
+        closed = any("dirichlet" in kind for kind in self.kinds)
         # Two Neumann nodes are both ends, so that the weights are equal and A is symmetric after all.
         symmetric = all(n == 2 for n, kind in zip(self.grid, self.kinds, strict=True) if kind == "neumann")
         super().__init__(
@@ -106,8 +128,8 @@ class BoxLaplacian(LinearOperator):
     def solve(self, rhs: Tensor, alpha: float | Tensor | None = None, beta: float | Tensor | None = None) -> Tensor:
         """u with α u − β Δ_h u = rhs; differentiable in rhs, α and β.
 
-        When α = 0 and no axis is Dirichlet the constant is in the null space: it is taken out of rhs (in the trapezoid
-        inner product) and u has mean zero. :meth:`incompatibility` says how much was taken out.
+        When α = 0 and no axis has a Dirichlet end the constant is in the null space: it is taken out of rhs (in the
+        trapezoid inner product) and u has mean zero. :meth:`incompatibility` says how much was taken out.
 
         Args:
             rhs: shape ``(…, *grid)``; integers become float64.
@@ -129,13 +151,14 @@ class BoxLaplacian(LinearOperator):
         rhs = self._checked(rhs)
         zero = symbol == 0
         inverse = torch.where(zero, 0.0, 1.0 / torch.where(zero, 1.0, symbol)).to(rhs.dtype)
+        inverse = inverse / self._normalisation()
         u = self._real_transforms(rhs)
         if self._periodic:
             sizes = [rhs.shape[axis] for axis in self._periodic]
             u = torch.fft.irfftn(torch.fft.rfftn(u, dim=self._periodic) * inverse, s=sizes, dim=self._periodic)
         else:
             u = u * inverse
-        return self._real_transforms(u) / self._normalisation()
+        return self._real_transforms(u, back=True)
 
     def incompatibility(
         self, rhs: Tensor, alpha: float | Tensor | None = None, beta: float | Tensor | None = None
@@ -153,7 +176,7 @@ class BoxLaplacian(LinearOperator):
         return ratio if singular else torch.zeros_like(ratio)
 
     def weights(self) -> Tensor:
-        """Trapezoid weights in units of a cell, shape ``grid``: 1 inside, halved at each end of a Neumann axis."""
+        """Trapezoid weights in units of a cell, shape ``grid``: 1, halved at each end of a "neumann" axis."""
         # Sums of logarithms, so that one outer sum serves here and for the eigenvalues; powers of two stay exact.
         logarithms = [trapezoid_weights(n, kind).log2() for n, kind in zip(self.grid, self.kinds, strict=True)]
         return _outer_sum(logarithms).exp2().to(self.device, self.dtype)
@@ -170,9 +193,14 @@ class BoxLaplacian(LinearOperator):
         return w * self.matvec(x / w)
 
     def diagonal(self) -> Tensor:
-        # Constant along the grid, hence the mean of the eigenvalues (trace / n), axis by axis.
-        laplace = sum(float(values.mean()) for values in self._axis_eigenvalues())
-        return torch.full((self.shape[0],), self.alpha + self.beta * laplace, dtype=self.dtype, device=self.device)
+        # Constant along a periodic axis, also of the spectral operator: the mean of the eigenvalues (trace / n).
+        diagonals = [
+            axis_eigenvalues(n, h, kind, spectral=self.spectral).mean().expand(n)
+            if kind == "periodic"
+            else torch.from_numpy(axis_matrix(n, h, kind).diagonal())
+            for n, h, kind in zip(self.grid, self.spacing, self.kinds, strict=True)
+        ]
+        return (self.alpha + self.beta * _outer_sum(diagonals)).reshape(-1).to(self.device, self.dtype)
 
     def to_csr(self) -> sp.csr_matrix:
         if self.spectral and self._periodic:
@@ -189,18 +217,17 @@ class BoxLaplacian(LinearOperator):
     def _axis_eigenvalues(self) -> list[Tensor]:
         return [axis_eigenvalues(self.grid[i], h, kind, spectral=self.spectral) for i, kind, h in self._axes()]
 
-    def _real_transforms(self, u: Tensor) -> Tensor:
+    def _real_transforms(self, u: Tensor, *, back: bool = False) -> Tensor:
         for axis, kind, _ in self._axes():
-            if kind == "dirichlet":
-                u = dst1(u, axis)
-            elif kind == "neumann":
-                u = dct1(u, axis)
+            if kind != "periodic":
+                forth, backward, _ = _TRANSFORMS[kind]
+                u = (backward if back else forth)(u, axis)
         return u
 
     def _normalisation(self) -> float:
-        """What applying every sine and cosine transform twice multiplies by."""
-        sizes = {"periodic": lambda n: 1, "dirichlet": lambda n: 2 * (n + 1), "neumann": lambda n: 2 * (n - 1)}
-        return math.prod(sizes[kind](n) for n, kind in zip(self.grid, self.kinds, strict=True))
+        """What the sine and cosine transforms forth and back multiply by."""
+        axes = [(n, kind) for n, kind in zip(self.grid, self.kinds, strict=True) if kind != "periodic"]
+        return math.prod(_TRANSFORMS[kind][2](n) for n, kind in axes)
 
     def _checked(self, values: Tensor) -> Tensor:
         if tuple(values.shape[-self.dim :]) != self.grid:

@@ -9,12 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neuralpde.linalg.algebraic_multigrid import AlgebraicMultigrid
 from neuralpde.linalg.matrix import as_operator
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import Identity, Jacobi, Preconditioner
 from neuralpde.types import UsageError
 
-_NAMED: dict[str, type[Preconditioner]] = {"identity": Identity, "jacobi": Jacobi}
+_NAMED: dict[str, type[Preconditioner]] = {
+    "identity": Identity,
+    "jacobi": Jacobi,
+    "amg": AlgebraicMultigrid,
+}
 
 
 class Given(Preconditioner):
@@ -92,8 +97,8 @@ def as_preconditioner(M: Any, A: LinearOperator) -> Preconditioner:
     """What a caller may pass as ``M``, as a :class:`Preconditioner`.
 
     Args:
-        M: ``None``, "jacobi", "identity", a Preconditioner, an operator or matrix of the shape of A, or a function
-            of one vector.
+        M: ``None``, "jacobi", "identity", "amg", a Preconditioner, an operator or matrix of the shape of A, or a
+            function of one vector.
         A: the operator to precondition.
 
     Raises:

@@ -76,9 +76,9 @@ def solve_linear(
         A: square operator or matrix ``(n, n)``: LinearOperator, torch or NumPy matrix, SciPy sparse matrix.
         b: right-hand side, shape ``(n,)``.
         solver: "cg" for symmetric positive definite A, "gmres" for any A, "direct" for LU factors (small or 2D).
-        M: approximates A⁻¹: ``None``, "jacobi", "identity", a Preconditioner, an operator or matrix ``(n, n)``, or a
-            function of one vector. One that raises, returns NaN or points uphill is replaced by Jacobi, then by the
-            identity, and ``notes`` says so.
+        M: approximates A⁻¹: ``None``, "jacobi", "identity", "amg" (algebraic multigrid, for large elliptic A), a
+            Preconditioner, an operator or matrix ``(n, n)``, or a function of one vector. One that raises, returns NaN
+            or points uphill is replaced by Jacobi, then by the identity, and ``notes`` says so.
         rtol, atol: tolerances; 1e-8 is good for a converged field, 1e-4 inside a Newton step.
         maxiter: most iterations; by default 10 n, at least 50 and at most 10,000 (5 substitutions for "direct").
         x0: first guess, shape ``(n,)``.

@@ -1,17 +1,30 @@
-"""The fast solver on boxes against dense matrices, SciPy's transforms and exact solutions."""
+"""The fast solver on boxes against dense matrices, sparse factors and exact solutions."""
 
 import itertools
 import math
 
 import numpy as np
 import pytest
-import scipy.fft
+import scipy.sparse.linalg
 import torch
 
-from neuralpde.linalg import BoxLaplacian, dct1, dst1
+from neuralpde.linalg import BoxLaplacian, dct1
 from neuralpde.types import UsageError
 
-KINDS = ("periodic", "dirichlet", "neumann")
+# What the ghost beyond the lower and the upper end is, in terms of the index j of the unknown at that end.
+GHOSTS = {
+    "periodic": ("around", "around"),
+    "dirichlet": ("zero", "zero"),
+    "neumann": ("mirror", "mirror"),
+    "neumann_cells": ("same", "same"),
+    "dirichlet_cells": ("opposite", "opposite"),
+    "neumann_dirichlet_cells": ("same", "opposite"),
+    "dirichlet_neumann_cells": ("opposite", "same"),
+    "dirichlet_neumann_faces": ("zero", "same"),
+    "neumann_dirichlet_faces": ("same", "zero"),
+}
+KINDS = tuple(GHOSTS)
+OPEN = ("periodic", "neumann", "neumann_cells")
 PAIRS = list(itertools.product(KINDS, KINDS))
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -26,12 +39,16 @@ def dense_axis(n, h, kind):
     for j in range(n):
         A[j, j] += 2
         for neighbour in (j - 1, j + 1):
-            if kind == "periodic":
-                A[j, neighbour % n] -= 1
-            elif 0 <= neighbour < n:
-                A[j, neighbour] -= 1
-            elif kind == "neumann":
-                A[j, 2 * j - neighbour] -= 1
+            ghost = GHOSTS[kind][neighbour == n] if not 0 <= neighbour < n else "inside"
+            column, value = {
+                "inside": (neighbour, 1),
+                "around": (neighbour % n, 1),
+                "zero": (j, 0),
+                "mirror": (2 * j - neighbour, 1),
+                "same": (j, 1),
+                "opposite": (j, -1),
+            }[ghost]
+            A[j, column] -= value
     return A / h**2
 
 
@@ -43,12 +60,19 @@ def dense_box(grid, spacing, kinds, alpha, beta):
     return total
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 7, 16])
-@pytest.mark.parametrize("axis", [0, 1, -1])
-def test_transforms_match_scipy(n, axis):
-    x = randn(n, n, n)
-    np.testing.assert_allclose(dst1(x, axis), scipy.fft.dst(x.numpy(), type=1, axis=axis), atol=1e-12)
-    np.testing.assert_allclose(dct1(x, axis), scipy.fft.dct(x.numpy(), type=1, axis=axis), atol=1e-12)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [2, 3, 8, 11])
+def test_eigenvalues_are_those_of_the_dense_stencil(n, kind):
+    box = BoxLaplacian((n, 1), (0.3, 1.0), (kind, "periodic"))  # an axis of one periodic node adds nothing
+    matrix = dense_axis(n, 0.3, kind)
+    expected = np.sort(np.linalg.eigvals(matrix).real)
+    np.testing.assert_allclose(np.sort(box.symbol().reshape(-1)), expected, rtol=0, atol=1e-11)
+    # A unit of the transformed space is an eigenvector: solving with the symbol of one mode alone returns it.
+    for k in range(n if kind != "periodic" else 0):
+        one = torch.full((n, 1), float("inf"), dtype=torch.float64)
+        one[k] = 1.0
+        vector = box.divide(randn(n, 1), one)
+        torch.testing.assert_close(box.apply(vector), box.symbol()[k] * vector, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
@@ -70,7 +94,17 @@ def test_solve_and_action_match_the_dense_matrix(kinds, grid):
 
 
 @pytest.mark.parametrize(
-    "kinds", [("periodic", "dirichlet", "neumann"), ("neumann", "periodic", "periodic"), KINDS[::-1]]
+    "kinds",
+    [
+        ("periodic", "dirichlet", "neumann"),
+        ("neumann", "periodic", "periodic"),
+        ("neumann", "dirichlet", "periodic"),
+        ("neumann_cells", "dirichlet_cells", "periodic"),
+        ("dirichlet_neumann_cells", "neumann_cells", "neumann_dirichlet_cells"),
+        ("dirichlet_neumann_faces", "dirichlet_cells", "neumann_dirichlet_faces"),
+        ("dirichlet", "neumann_cells", "dirichlet_neumann_cells"),
+    ],
+    ids="-".join,
 )
 def test_three_axes(kinds):
     grid, spacing = (4, 3, 5), (0.5, 0.4, 0.3)
@@ -90,21 +124,25 @@ def test_weights_make_it_symmetric(kind):
 
 def exact_error(kind, cells):
     """Error of −u'' − u_yy + u = f on [0, 1]², u = g(x) g(y) with g smooth and not an eigenfunction of the stencil."""
-    n = {"periodic": cells, "dirichlet": cells - 1, "neumann": cells + 1}[kind]
-    x = torch.arange(n, dtype=torch.float64) / cells + (1 / cells if kind == "dirichlet" else 0.0)
+    n = {"dirichlet": cells - 1, "neumann": cells + 1}.get(kind, cells)
+    h = 1 / (cells + 0.5) if kind.endswith("_faces") else 1 / cells  # the slope is zero half a cell beyond the faces
+    first = 0.5 if kind.endswith("_cells") or kind == "neumann_dirichlet_faces" else float("dirichlet" in kind)
+    x = (torch.arange(n, dtype=torch.float64) + first) * h
     w = 2 * math.pi * x
+    if kind.startswith("neumann_dirichlet"):
+        x = 1 - x
     if kind == "periodic":
         g, gxx = w.sin().exp(), 4 * math.pi**2 * (w.cos() ** 2 - w.sin()) * w.sin().exp()
-    elif kind == "dirichlet":
+    elif "dirichlet_neumann" in kind or "neumann_dirichlet" in kind:  # g(0) = 0, and g' = x (1 − x) e^x at 1
+        g, gxx = (-(x**2) + 3 * x - 3) * x.exp() + 3, (1 - x - x**2) * x.exp()
+    elif "dirichlet" in kind:
         g, gxx = x * (1 - x) * x.exp(), (-3 * x - x**2) * x.exp()
     else:  # g' = x (1 − x) e^x vanishes at both ends
         g, gxx = (-(x**2) + 3 * x - 3) * x.exp(), (1 - x - x**2) * x.exp()
     u = g[:, None] * g
     rhs = u - gxx[:, None] * g - g[:, None] * gxx
     return [
-        float(
-            (BoxLaplacian((n, n), 1 / cells, kind, 1.0, spectral=spectral).solve(rhs) - u).abs().max() / u.abs().max()
-        )
+        float((BoxLaplacian((n, n), h, kind, 1.0, spectral=spectral).solve(rhs) - u).abs().max() / u.abs().max())
         for spectral in (False, True)
     ]
 
@@ -129,9 +167,7 @@ def test_spectral_operator_is_inverted_by_its_solve(n):
     np.testing.assert_allclose(box.to_csr().diagonal(), box.diagonal(), rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "kinds", [("periodic", "periodic"), ("neumann", "neumann"), ("neumann", "periodic")], ids="-".join
-)
+@pytest.mark.parametrize("kinds", list(itertools.product(OPEN, OPEN)), ids="-".join)
 def test_singular_box(kinds):
     grid, spacing = (6, 7), (0.3, 0.2)
     box = BoxLaplacian(grid, spacing, kinds)
@@ -152,6 +188,36 @@ def test_incompatibility_is_zero_when_nothing_is_projected():
     assert float(BoxLaplacian((4, 4), 0.1, "neumann", 1.0).incompatibility(torch.ones(4, 4), alpha=0.0)) == 1.0
     assert float(BoxLaplacian((4, 4), 0.1, "neumann", 1.0).incompatibility(torch.ones(4, 4))) == 0.0
     assert float(BoxLaplacian((4, 4), 0.1, ("neumann", "dirichlet")).incompatibility(torch.ones(4, 4))) == 0.0
+
+
+@pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
+def test_flags_and_null_space(kinds):
+    box = BoxLaplacian((5, 4), 0.3, kinds)
+    singular = all(kind in OPEN for kind in kinds)
+    assert bool((box.symbol() == 0).any()) == singular
+    assert box.symmetric == ("neumann" not in kinds)
+    assert box.positive_definite == (box.symmetric and not singular)
+    assert (float(box.incompatibility(torch.ones(5, 4))) > 0.5) == singular
+    if box.symmetric:
+        assert (np.linalg.eigvalsh(dense_box((5, 4), (0.3, 0.3), kinds, 0.0, 1.0))[0] > 1e-9) == (not singular)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_against_sparse_factors(kind):
+    grid = (33, 20)
+    box = BoxLaplacian(grid, (1 / 33, 1 / 20), (kind, "dirichlet_cells"))
+    rhs = randn(*grid)
+    expected = scipy.sparse.linalg.splu(box.to_csr().tocsc()).solve(rhs.reshape(-1).numpy())
+    np.testing.assert_allclose(box.solve(rhs).reshape(-1), expected, rtol=0, atol=1e-12 * abs(expected).max())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_axes_of_one_unknown(kind):
+    if kind == "neumann":
+        return  # it has both ends, hence two
+    matrix = dense_axis(1, 0.5, kind) + np.eye(1)
+    rhs = randn(3, 1)
+    np.testing.assert_allclose(BoxLaplacian((1,), 0.5, kind, 1.0).solve(rhs), rhs / matrix[0, 0], rtol=1e-13)
 
 
 def test_tiny_alpha_keeps_the_mean():
@@ -186,6 +252,7 @@ def test_dtypes():
     ("arguments", "word"),
     [
         (((4, 4), 0.1, "dirichlett"), "'dirichlet'"),
+        (((4, 4), 0.1, "neuman_cells"), "'neumann_cells'"),
         (((4, 4), (0.1, 0.1, 0.1), "dirichlet"), "one spacing"),
         (((4, 4), -0.1, "dirichlet"), "positive"),
         (((1, 4), 0.1, "neumann"), "at least 2"),

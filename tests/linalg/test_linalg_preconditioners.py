@@ -17,6 +17,7 @@ from neuralpde.linalg import (
 )
 from neuralpde.linalg.cg import cg
 from neuralpde.linalg.guard import Given, Guard
+from neuralpde.linalg.stencil import KINDS
 from neuralpde.types import Status
 
 N = 120
@@ -211,7 +212,16 @@ def coefficient_system(kinds, shift):
     return box, sp.csr_matrix(off + sp.diags(boundary * 2.0 - np.asarray(off.sum(axis=1)).ravel() + shift * w))
 
 
-@pytest.mark.parametrize("kinds", [("dirichlet", "dirichlet"), ("neumann", "neumann"), ("periodic", "neumann")])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("dirichlet", "dirichlet"),
+        ("neumann", "neumann"),
+        ("periodic", "neumann"),
+        ("dirichlet_neumann_cells", "neumann_cells"),
+        ("dirichlet_neumann_faces", "dirichlet_cells"),
+    ],
+)
 def test_fast_box_preconditions_variable_coefficients(kinds):
     box, A = coefficient_system(kinds, 1.0)
     assert abs(A - A.T).max() < 1e-10
@@ -222,7 +232,7 @@ def test_fast_box_preconditions_variable_coefficients(kinds):
     assert fast.iterations * 3 < solve_linear(A, b, M="jacobi").iterations
 
 
-@pytest.mark.parametrize("kinds", ["dirichlet", "neumann", "periodic"])
+@pytest.mark.parametrize("kinds", KINDS)
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 def test_fast_box_is_symmetric_positive_for_a_symmetric_matrix(kinds, alpha):
     box = BoxLaplacian((5, 4), 0.3, kinds, alpha)

@@ -1,0 +1,203 @@
+"""Algebraic multigrid by PyAMG as a preconditioner: coarse levels from the entries of A, no grid needed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from neuralpde.linalg.matrix import MatrixOperator, as_tensor
+from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.preconditioners import Preconditioner
+from neuralpde.types import UsageError
+
+METHODS = ("ruge_stuben", "smoothed_aggregation")
+
+_SHIFT = 1e-8
+_LARGEST_COARSE = 100
+
+
+class AlgebraicMultigrid(Preconditioner):
+    """M ≈ A⁻¹ by one V-cycle with a symmetric Gauss–Seidel sweep before and after each coarse correction.
+
+    For symmetric A with positive diagonal M is symmetric positive definite, as conjugate gradients need; for other A it
+    serves GMRES. When A has the constant in its null space (pure Neumann problems; each connected part of the unknowns
+    is looked at by itself) M acts between fields without mean: CG from x0 = 0 then gives the solution of mean zero,
+    provided that the mean of b is zero on each such part. Unknowns that A couples to no other (cells masked out by rows
+    of the identity, or by empty rows) are divided by their diagonal, or set to 0.
+
+    Building costs as much as some ten iterations: keep the operator that ``build`` returns and pass it as ``M`` to many
+    solves with the same A, or with one that is close. It works in float64 on the CPU, whatever the device of A.
+
+    Args:
+        method: "ruge_stuben" for scalar equations with a 3-, 5- or 7-point stencil, also with coefficients that jump by
+            orders of magnitude; "smoothed_aggregation" for systems (elasticity) and wide stencils, with less memory.
+        near_nullspace: B, shape ``(n, modes)``, for smoothed aggregation: fields that A nearly sends to 0, such as the
+            rigid motions of elasticity; the constant by default.
+        theta: strength threshold: entries with |a_ij| ≥ theta max |a_ik| (Ruge–Stüben), or ≥ theta √(a_ii a_jj),
+            make coarse levels. Good values: 0.25 and 0.05, the defaults.
+
+    Raises:
+        UsageError: for an unknown method; from ``build`` when A is not square, holds NaN, has a diagonal entry that
+            is not positive where A couples unknowns, or near_nullspace has another number of rows.
+
+    Source: Ruge and Stüben, Algebraic multigrid (1987); Vaněk, Mandel and Brezina, Algebraic multigrid by smoothed
+    aggregation, Computing 56 (1996); Bell, Olson, Schroder and Southworth, PyAMG, JOSS 8 (2023).
+
+    Example:
+        >>> A = MatrixOperator([[2.0, -1.0], [-1.0, 2.0]])
+        >>> M = AlgebraicMultigrid().build(A)
+        >>> [round(value, 4) for value in (M @ torch.tensor([1.0, 1.0])).tolist()], M.levels
+        ([1.0, 1.0], (2,))
+    """
+
+    def __init__(
+        self, method: str = "ruge_stuben", *, near_nullspace: Tensor | None = None, theta: float | None = None
+    ) -> None:
+        if method not in METHODS:
+            nearest = difflib.get_close_matches(str(method), METHODS, n=1, cutoff=0.0)[0]
+            raise UsageError(f"unknown method {method!r}: did you mean {nearest!r}? Known: {', '.join(METHODS)}")
+        if near_nullspace is not None and method != "smoothed_aggregation":
+            raise UsageError("near_nullspace is used by method='smoothed_aggregation' only")
+        if theta is not None and not 0.0 <= theta < 1.0:
+            raise UsageError(f"theta must be in [0, 1), got {theta}")
+        self.method = method
+        self.near_nullspace = near_nullspace
+        self.theta = theta
+
+    def build(self, A: LinearOperator) -> MultigridCycle:
+        csr = _checked(A)
+        modes = self._modes(A)
+        symmetric = A.symmetric or MatrixOperator(csr).symmetric
+        count, label = connected_components(csr, directed=False)
+        diagonal = csr.diagonal()
+        coupled = np.flatnonzero(np.bincount(label, minlength=count)[label] > 1)
+        if (diagonal[coupled] <= 0.0).any():
+            row = int(coupled[np.argmin(diagonal[coupled])])
+            raise UsageError(
+                f"algebraic multigrid needs a positive diagonal, but entry {row} is {diagonal[row]:.3g}; "
+                "pass −A and −b if A is negative definite (a Laplacian instead of −Δ)"
+            )
+        # Unknowns with no neighbour stay out of the hierarchy: thousands of masked cells would fill its levels.
+        alone = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0.0)
+        alone[coupled] = 0.0
+        singular = _singular_parts(csr, label, count, A.dtype) if symmetric else np.zeros(count, dtype=bool)
+        part = np.where(singular[label], label, -1)[coupled]
+        inner = csr[coupled][:, coupled] if coupled.size < csr.shape[0] else csr
+        # Without the shift the coarsest matrix is singular up to rounding, and its inverse is noise. A smaller one
+        # leaves noise as well (with 1e-10 M is symmetric to 1e-8 only); a larger one slows the longest waves.
+        inner = inner + sp.diags(np.where(part >= 0, _SHIFT * diagonal[coupled], 0.0))
+        hierarchy = (
+            self._hierarchy(inner, symmetric, modes if modes is None else modes[coupled]) if coupled.size else None
+        )
+        return MultigridCycle(A, hierarchy, symmetric, coupled, part, alone)
+
+    def _modes(self, A: LinearOperator) -> NDArray[np.float64] | None:
+        if self.near_nullspace is None:
+            return None
+        modes = as_tensor(self.near_nullspace)
+        if modes.ndim != 2 or modes.shape[0] != A.shape[0]:
+            raise UsageError(f"near_nullspace has shape {tuple(modes.shape)}, expected ({A.shape[0]}, modes)")
+        return modes.detach().cpu().to(torch.float64).numpy()
+
+    def _hierarchy(self, csr: sp.csr_matrix, symmetric: bool, modes: NDArray[np.float64] | None) -> object:
+        import pyamg  # here and not above, because importing it takes longer than most solves
+
+        csr = sp.csr_matrix(csr)
+        csr.sort_indices()
+        csr.indices, csr.indptr = csr.indices.astype(np.int32), csr.indptr.astype(np.int32)  # all that PyAMG takes
+        smoother = ("gauss_seidel", {"sweep": "symmetric"})
+        both = {"presmoother": smoother, "postsmoother": smoother, "max_coarse": _LARGEST_COARSE}
+        if self.method == "ruge_stuben":
+            # The second pass gives any two strongly coupled fine points a coarse neighbour in common. With jumps of 1e4
+            # it saves half to nine tenths of the iterations, for 20 % more entries.
+            strength = ("classical", {"theta": 0.25 if self.theta is None else self.theta})
+            splitting = ("RS", {"second_pass": True})
+            return pyamg.ruge_stuben_solver(csr, strength=strength, CF=splitting, **both)
+        strength = ("symmetric", {"theta": 0.05 if self.theta is None else self.theta})
+        kind = "symmetric" if symmetric else "nonsymmetric"
+        return pyamg.smoothed_aggregation_solver(csr, B=modes, symmetry=kind, strength=strength, **both)
+
+
+class MultigridCycle(LinearOperator):
+    """r → M r, one V-cycle; what :meth:`AlgebraicMultigrid.build` returns.
+
+    Attributes:
+        levels: unknowns on each level, finest first.
+        operator_complexity: entries of the matrices of all levels, divided by those of the finest.
+    """
+
+    def __init__(
+        self,
+        A: LinearOperator,
+        hierarchy: object,
+        symmetric: bool,
+        coupled: NDArray[np.int64],
+        part: NDArray[np.int64],
+        alone: NDArray[np.float64],
+    ) -> None:
+        # Definite on the fields without mean, where A itself is, when parts are singular.
+        definite = symmetric and bool((alone >= 0.0).all())
+        super().__init__(A.shape, symmetric=symmetric, positive_definite=definite, device=A.device)
+        self._cycle: Callable[..., NDArray[np.float64]] | None = None
+        self.levels: tuple[int, ...] = ()
+        self.operator_complexity = 1.0
+        if hierarchy is not None:
+            self._cycle = hierarchy.aspreconditioner().matvec  # type: ignore[attr-defined]
+            self.levels = tuple(int(level.A.shape[0]) for level in hierarchy.levels)  # type: ignore[attr-defined]
+            self.operator_complexity = float(hierarchy.operator_complexity())  # type: ignore[attr-defined]
+        self._coupled, self._alone = coupled, alone
+        self._all_coupled = coupled.size == A.shape[0]
+        self._parts, self._part = np.unique(part, return_inverse=True)
+        self._sizes = np.bincount(self._part, minlength=self._parts.size)
+
+    def matvec(self, x: Tensor) -> Tensor:
+        if x.ndim == 2:
+            columns = [self.matvec(column) for column in x.unbind(1)]
+            return torch.stack(columns, dim=1) if columns else x.clone()
+        r = x.detach().cpu().to(torch.float64).numpy()
+        if self._cycle is None:
+            z = self._alone * r
+        elif self._all_coupled:
+            z = self._without_means(self._cycle(self._without_means(r)))
+        else:
+            z = self._alone * r
+            z[self._coupled] = self._without_means(self._cycle(self._without_means(r[self._coupled])))
+        return torch.from_numpy(np.ascontiguousarray(z)).to(x)
+
+    def _without_means(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """r minus its mean on each singular part."""
+        if self._parts[-1] < 0:
+            return r
+        if self._parts.size == 1:
+            return r - r.mean()
+        means = np.bincount(self._part, weights=r, minlength=self._parts.size) / self._sizes
+        means[self._parts < 0] = 0.0
+        return r - means[self._part]
+
+
+def _checked(A: LinearOperator) -> sp.csr_matrix:
+    """A as a canonical float64 matrix that multigrid can work with."""
+    if A.shape[0] != A.shape[1]:
+        raise UsageError(f"algebraic multigrid needs a square matrix, got shape {A.shape}")
+    csr = sp.csr_matrix(A.to_csr(), dtype=np.float64, copy=True)
+    bad = int((~np.isfinite(csr.data)).sum())
+    if bad:
+        raise UsageError(f"algebraic multigrid got a matrix with {bad} NaN or Inf among {csr.nnz} entries")
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
+    return csr
+
+
+def _singular_parts(csr: sp.csr_matrix, label: NDArray[np.int64], count: int, dtype: torch.dtype) -> NDArray[np.bool_]:
+    """For each connected part: do its rows sum to 0, to rounding in the dtype that A came in?"""
+    rounding = 64.0 * torch.finfo(dtype).eps
+    sums = np.asarray(csr.sum(axis=1)).ravel()
+    regular = np.abs(sums) > rounding * np.asarray(abs(csr).sum(axis=1)).ravel()
+    return np.bincount(label, weights=regular, minlength=count) == 0.0
