@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuralpde.plot import _panels as panels
-from neuralpde.plot._comparison import values_and_exact
+from neuralpde.plot._comparison import is_flow, values_and_exact
 from neuralpde.plot._film import Palette, write_film
 from neuralpde.plot._samples import Samples, check_alike
-from neuralpde.plot._scales import field_scale, limits
+from neuralpde.plot._scales import Scale, error_scale, field_scale, limits, size_of
+from neuralpde.plot._streamlines import fastest_of, moving_arrows
 from neuralpde.plot._style import EXACT, METHODS, choose, new_figure, steady_width_text, style, time_text, trim, wrapped
 from neuralpde.plot._write import FILMS, checked_path, replacing
 from neuralpde.types import UsageError
@@ -21,11 +22,13 @@ from neuralpde.types import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import PcolorImage
 
 _DPI = 100
 _FRAMES = 60
 _PER_SECOND = 25
 _BYTES = 2_000_000
+_FLOW_BYTES = 2 * _BYTES
 
 Show = Callable[[float], None]
 """Shows one panel as it is at the time t."""
@@ -35,7 +38,9 @@ def animation(list_of_samples: Sequence[Samples], path: str | os.PathLike[str], 
     """Draw the methods side by side as an endless GIF of at most 60 frames and 2 MB, about 800 pixels wide.
 
     Frames are spread evenly over time; every method shows the sampled time that is nearest to the frame's. On a line
-    the reference is a thin dashed curve.
+    the reference is a thin dashed curve. A flow (samples with a velocity) has arrows along its streamlines that stand
+    still, and |error| below where a reference is known; its film may have 4 MB. Methods in a channel, wide and low,
+    stand below each other.
 
     Args:
         list_of_samples: one per method, all of the same dimension and channels; lattices and times may differ.
@@ -58,8 +63,10 @@ def animation(list_of_samples: Sequence[Samples], path: str | os.PathLike[str], 
         palette = Palette(_colour_maps(list_of_samples))
         frames = [_frame(figure, show, float(t), palette) for t in frame_times(list_of_samples, most)]
         write_film(frames, palette, temporary, seconds)
-        while temporary.stat().st_size > _BYTES and len(frames) > 8:
-            frames = [*frames[:-1:2], frames[-1]]
+        most_bytes = _FLOW_BYTES if is_flow(list_of_samples) else _BYTES
+        while (size := temporary.stat().st_size) > most_bytes and len(frames) > 8:
+            fitting = max(len(frames) // 2 + 1, int(0.95 * len(frames) * most_bytes / size))
+            frames = [frames[j] for j in np.linspace(0, len(frames) - 1, fitting).round().astype(int)]
             write_film(frames, palette, temporary, seconds)
     return target
 
@@ -72,15 +79,26 @@ def frame_times(methods: Sequence[Samples], most: int) -> np.ndarray:
 
 def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
     """The figure behind :func:`animation`, and what sets it to a time; call it inside ``style()``."""
-    width = max(8.0, 2.4 * len(methods))
-    side = (width - 1.0) / len(methods)
-    high = min(side * panels.proportion(methods[0]), 6.0) if methods[0].dim == 2 else min(0.7 * side, 3.4)
-    channels = methods[0].channels
-    layout = "compressed" if methods[0].dim == 2 else "constrained"
-    figure = new_figure(width, 1.1 + (high + 0.2) * channels, layout=layout, dpi=_DPI)
-    grid = figure.subplots(channels, len(methods), squeeze=False, sharex=True, sharey="row")
-    draw = _line_row if methods[0].dim == 1 else _plane_row
-    shows = [show for channel in range(channels) for show in draw(figure, list(grid[channel]), methods, channel)]
+    plane = methods[0].dim == 2
+    stacked = plane and panels.is_wide(methods[0])
+    kinds = 1 + (plane and is_flow(methods) and any(method.exact is not None for method in methods))
+    width = max(8.0, 2.4 * len(methods)) if not stacked else 8.0
+    side = (width - 1.0) / (1 if stacked else len(methods))
+    high = min(side * panels.proportion(methods[0]), 6.0) if plane else min(0.7 * side, 3.4)
+    rows = methods[0].channels * kinds * (len(methods) if stacked else 1)
+    layout = "compressed" if plane else "constrained"
+    figure = new_figure(width, 1.1 + (high + 0.2 + 0.25 * stacked) * rows, layout=layout, dpi=_DPI)
+    grid = figure.subplots(rows, 1 if stacked else len(methods), squeeze=False, sharex=True, sharey=plane or "row")
+    places = grid.reshape(methods[0].channels, kinds, len(methods))
+    aspect = panels.bar_aspect(high * (len(methods) if stacked else 1))
+    shows: list[Show] = []
+    for channel, (values, *errors) in enumerate(places):
+        if plane:
+            shows += _plane_row(figure, list(values), methods, channel, side, aspect)
+        else:
+            shows += _line_row(figure, list(values), methods, channel)
+        for row in errors:
+            shows += _error_row(figure, list(row), methods, channel, aspect)
     span = max(m.times[-1] for m in methods) - min(m.times[0] for m in methods)
     evolves = any(len(method.times) > 1 for method in methods)
     headline = figure.suptitle("")
@@ -88,14 +106,16 @@ def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
     def show_all(t: float) -> None:
         parts = [methods[0].title] * bool(methods[0].title) + [steady_width_text(t, span)] * evolves
         headline.set_text(", ".join(parts))
-        for ax, method in zip(grid[0], methods, strict=True):
+        for ax, method in zip(places[0, 0], methods, strict=True):
             ax.set_title(wrapped(method.name + _lag(method, t, span), side))
         for show in shows:
             show(t)
 
     show_all(frame_times(methods, 2)[-1])  # where the titles are longest: see _lag
     if methods[0].dim == 1 and any(method.exact is not None for method in methods):
-        panels.legend_below(figure, next(ax for ax, m in zip(grid[0], methods, strict=True) if m.exact is not None))
+        panels.legend_below(
+            figure, next(ax for ax, m in zip(places[0, 0], methods, strict=True) if m.exact is not None)
+        )
     if methods[0].dim == 2:
         trim(figure)
     figure.draw_without_rendering()
@@ -106,7 +126,9 @@ def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
 def _colour_maps(methods: Sequence[Samples]) -> set[str]:
     if methods[0].dim == 1:
         return set()
-    return {field_scale(*values_and_exact(methods, channel)).name for channel in range(methods[0].channels)}
+    names = {_film_scale(methods, channel).name for channel in range(methods[0].channels)}
+    compared = is_flow(methods) and any(method.exact is not None for method in methods)
+    return names | {"magma"} if compared else names
 
 
 def _frame(figure: Figure, show: Show, t: float, palette: Palette) -> np.ndarray:
@@ -148,16 +170,47 @@ def _line_panel(ax: Axes, samples: Samples, channel: int) -> Show:
     return show
 
 
-def _plane_row(figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int) -> list[Show]:
-    scale = field_scale(*values_and_exact(methods, channel))
+def _plane_row(
+    figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int, side: float, aspect: float
+) -> list[Show]:
+    scale, fastest = _film_scale(methods, channel), fastest_of(methods)
     shows: list[Show] = []
     for ax, method in zip(row, methods, strict=True):
         shown = panels.plane(ax, method, method.values[0, ..., channel], scale)
-
-        def show(t: float, method: Samples = method, shown: panels.PcolorImage = shown) -> None:
-            x, y = (panels.edges(axis) for axis in method.axes)
-            shown.set_data(x, y, panels.drawable(method.values[_nearest(method, t), ..., channel], scale))
-
-        shows.append(show)
-    panels.colour_bar(figure, shown, row, scale, methods[0].labels[channel])
+        arrows = moving_arrows(ax, method, side, scale, fastest)
+        shows += [_image_show(shown, method, method.values[..., channel], scale), _at_nearest(method, arrows)]
+    panels.colour_bar(figure, shown, row, scale, methods[0].labels[channel], aspect)
     return shows
+
+
+def _error_row(figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int, aspect: float) -> list[Show]:
+    errors = [None if (error := method.error()) is None else error[..., channel] for method in methods]
+    size = size_of(values_and_exact(methods, channel)[1])
+    # One group a method and not one a frame: an error that grows from nothing would stretch the scale.
+    scale = error_scale([error for error in errors if error is not None], size)
+    shows: list[Show] = []
+    for ax, method, error in zip(row, methods, errors, strict=True):
+        if error is None:
+            ax.set_axis_off()
+            panels.note(ax, "no reference")
+        else:
+            shown = panels.plane(ax, method, error[0], scale)
+            if panels.is_wide(method):  # else the column has its name at the top
+                ax.set_title(f"error of {method.name}")
+            shows.append(_image_show(shown, method, error, scale))
+    panels.colour_bar(figure, shown, row, scale, panels.error_label(methods[0], channel), aspect)
+    return shows
+
+
+def _image_show(shown: PcolorImage, method: Samples, fields: np.ndarray, scale: Scale) -> Show:
+    x, y = (panels.edges(axis) for axis in method.axes)
+    return _at_nearest(method, lambda i: shown.set_data(x, y, panels.drawable(fields[i], scale)))
+
+
+def _at_nearest(method: Samples, draw: Callable[[int], None]) -> Show:
+    return lambda t: draw(_nearest(method, t))
+
+
+def _film_scale(methods: Sequence[Samples], channel: int) -> Scale:
+    values, exact = values_and_exact(methods, channel)
+    return field_scale(values, exact, peaked=is_flow(methods))

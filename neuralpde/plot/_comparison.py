@@ -12,6 +12,7 @@ import numpy as np
 from neuralpde.plot import _panels as panels
 from neuralpde.plot._samples import Samples, check_alike
 from neuralpde.plot._scales import error_limits, error_scale, field_scale, limits, size_of
+from neuralpde.plot._streamlines import draw_streamlines
 from neuralpde.plot._style import EXACT, METHODS, new_figure, style, time_text, trim, wrapped
 from neuralpde.plot._write import PICTURES, checked_path, save
 
@@ -24,7 +25,8 @@ def comparison(list_of_samples: Sequence[Samples], path: str | os.PathLike[str])
     """Draw several methods side by side, with the same axes and the same colours.
 
     On a line: the last profiles of all methods and the reference in one panel, |error| on a logarithmic axis below,
-    and one space-time image per method. On a plane: the last image of each method, and its |error| below.
+    and one space-time image per method. On a plane: the last image of each method, with streamlines where there is a
+    velocity, and its |error| below; over a channel, wide and low, methods stand below each other, errors beside them.
 
     Args:
         list_of_samples: one per method, all of the same dimension and channels; lattices and times may differ.
@@ -80,6 +82,11 @@ def values_and_exact(methods: Sequence[Samples], channel: int, when: Any = slice
     return values, exact
 
 
+def is_flow(methods: Sequence[Samples]) -> bool:
+    """Whether any of the methods shows a velocity."""
+    return any(method.velocity is not None for method in methods)
+
+
 def _line_figure(methods: Sequence[Samples]) -> Figure:
     evolves, compared = any(len(m.times) > 1 for m in methods), any(m.exact is not None for m in methods)
     heights = [2.5] + [2.0] * compared + [2.5] * evolves
@@ -133,7 +140,8 @@ def _errors(ax: Axes, methods: Sequence[Samples], channel: int) -> None:
 
 
 def _space_times(figure: Figure, axes: list[Axes], methods: Sequence[Samples], channel: int) -> None:
-    scale = field_scale(*values_and_exact(methods, channel))
+    values, exact = values_and_exact(methods, channel)
+    scale = field_scale(values, exact)
     for ax, method in zip(axes, methods, strict=True):
         if len(method.times) > 1:
             shown = panels.space_time(ax, method, channel, scale)
@@ -146,27 +154,38 @@ def _space_times(figure: Figure, axes: list[Axes], methods: Sequence[Samples], c
 
 def _plane_figure(methods: Sequence[Samples]) -> Figure:
     compared, channels = any(method.exact is not None for method in methods), methods[0].channels
-    rows, side = channels * (1 + compared), 2.9
-    height = 0.9 + (side * panels.proportion(methods[0]) + 0.15) * rows
-    figure = new_figure(1.2 + side * len(methods), height, layout="compressed")
-    grid = figure.subplots(rows, len(methods), squeeze=False, sharex=True, sharey=True)
+    kinds, stacked = 1 + compared, panels.is_wide(methods[0])
+    rows, columns = (len(methods), kinds) if stacked else (kinds, len(methods))
+    side = (7.0 if columns == 1 else 5.0) if stacked else 2.9
+    tall = side * panels.proportion(methods[0])
+    figure = new_figure(
+        side * columns + (1.0 * columns if stacked else 1.2),
+        0.9 + (tall + 0.15 + 0.25 * stacked) * rows * channels,
+        layout="compressed",
+    )
+    places = panels.plane_axes(figure, channels, kinds, len(methods), stacked)
+    aspect = panels.bar_aspect(tall * (len(methods) if stacked else 1))
     for channel in range(channels):
-        _images(figure, list(grid[channel * (1 + compared)]), methods, channel)
+        _images(figure, list(places[channel, 0]), methods, channel, side, aspect)
         if compared:
-            _error_images(figure, list(grid[channel * 2 + 1]), methods, channel)
-    for ax, name in zip(grid[0], method_names(methods), strict=True):
+            _error_images(figure, list(places[channel, 1]), methods, channel, aspect)
+    for ax, name in zip(places[0, 0], method_names(methods), strict=True):
         ax.set_title(wrapped(name, side))
     return figure
 
 
-def _images(figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int) -> None:
-    scale = field_scale(*values_and_exact(methods, channel, slice(-1, None)))
+def _images(
+    figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int, side: float, aspect: float
+) -> None:
+    values, exact = values_and_exact(methods, channel, slice(-1, None))
+    scale = field_scale(values, exact, peaked=is_flow(methods))
     for ax, method in zip(row, methods, strict=True):
         shown = panels.plane(ax, method, method.values[-1, ..., channel], scale)
-    panels.colour_bar(figure, shown, row, scale, methods[0].labels[channel])
+        draw_streamlines(ax, method, -1, side, scale)
+    panels.colour_bar(figure, shown, row, scale, methods[0].labels[channel], aspect)
 
 
-def _error_images(figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int) -> None:
+def _error_images(figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int, aspect: float) -> None:
     errors = [None if (error := method.error()) is None else error[-1, ..., channel] for method in methods]
     known = [error for error in errors if error is not None]
     scale = error_scale(known, size_of(values_and_exact(methods, channel)[1]))
@@ -176,4 +195,4 @@ def _error_images(figure: Figure, row: list[Axes], methods: Sequence[Samples], c
             panels.note(ax, "no reference")
         else:
             shown = panels.plane(ax, method, error, scale)
-    panels.colour_bar(figure, shown, row, scale, panels.error_label(methods[0], channel))
+    panels.colour_bar(figure, shown, row, scale, panels.error_label(methods[0], channel), aspect)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import PcolorImage
 
-_BLANK = "0.9"
+_BLANK, _SOLID = "0.9", "0.6"
 
 
 def edges(nodes: np.ndarray) -> np.ndarray:
@@ -62,6 +62,11 @@ def plane(ax: Axes, samples: Samples, field: np.ndarray, scale: Scale) -> Pcolor
     picture = image(ax, x, y, field, scale)
     lengths = [axis[-1] - axis[0] for axis in samples.axes]
     ax.set(xlabel="x", aspect="equal" if max(lengths) <= 6 * min(lengths) else "auto")
+    if samples.velocity is not None:
+        ax.set_facecolor(_SOLID)  # darker than the middle of a diverging colour map
+    if lengths[1] < 0.3 * lengths[0]:
+        ax.locator_params(axis="y", nbins=3)
+        ax.locator_params(axis="x", nbins=8)
     upright_label(ax, "y")
     ax.label_outer()
     return picture
@@ -110,9 +115,11 @@ def error_label(samples: Samples, channel: int) -> str:
     return "|error|" if samples.channels == 1 else f"|error of {samples.labels[channel]}|"
 
 
-def colour_bar(figure: Figure, picture: PcolorImage, axes: Sequence[Axes], scale: Scale, label: str) -> None:
-    """One colour bar to the right of ``axes``."""
-    bar = figure.colorbar(picture, ax=list(axes), extend=scale.extend, aspect=22, pad=0.02)
+def colour_bar(
+    figure: Figure, picture: PcolorImage, axes: Sequence[Axes], scale: Scale, label: str, aspect: float = 22.0
+) -> None:
+    """One colour bar to the right of ``axes``, ``aspect`` times as high as wide."""
+    bar = figure.colorbar(picture, ax=list(axes), extend=scale.extend, aspect=aspect, pad=0.02)
     upright_label(bar.ax, label)
     bar.outline.set_linewidth(0.6)  # type: ignore[operator]
     bar.ax.minorticks_off()
@@ -133,3 +140,24 @@ def proportion(samples: Samples) -> float:
     """Height over width of a panel that shows a plane, kept within what fits a page."""
     x, y = samples.axes
     return float(np.clip((y[-1] - y[0]) / (x[-1] - x[0]), 0.3, 2.5))
+
+
+def is_wide(samples: Samples) -> bool:
+    """Whether panels of the plane, a channel for instance, stand better below each other than side by side."""
+    return proportion(samples) < 0.45
+
+
+def plane_axes(figure: Figure, channels: int, kinds: int, items: int, stacked: bool) -> np.ndarray:
+    """Axes of shape ``(channels, kinds, items)``: kinds are values and errors, items are times or methods.
+
+    Items stand side by side and kinds below each other; ``stacked`` turns that round. A channel has its own rows.
+    """
+    rows, columns = (items, kinds) if stacked else (kinds, items)
+    grid = figure.subplots(channels * rows, columns, squeeze=False, sharex=True, sharey=True)
+    blocks = grid.reshape(channels, rows, columns)
+    return blocks.transpose(0, 2, 1) if stacked else blocks
+
+
+def bar_aspect(inches: float) -> float:
+    """Height over width of a colour bar beside panels ``inches`` high: always about as thick."""
+    return float(np.clip(inches / 0.13, 6.0, 26.0))

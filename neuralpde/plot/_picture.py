@@ -11,6 +11,7 @@ import numpy as np
 from neuralpde.plot import _panels as panels
 from neuralpde.plot._samples import Samples
 from neuralpde.plot._scales import error_limits, error_scale, field_scale, limits, size_of
+from neuralpde.plot._streamlines import draw_streamlines
 from neuralpde.plot._style import EXACT, choose, headline, new_figure, style, time_colours, time_text, trim
 from neuralpde.plot._write import PICTURES, checked_path, save
 
@@ -27,7 +28,8 @@ def picture(samples: Samples, path: str | os.PathLike[str]) -> Path:
 
     On a line: profiles at up to six times (colour runs with time, the reference dashed on top), the space-time image,
     |error| on a logarithmic axis. On a plane: images at up to four times with one colour bar, |error| below. A steady
-    field gets one profile or image, and its error beside it. Several channels stand in rows.
+    field gets one profile or image, and its error beside it. Several channels stand in rows; images of a channel, wide
+    and low, stand below each other. Where the samples have a velocity, its streamlines lie over the images.
 
     Args:
         samples: the field.
@@ -102,36 +104,43 @@ def _errors(ax: Axes, samples: Samples, channel: int) -> None:
 
 def _plane_figure(samples: Samples) -> Figure:
     picks, compared = choose(samples.times, _IMAGES), samples.exact is not None
-    beside = len(picks) == 1  # a steady field has its error beside it, an evolving one below
-    columns = 1 + compared if beside else len(picks)
-    rows = samples.channels * (1 if beside else 1 + compared)
-    side = 3.8 if beside else 2.5
+    beside, wide = len(picks) == 1, panels.is_wide(samples)
+    kinds = 1 + compared
+    # An evolving field has its error below, a steady one beside it; over a channel both are the other way round.
+    stacked = beside != wide
+    columns, rows = (kinds, len(picks)) if stacked else (len(picks), kinds)
+    side = (7.0 if columns == 1 else 5.0) if wide else 3.8 if beside else 2.5
+    titles = 0.25 * (wide and not beside)
+    high = side * panels.proportion(samples) + 0.15 + titles
     figure = new_figure(
-        side * columns + (1.0 * columns if beside else 1.0),
-        0.8 + (side * panels.proportion(samples) + 0.15) * rows,
-        layout="compressed",
+        side * columns + (1.0 * columns if stacked else 1.0), 0.8 + high * rows * samples.channels, layout="compressed"
     )
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    places = grid.reshape(samples.channels, 1 + compared, len(picks))
+    places = panels.plane_axes(figure, samples.channels, kinds, len(picks), stacked)
+    aspect = panels.bar_aspect(side * panels.proportion(samples) * (len(picks) if stacked else 1))
     for channel in range(samples.channels):
-        _images(figure, places[channel, 0], samples, channel, picks)
+        _images(figure, places[channel, 0], samples, channel, picks, side, aspect)
         if compared:
-            _error_images(figure, places[channel, 1], samples, channel, picks)
+            _error_images(figure, places[channel, 1], samples, channel, picks, aspect)
     if not beside:
-        for ax, i in zip(grid[0], picks, strict=True):
+        for ax, i in zip(places[0, 0], picks, strict=True):
             ax.set_title(time_text(samples.times[i]))
     return figure
 
 
-def _images(figure: Figure, row: np.ndarray, samples: Samples, channel: int, picks: np.ndarray) -> None:
+def _images(
+    figure: Figure, row: np.ndarray, samples: Samples, channel: int, picks: np.ndarray, side: float, aspect: float
+) -> None:
     values, exact = _shown(samples, channel)
-    scale = field_scale([values[0][picks]], [known[picks] for known in exact])
+    scale = field_scale([values[0][picks]], [known[picks] for known in exact], peaked=samples.velocity is not None)
     for ax, i in zip(row, picks, strict=True):
         shown = panels.plane(ax, samples, samples.values[i, ..., channel], scale)
-    panels.colour_bar(figure, shown, list(row), scale, samples.labels[channel])
+        draw_streamlines(ax, samples, i, side, scale)
+    panels.colour_bar(figure, shown, list(row), scale, samples.labels[channel], aspect)
 
 
-def _error_images(figure: Figure, row: np.ndarray, samples: Samples, channel: int, picks: np.ndarray) -> None:
+def _error_images(
+    figure: Figure, row: np.ndarray, samples: Samples, channel: int, picks: np.ndarray, aspect: float
+) -> None:
     error = samples.error()
     if error is None:
         return
@@ -139,7 +148,7 @@ def _error_images(figure: Figure, row: np.ndarray, samples: Samples, channel: in
     scale = error_scale(fields, size_of(_shown(samples, channel)[1]))
     for ax, field in zip(row, fields, strict=True):
         shown = panels.plane(ax, samples, field, scale)
-    panels.colour_bar(figure, shown, list(row), scale, panels.error_label(samples, channel))
+    panels.colour_bar(figure, shown, list(row), scale, panels.error_label(samples, channel), aspect)
 
 
 def _shown(samples: Samples, channel: int) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -25,9 +25,12 @@ class Samples:
         exact: reference values of the same shape, where one is known.
         labels: one per channel; the default becomes u₁, u₂, … when c > 1.
         title: what the field is, for instance ``"Advection"``.
+        velocity: of a flow on a plane, shape ``(k, *lattice, 2)``; pictures show it as streamlines over the values,
+            for instance the vorticity. Where the values are NaN they show a solid.
 
     Raises:
-        UsageError: for d = 3, for shapes that disagree, for coordinates or times that do not increase.
+        UsageError: for d = 3, for shapes that disagree, for coordinates or times that do not increase, for a velocity
+            on a line.
 
     Example:
         >>> x = np.linspace(0.0, 1.0, 5)
@@ -42,6 +45,7 @@ class Samples:
     exact: np.ndarray | None = None
     labels: tuple[str, ...] = ("u",)
     title: str = ""
+    velocity: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         axes = tuple(_increasing(f"axes[{j}]", axis) for j, axis in enumerate(self.axes))
@@ -60,7 +64,13 @@ class Samples:
             raise UsageError(
                 f"exact of {self.name!r} has shape {exact.shape}, values have {values.shape}: make them equal"
             )
-        fields = {"axes": axes, "times": times, "values": values, "exact": exact}
+        velocity = None if self.velocity is None else real_array("velocity", self.velocity)
+        if velocity is not None and (len(axes) != 2 or velocity.shape != (len(times), *lattice, 2)):
+            raise UsageError(
+                f"velocity of {self.name!r} has shape {velocity.shape}: streamlines need a field on a plane and a "
+                f"velocity of shape (k, n_x, n_y, 2), like the values, whose lattice is {(len(times), *lattice)}"
+            )
+        fields = {"axes": axes, "times": times, "values": values, "exact": exact, "velocity": velocity}
         for field, value in {**fields, "labels": _labels(self.labels, values.shape[-1])}.items():
             object.__setattr__(self, field, value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -60,13 +61,21 @@ def padded(low: float, high: float) -> tuple[float, float]:
     return low - air, high + air
 
 
-def field_scale(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = ()) -> Scale:
-    """viridis; symmetric red and blue only where both signs matter (the smaller side is 5 % of the larger or more)."""
+def field_scale(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = (), peaked: bool = False) -> Scale:
+    """viridis; symmetric red and blue only where both signs matter (the smaller side is 5 % of the larger or more).
+
+    Args:
+        values, exact: what all images of the scale show, any shapes; of a peaked field ``(…, n_x, n_y)``.
+        peaked: the field may grow without bound at few points, as a flow's vorticity and pressure do at corners: then
+            these points lie outside, and the structure of all others is seen.
+    """
     low, high = limits(values, exact)
     name, peak = "viridis", max(abs(low), abs(high))
     seen = _range(values)
     if min(-low, high) >= 0.05 * peak and seen is not None and seen[0] < seen[1]:
         name, low, high = "RdBu_r", -peak, peak
+    if peaked and seen is not None:
+        low, high = _without_peaks([*values, *exact], low, high)
     under = seen is not None and seen[0] < low
     over = seen is not None and seen[1] > high
     return Scale(name, low, high, extend=_extend(under, over))
@@ -121,6 +130,33 @@ def _range(arrays: Sequence[np.ndarray]) -> tuple[float, float] | None:
     if not finite:
         return None
     return min(float(array.min()) for array in finite), max(float(array.max()) for array in finite)
+
+
+def _without_peaks(arrays: Sequence[np.ndarray], low: float, high: float) -> tuple[float, float]:
+    """Limits from the nodes off the walls, without their outermost hundredth where it is what stretches them.
+
+    Walls and corners are where vorticity and pressure grow without bound under refinement. A small smooth vortex in
+    the interior is shown up to its centre: that the limits double is not enough to call something a peak.
+    """
+    inner = [array[_off_the_walls(array.shape)] for array in arrays]
+    numbers = np.concatenate([array[np.isfinite(array)] for array in inner])
+    if not numbers.size:
+        return low, high
+    if low == -high:
+        typical, peak = (float(number) for number in np.percentile(np.abs(numbers), (99, 100)))
+        typical = typical if peak > 2 * typical else peak
+        return (-typical, typical) if high > 1.25 * typical > 0 else (low, high)
+    first, last = (float(number) for number in np.percentile(numbers, (0.5, 99.5)))
+    room = 0.5 * (last - first)
+    if room <= 0:
+        return low, high
+    return first if low < first - room else low, last if high > last + room else high
+
+
+def _off_the_walls(shape: tuple[int, ...]) -> tuple[EllipsisType, slice, slice]:
+    """All times, and of the last two axes, x and y, what is not within a sixteenth of their length from the ends."""
+    (a, b), (n_x, n_y) = (n // 16 for n in shape[-2:]), shape[-2:]
+    return ..., slice(a, n_x - a), slice(b, n_y - b)
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:

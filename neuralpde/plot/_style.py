@@ -65,8 +65,9 @@ def new_figure(width: float, height: float, *, layout: str = "constrained", dpi:
 
 def trim(figure: Figure) -> None:
     """Take away the empty bands above and below panels of fixed proportions, as far as their layout shows them."""
-    figure.draw_without_rendering()
-    figure.set_size_inches(figure.get_size_inches()[0], figure.get_tightbbox().height + 0.2)
+    for _ in range(2):  # the layout in the new size leaves a little again
+        figure.draw_without_rendering()
+        figure.set_size_inches(figure.get_size_inches()[0], figure.get_tightbbox().height + 0.2)
 
 
 def time_colours(times: np.ndarray) -> list[Any]:
