@@ -212,7 +212,9 @@ def spaced_streamlines(frame: _Frame, velocity: np.ndarray) -> list[np.ndarray]:
     for j in order:
         if taken.near(seeds[j][None], wide=True)[0]:
             continue
-        line = _joined(*(taken.free_part(half[j]) for half in (behind, ahead)))
+        forward = taken.free_part(ahead[j], ahead[j, :0])
+        closed = len(forward) > 2 and np.array_equal(forward[0], forward[-1])
+        line = forward if closed else np.concatenate((taken.free_part(behind[j], forward)[:0:-1], forward))
         if len(line) * _STEP > 0.8 * _APART:
             taken.add(line)
             lines.append(line)
@@ -242,21 +244,27 @@ class _Raster:
         """True for the ``points`` ``(n, 2)`` within half a distance of a curve, or within a whole one."""
         return (self._wide if wide else self._close)[self._pixels(points)]
 
-    def free_part(self, half: np.ndarray) -> np.ndarray:
-        """The beginning of ``half`` ``(m, 2)`` that is finite, keeps off other curves and does not wind onto itself."""
+    def free_part(self, half: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """The beginning of ``half`` ``(m, 2)`` that is finite and keeps off all curves, and off its own line.
+
+        Args:
+            half: from the seed on.
+            other: the part of the line on the other side of the seed, ``(m', 2)``.
+
+        Returns:
+            Where the line meets its seed again, the whole round, with the seed at both ends.
+        """
         half = half[: int(np.isfinite(half[:, 0]).sum())]
         blocked = self.near(half)
         half = half[: int(blocked.argmax())] if blocked.any() else half
-        lag = int(2.5 * _APART / _STEP)  # what lies closer behind is the curve's own way here
-        for k in range(lag, len(half), 4):
-            earlier = half[: k - lag + 1]
-            if np.min(((earlier - half[k]) ** 2).sum(axis=1)) < (0.4 * _APART) ** 2:
-                # A spiral that comes by is left open: a closed one would have a kink.
-                closing = np.min(np.hypot(*(half[k : k + 30] - half[0]).T)) < 0.12 * _APART
-                if not closing:
-                    return half[: k + 1]
-                last = k + int(np.argmin(np.hypot(*(half[k : k + 30] - half[0]).T)))
-                return np.concatenate((half[:last], half[:1]))
+        lag = int(2.5 * _APART / _STEP)  # what is nearer along the line is the way here
+        for k in range(0, len(half), 4):
+            rest = np.concatenate((half[: max(k - lag + 1, 0)], other[max(lag - k, 0) :]))
+            if len(rest) and np.min(((rest - half[k]) ** 2).sum(axis=1)) < (0.4 * _APART) ** 2:
+                home = np.hypot(*(half[k : k + 30] - half[0]).T)
+                # A spiral that comes by its seed is left open: closed, it would have a kink.
+                closes = k >= lag and home.min() < 0.12 * _APART
+                return np.concatenate((half[: k + int(home.argmin())], half[:1])) if closes else half[: k + 1]
         return half
 
     def add(self, line: np.ndarray) -> None:
@@ -264,14 +272,6 @@ class _Raster:
         i, j = self._pixels(line)
         for raster, (di, dj) in zip((self._close, self._wide), self._discs, strict=True):
             raster[i[:, None] + di, j[:, None] + dj] = True
-
-
-def _joined(behind: np.ndarray, ahead: np.ndarray) -> np.ndarray:
-    """Both halves of a streamline in the direction of the flow; a closed one is whole in one half."""
-    for half, turn in ((ahead, 1), (behind, -1)):
-        if len(half) > 2 and np.array_equal(half[0], half[-1]):
-            return half[::turn]
-    return np.concatenate((behind[:0:-1], ahead))
 
 
 def _head(line: np.ndarray) -> np.ndarray:
