@@ -20,16 +20,18 @@ from neuralpde.geometry import Box, Condition, Dirichlet, Neumann, Periodic
 from neuralpde.integrators import (
     RK4,
     SDIRK4,
+    AdvectionReflection,
     Euler,
     Heun,
     ImplicitEuler,
     ImplicitMidpoint,
+    IncrementalPressureCorrection,
     Integrator,
     LieSplitting,
     Midpoint,
 )
 from neuralpde.optimize import GaussNewton
-from neuralpde.problems import (
+from neuralpde.problems import DoubleShearLayer, EulerFlow, LidDrivenCavity, NavierStokes, TaylorGreen, VortexPair, WalshFlow, (
     Advection,
     Burgers,
     Heat,
@@ -80,6 +82,12 @@ INTEGRATORS = (
     IntegratorRow("sdirk4", SDIRK4, 4, "implicit"),
     IntegratorRow("lie_splitting", LieSplitting, 1, "splitting"),
 )
+FLOW_INTEGRATORS = (
+    IntegratorRow("advection_reflection", AdvectionReflection, 2, "flow"),
+    IntegratorRow("incremental_pressure_correction", IncrementalPressureCorrection, 2, "flow"),
+)
+"""Methods that need a constraint: for incompressible flow only."""
+
 RUNGE_KUTTA = tuple(row for row in INTEGRATORS if row.family != "splitting")
 
 
@@ -335,6 +343,19 @@ PROBLEMS = (
     ProblemRow("spin 2D", lambda: Spin(domain=SQUARE)),
     ProblemRow("growing wave", GrowingWave, flows=True),
 )
+
+FLOWS = (
+    ProblemRow("Taylor–Green", TaylorGreen),
+    ProblemRow("Taylor–Green, decaying", lambda: TaylorGreen(viscosity=0.05)),
+    ProblemRow("Walsh flow", WalshFlow),
+    ProblemRow("Walsh flow without viscosity", lambda: WalshFlow(viscosity=0.0, waves=25, seed=3)),
+    ProblemRow("Navier–Stokes", NavierStokes),
+    ProblemRow("Euler", EulerFlow),
+    ProblemRow("vortex pair", VortexPair),
+    ProblemRow("double shear layer", DoubleShearLayer),
+    ProblemRow("lid-driven cavity", LidDrivenCavity),
+)
+"""Incompressible flows; they live on representations of their own."""
 
 
 # ------------------------------------------------------------------------------------------ representations

@@ -40,7 +40,7 @@ class SkewSymmetric(DiscreteDynamics):
 
     explicit_only = True
 
-    def slope(self, t: float, theta: Tensor) -> Tensor:
+    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Tensor:
         grid, problem = self.representation, self.problem
         assert isinstance(problem, Burgers)
         first, second = grid.derivatives[1][0], grid.derivatives[2][0]

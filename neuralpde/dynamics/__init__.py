@@ -8,15 +8,17 @@ from typing import Any
 from neuralpde.dynamics._discrete import DiscreteDynamics, Newton
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
 from neuralpde.dynamics._galerkin import GalerkinDynamics
+from neuralpde.dynamics._mac import MacDynamics
 from neuralpde.geometry import Boundary, Box, Condition
 from neuralpde.problems import Problem, check_problem
-from neuralpde.representations import GridField, NeuralField, Representation
+from neuralpde.representations import GridField, MacGrid, NeuralField, Representation
 from neuralpde.types import UsageError
 
 METHODS = {
     "discrete": (DiscreteDynamics, GridField),
     "function_space": (FunctionSpaceDynamics, NeuralField),
     "galerkin": (GalerkinDynamics, NeuralField),
+    "mac": (MacDynamics, MacGrid),
 }
 """Ways to move θ, by name, and the representation that each serves."""
 
@@ -76,6 +78,7 @@ __all__ = [
     "DiscreteDynamics",
     "FunctionSpaceDynamics",
     "GalerkinDynamics",
+    "MacDynamics",
     "Newton",
     "make_dynamics",
 ]

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from neuralpde.dynamics._grid_systems import LINEAR_SOLVERS, GridSystems
 from neuralpde.dynamics._linearised import Coefficients, coefficients, refuse_undetermined
-from neuralpde.integrators import Stage, State, Terms
+from neuralpde.dynamics._terms import chosen_rhs, field_of, term_flow, whole_only
+from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import GridField
 from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
@@ -39,7 +40,7 @@ class Newton:
             raise UsageError(f"the linear solvers of a grid are {', '.join(LINEAR_SOLVERS)}; got {self.linear!r}.")
 
 
-class DiscreteDynamics:
+class DiscreteDynamics(Dynamics):
     """Method of lines on a grid: θ̇ = F(t, θ) at the free nodes.
 
     Args:
@@ -54,23 +55,20 @@ class DiscreteDynamics:
         self.parts = problem.terms()
         self.systems = GridSystems(problem, representation, self.newton.linear, self.newton.linear_rtol)
 
-    explicit_only = False
-
-    @property
-    def flows(self) -> tuple[bool, ...]:
-        return tuple(part.flow is not None for part in self.parts)
-
-    def slope(self, t: float, theta: Tensor) -> Tensor:
+    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Tensor:
         r = self.representation
         u = r.at(theta, t).jet(r.points, self.problem.needs)
-        return self.problem.rhs(t, r.points, u).reshape(-1)
+        return chosen_rhs(self.problem, part)(t, r.points, u).reshape(-1)
 
     def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
         theta = _sum(base.theta, terms)
         finite = bool(torch.isfinite(theta).all())
         return Stage(theta, Status.COMPLETED if finite else Status.NON_FINITE)
 
-    def implicit(self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None) -> Stage:
+    def implicit(
+        self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
+    ) -> Stage:
+        whole_only(part)
         target = _sum(base.theta, terms)
         return self._newton(target, 1.0, gamma, t, base.theta if guess is None else guess)
 
@@ -79,12 +77,16 @@ class DiscreteDynamics:
         refuse_undetermined(self.problem, self.representation)
         return self._newton(torch.zeros_like(guess), 0.0, 1.0, 0.0, guess)
 
-    def flow(self, part: int, base: State, dt: float, guess: Tensor | None = None) -> Stage:
-        flow = self.parts[part].flow
-        if flow is None:
-            raise UsageError(f"the term {self.parts[part].name!r} has no flow; use RK4 or ImplicitMidpoint.")
+    def flow(
+        self,
+        part: int,
+        base: State | Blend,
+        dt: float,
+        guess: Tensor | None = None,
+        carrier: State | Blend | None = None,
+    ) -> Stage:
         r = self.representation
-        values = flow(base.t, r.at(base.theta, base.t), r.points, dt)
+        values = term_flow(self.parts[part], carrier)(base.t, field_of(r, base), r.points, dt)
         return Stage(values.reshape(-1))
 
     def _newton(self, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor) -> Stage:

@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from neuralpde.dynamics._linearised import refuse_undetermined
+from neuralpde.dynamics._terms import chosen_rhs, field_of, term_flow, whole_only
+from neuralpde.fields import Jet
 from neuralpde.geometry import Neumann, Quadrature, face_lattice, random_points
-from neuralpde.integrators import Stage, State, Terms
+from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import Adam, GaussNewton, LeastSquaresSolution, adam, least_squares
 from neuralpde.problems import Problem
 from neuralpde.representations import NeuralField
@@ -27,7 +29,7 @@ Rows = Callable[[Tensor, Tensor], Tensor]
 """(θ, points ``(n, d)``) → residual values ``(n, c)``, each row a function of its own point."""
 
 
-class FunctionSpaceDynamics:
+class FunctionSpaceDynamics(Dynamics):
     """Stages in function space: θ = argmin Σ_q w_q |u_θ(x_q) − γ F(t, x_q, u_θ) − y_q|², with y = u_base + Σ c_j F_j.
 
     Slopes are values of F at the quadrature points. Neumann data enter as rows √w_b (∂u/∂n − g) on the boundary.
@@ -66,12 +68,6 @@ class FunctionSpaceDynamics:
         self.walls = self._neumann_rows()
         self.generator = torch.Generator().manual_seed(seed)
 
-    explicit_only = False
-
-    @property
-    def flows(self) -> tuple[bool, ...]:
-        return tuple(part.flow is not None for part in self.parts)
-
     def _neumann_rows(self) -> list[tuple[Quadrature, Neumann, int, float]]:
         """(points, condition, axis, sign of the normal) of every Neumann face."""
         r, rows = self.representation, []
@@ -86,14 +82,17 @@ class FunctionSpaceDynamics:
         with torch.no_grad():
             return self.representation.at(state.theta, state.t)(x)
 
-    def slope(self, t: float, theta: Tensor) -> Callable[[Tensor], Tensor]:
+    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Callable[[Tensor], Tensor]:
         """F(t, u_θ) as a function of points, evaluated where a stage asks; the latest values are kept."""
-        return _Slope(self.problem, self.representation, t, theta)
+        return _Slope(self.problem, chosen_rhs(self.problem, part), self.representation, t, theta)
 
     def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
         return self._fit(lambda theta, x: self.representation.at(theta, t)(x), base, terms, t, guess, pointwise=None)
 
-    def implicit(self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None) -> Stage:
+    def implicit(
+        self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
+    ) -> Stage:
+        whole_only(part)
         r, problem = self.representation, self.problem
         needs = problem.needs | {"value"}
 
@@ -113,15 +112,19 @@ class FunctionSpaceDynamics:
 
         return self._solve(rows, lambda x: torch.zeros(x.shape[0], r.channels, dtype=x.dtype), 0.0, [guess], rows)
 
-    def flow(self, part: int, base: State, dt: float, guess: Tensor | None = None) -> Stage:
-        flow = self.parts[part].flow
-        if flow is None:
-            raise UsageError(f"the term {self.parts[part].name!r} has no flow; use RK4 or ImplicitMidpoint.")
-        t = base.t + dt
+    def flow(
+        self,
+        part: int,
+        base: State | Blend,
+        dt: float,
+        guess: Tensor | None = None,
+        carrier: State | Blend | None = None,
+    ) -> Stage:
+        flow, t = term_flow(self.parts[part], carrier), base.t + dt
 
         def target(x: Tensor) -> Tensor:
             with torch.no_grad():
-                return flow(base.t, self.representation.at(base.theta, base.t), x, dt)
+                return flow(base.t, field_of(self.representation, base), x, dt)
 
         def rows(theta: Tensor, x: Tensor) -> Tensor:
             return self.representation.at(theta, t)(x)
@@ -222,15 +225,22 @@ class FunctionSpaceDynamics:
 class _Slope:
     """F(t, u_θ) as a function of points; a repeated call with the same tensor of points costs nothing."""
 
-    def __init__(self, problem: Problem, representation: NeuralField, t: float, theta: Tensor) -> None:
-        self.problem, self.t = problem, t
+    def __init__(
+        self,
+        problem: Problem,
+        rhs: Callable[[float, Tensor, Jet], Tensor],
+        representation: NeuralField,
+        t: float,
+        theta: Tensor,
+    ) -> None:
+        self.problem, self.rhs, self.t = problem, rhs, t
         self.field = representation.at(theta, t)
         self.kept: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         if self.kept is None or self.kept[0] is not x:
             with torch.no_grad():
-                values = self.problem.rhs(self.t, x, self.field.jet(x, self.problem.needs))
+                values = self.rhs(self.t, x, self.field.jet(x, self.problem.needs))
             self.kept = (x, values)
         return self.kept[1]
 
@@ -241,8 +251,9 @@ def _row_jacobian(rows: Rows, theta: Tensor, x: Tensor, channel: int) -> Tensor:
         return vmap(grad(lambda th, p: rows(th, p[None])[0, channel]), in_dims=(None, 0))(theta, x)
 
 
-def _starts(base: State, guess: Tensor | None) -> list[Tensor]:
-    return [base.theta] if guess is None else [guess, base.theta]
+def _starts(base: State | Blend, guess: Tensor | None) -> list[Tensor]:
+    theta = base.theta if isinstance(base, State) else base.parts[0][1].theta
+    return [theta] if guess is None else [guess, theta]
 
 
 def _stage(fit: LeastSquaresSolution, largest: float) -> Stage:

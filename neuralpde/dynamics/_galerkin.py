@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._terms import chosen_rhs
 from neuralpde.geometry import Neumann
-from neuralpde.integrators import Stage, State, Terms
+from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import NeuralField
 from neuralpde.types import Status, UsageError
@@ -23,7 +24,7 @@ class Velocity:
     values: Tensor
 
 
-class GalerkinDynamics:
+class GalerkinDynamics(Dynamics):
     """θ̇ = argmin_δ Σ_q w_q |J(x_q) δ − F(t, x_q, u_θ)|², J = ∂u_θ/∂θ, by a truncated SVD; explicit methods only.
 
     Much cheaper a step than fits in function space and much less accurate: the tangent space degenerates, so the
@@ -50,6 +51,7 @@ class GalerkinDynamics:
         accept: float = 1e-2,
     ) -> None:
         self.problem, self.representation, self.rcond, self.accept = problem, representation, rcond, accept
+        self.parts = problem.terms()
         self.quadrature = representation.quadrature(points)
         if representation.hard.active and representation.hard.constant is None:
             raise UsageError("Galerkin stepping holds constant Dirichlet data only; use method='function_space' here.")
@@ -57,14 +59,17 @@ class GalerkinDynamics:
         if representation.boundary.faces_with(Neumann):
             raise UsageError("Galerkin stepping knows no Neumann conditions; use method='function_space' here.")
 
-    flows: tuple[bool, ...] = (False,)
     explicit_only = True
 
-    def slope(self, t: float, theta: Tensor) -> Velocity:
+    @property
+    def flows(self) -> tuple[bool, ...]:
+        return (False,)
+
+    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Velocity:
         r, x = self.representation, self.quadrature.points
         root = self.quadrature.weights.sqrt()[:, None]
         with torch.no_grad():
-            f = self.problem.rhs(t, x, r.at(theta, t).jet(x, self.problem.needs))
+            f = chosen_rhs(self.problem, part)(t, x, r.at(theta, t).jet(x, self.problem.needs))
             rows = torch.cat([root * r.jacobian(theta, x, a) for a in range(r.channels)])
             u, s, vh = torch.linalg.svd(rows, full_matrices=False)
             keep = s > self.rcond * s[0]
@@ -90,8 +95,17 @@ class GalerkinDynamics:
         weights = self.quadrature.weights[:, None]
         return math.sqrt(float((weights * values.square()).sum()) / self.representation.domain.volume)
 
-    def implicit(self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None) -> Stage:
+    def implicit(
+        self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
+    ) -> Stage:
         raise UsageError("Galerkin stepping is explicit; use method='function_space' with an implicit integrator.")
 
-    def flow(self, part: int, base: State, dt: float, guess: Tensor | None = None) -> Stage:
+    def flow(
+        self,
+        part: int,
+        base: State | Blend,
+        dt: float,
+        guess: Tensor | None = None,
+        carrier: State | Blend | None = None,
+    ) -> Stage:
         raise UsageError("Galerkin stepping has no flows; use method='function_space' with LieSplitting.")

@@ -2,5 +2,6 @@
 
 from neuralpde.fields._field import Field, FunctionField
 from neuralpde.fields._jet import NEEDS, Jet, autodiff_jet, check_needs, constant_jet
+from neuralpde.fields._sum import FieldSum
 
-__all__ = ["NEEDS", "Field", "FunctionField", "Jet", "autodiff_jet", "check_needs", "constant_jet"]
+__all__ = ["NEEDS", "Field", "FieldSum", "FunctionField", "Jet", "autodiff_jet", "check_needs", "constant_jet"]

@@ -1,6 +1,15 @@
 """Where an equation lives: domains, boundary conditions, grids, quadrature."""
 
-from neuralpde.geometry._conditions import Boundary, BoundaryValue, Condition, Dirichlet, Neumann, Periodic
+from neuralpde.geometry._conditions import (
+    Boundary,
+    BoundaryValue,
+    Condition,
+    Dirichlet,
+    FreeSlip,
+    Neumann,
+    Outflow,
+    Periodic,
+)
 from neuralpde.geometry._domain import AXES, Box
 from neuralpde.geometry._grid import Grid
 from neuralpde.geometry._quadrature import (
@@ -19,8 +28,10 @@ __all__ = [
     "Box",
     "Condition",
     "Dirichlet",
+    "FreeSlip",
     "Grid",
     "Neumann",
+    "Outflow",
     "Periodic",
     "Quadrature",
     "face_lattice",

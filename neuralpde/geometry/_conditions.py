@@ -12,14 +12,13 @@ from torch import Tensor
 from neuralpde.geometry._domain import AXES, Box
 from neuralpde.types import UsageError
 
-BoundaryValue: TypeAlias = float | Callable[[float, Tensor], Tensor]
-"""A number, or a function of time and points ``(n, d)`` that returns ``(n, c)``."""
+BoundaryValue: TypeAlias = float | tuple[float, ...] | Callable[[float, Tensor], Tensor]
+"""A number, one number per channel, or a function of time and points ``(n, d)`` that returns ``(n, c)``."""
 
 
-class _Valued:
-    """What Dirichlet and Neumann share: a value on some faces."""
+class _OnFaces:
+    """What every condition on named faces shares."""
 
-    value: BoundaryValue
     on: str | Sequence[str]
 
     @property
@@ -27,17 +26,30 @@ class _Valued:
         """Names of the faces, or ``("all",)``."""
         return (self.on,) if isinstance(self.on, str) else tuple(self.on)
 
+
+class _Valued(_OnFaces):
+    """What Dirichlet and Neumann share: a value on some faces."""
+
+    value: BoundaryValue
+
     def at(self, t: float, x: Tensor, channels: int = 1) -> Tensor:
         """The prescribed value at points ``(n, d)`` and time t, ``(n, c)``."""
         if callable(self.value):
             out = self.value(t, x)
             return out if out.ndim == 2 else out[:, None]
+        if isinstance(self.value, Sequence):
+            if len(self.value) != channels:
+                raise UsageError(f"{self} gives {len(self.value)} value(s); the unknown has {channels} component(s).")
+            return x.new_tensor(self.value).expand(x.shape[0], channels)
         return torch.full((x.shape[0], channels), float(self.value), dtype=x.dtype, device=x.device)
 
 
 @dataclass(frozen=True)
 class Dirichlet(_Valued):
-    """u = value on the named faces (``"all"``: every face that has no other condition). Essential: held exactly."""
+    """u = value on the named faces (``"all"``: every face that has no other condition). Essential: held exactly.
+
+    For a velocity it is a wall at rest (0, no slip), a moving wall or an inflow.
+    """
 
     value: BoundaryValue = 0.0
     on: str | Sequence[str] = "all"
@@ -53,17 +65,31 @@ class Neumann(_Valued):
 
 
 @dataclass(frozen=True)
+class FreeSlip(_OnFaces):
+    """A wall without friction: u·n = 0 and ∂(u·τ)/∂n = 0 on the named faces. For velocities."""
+
+    on: str | Sequence[str] = "all"
+
+
+@dataclass(frozen=True)
+class Outflow(_OnFaces):
+    """An open end: p = 0 and ∂u/∂n = 0 on the named faces. For velocities."""
+
+    on: str | Sequence[str] = "all"
+
+
+@dataclass(frozen=True)
 class Periodic:
     """u(x + L e_i) = u(x) along the named axes (``"x"``, ``("x", "y")``, or ``"all"``). Essential: held exactly."""
 
     axes: str | Sequence[str] = "all"
 
 
-Condition: TypeAlias = Dirichlet | Neumann | Periodic
+Condition: TypeAlias = Dirichlet | Neumann | Periodic | FreeSlip | Outflow
 
 
 def _sequence_of_conditions(conditions: object) -> tuple[Condition, ...]:
-    wanted = "conditions must be a tuple of Dirichlet, Neumann and Periodic conditions"
+    wanted = "conditions must be a tuple of Dirichlet, Neumann, Periodic, FreeSlip and Outflow conditions"
     if isinstance(conditions, Condition):
         raise UsageError(f"{wanted}, for instance ({type(conditions).__name__}(...),); got {conditions} alone.")
     if isinstance(conditions, str) or not isinstance(conditions, Iterable):

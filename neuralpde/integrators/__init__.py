@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from neuralpde.integrators._base import Dynamics, Integrator, Stage, State, StepInfo, Terms
+from neuralpde.integrators._base import Blend, Dynamics, Integrator, Stage, State, StepInfo, Terms
 from neuralpde.integrators._runge_kutta import (
     RK4,
     SDIRK4,
@@ -14,7 +14,7 @@ from neuralpde.integrators._runge_kutta import (
     RungeKutta,
     Tableau,
 )
-from neuralpde.integrators._splitting import LieSplitting
+from neuralpde.integrators._splitting import AdvectionReflection, IncrementalPressureCorrection, LieSplitting
 
 INTEGRATORS: dict[str, Callable[[], Integrator]] = {
     "euler": Euler,
@@ -25,6 +25,8 @@ INTEGRATORS: dict[str, Callable[[], Integrator]] = {
     "implicit_midpoint": ImplicitMidpoint,
     "sdirk4": SDIRK4,
     "lie_splitting": LieSplitting,
+    "advection_reflection": AdvectionReflection,
+    "incremental_pressure_correction": IncrementalPressureCorrection,
 }
 """Integrators by their names in a case file."""
 
@@ -32,11 +34,14 @@ __all__ = [
     "INTEGRATORS",
     "RK4",
     "SDIRK4",
+    "AdvectionReflection",
+    "Blend",
     "Dynamics",
     "Euler",
     "Heun",
     "ImplicitEuler",
     "ImplicitMidpoint",
+    "IncrementalPressureCorrection",
     "Integrator",
     "LieSplitting",
     "Midpoint",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
-from neuralpde.types import Status
+from neuralpde.types import Status, UsageError
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,19 @@ class State:
     def advance(self, t: float, theta: Tensor) -> State:
         """The next state, which remembers this one."""
         return State(t, theta, ((self.t, self.theta),))
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A field Σ c_j u_j made from states, at one time: extrapolated, averaged or reflected.
+
+    Args:
+        t: time it stands for.
+        parts: ((c_j, state_j), …).
+    """
+
+    t: float
+    parts: tuple[tuple[float, State], ...]
 
 
 @dataclass(frozen=True)
@@ -80,32 +93,66 @@ Terms = Sequence[tuple[float, Any]]
 """((c_j, slope_j), …) of Σ c_j F_j."""
 
 
-class Dynamics(Protocol):
+class Dynamics(ABC):
     """Problem × representation, as integrators see it.
 
     A base is a :class:`State` and a stage has its own time, because Dirichlet data that move in time are part of the
-    field: u_base and u_θ are taken at their own times.
+    field: u_base and u_θ are taken at their own times. Where the problem has a constraint (a velocity free of
+    divergence) an explicit stage obeys it; flows and parts, by their names, do not until :meth:`constrain`.
     """
 
-    def slope(self, t: float, theta: Tensor) -> Any:
-        """F(t, u_θ), in whatever form this dynamics combines."""
+    parts: tuple[Any, ...]
+    """The problem's terms; each has a ``name``."""
 
+    explicit_only: bool = False
+    """Whether :meth:`implicit` of the whole right-hand side is missing."""
+
+    constrained: bool = False
+    """Whether the problem has a constraint, and :meth:`constrain` something to do."""
+
+    @abstractmethod
+    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Any:
+        """F(t, u_θ), or the term of that name, in whatever form this dynamics combines."""
+
+    @abstractmethod
     def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
         """θ at time t with u_θ = u_base + Σ c_j F_j."""
 
-    def implicit(self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None) -> Stage:
-        """θ at time t with u_θ − γ F(t, u_θ) = u_base + Σ c_j F_j."""
+    @abstractmethod
+    def implicit(
+        self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
+    ) -> Stage:
+        """θ at time t with u_θ − γ F(t, u_θ) = u_base + Σ c_j F_j, F the whole or the term of that name."""
 
-    def flow(self, part: int, base: State, dt: float, guess: Tensor | None = None) -> Stage:
-        """θ at time t + dt after term number ``part`` alone has acted."""
+    @abstractmethod
+    def flow(
+        self,
+        part: int,
+        base: State | Blend,
+        dt: float,
+        guess: Tensor | None = None,
+        carrier: State | Blend | None = None,
+    ) -> Stage:
+        """θ at time t + dt after term number ``part`` alone has acted; ``carrier``: what carries, if not the base."""
 
     @property
     def flows(self) -> tuple[bool, ...]:
         """Per term of the problem: whether :meth:`flow` exists."""
+        return tuple(part.flow is not None for part in self.parts)
 
-    @property
-    def explicit_only(self) -> bool:
-        """Whether :meth:`implicit` is missing."""
+    def constrain(self, state: State, dt: float, increment: bool = False) -> Stage:
+        """The nearest state that obeys the problem's constraint.
+
+        Args:
+            state: at its time.
+            dt: over which the constraint's force (the pressure) has to act.
+            increment: add that force to the state's own, instead of putting it in its place.
+        """
+        raise UsageError("this problem has no constraint; use another integrator.")
+
+    def complete(self, t: float, theta: Tensor) -> Tensor:
+        """θ with the unknowns that do not move by themselves (a pressure) as they belong to the others at time t."""
+        return theta
 
 
 class Integrator(ABC):

@@ -1,8 +1,10 @@
 """Equations with their initial, boundary and exact data."""
 
-from neuralpde.problems._base import Problem, Term, check_problem
+from neuralpde.problems._base import Problem, Quantity, Term, check_problem
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._exact_fits import exact_fits
+from neuralpde.problems._flow import EulerFlow, IncompressibleFlow, NavierStokes, follow_flow
+from neuralpde.problems._flow_cases import DoubleShearLayer, LidDrivenCavity, TaylorGreen, VortexPair, WalshFlow
 from neuralpde.problems._poisson import Poisson, ProductOfSines
 from neuralpde.problems._transport import Advection, Burgers, GaussianBump, Heat, SineMode, SineSpeed
 
@@ -11,6 +13,13 @@ PROBLEMS: dict[str, type[Problem]] = {
     "burgers": Burgers,
     "heat": Heat,
     "poisson": Poisson,
+    "navier_stokes": NavierStokes,
+    "euler_flow": EulerFlow,
+    "taylor_green": TaylorGreen,
+    "walsh_flow": WalshFlow,
+    "vortex_pair": VortexPair,
+    "double_shear_layer": DoubleShearLayer,
+    "lid_driven_cavity": LidDrivenCavity,
 }
 """Problems by their names in a case file."""
 
@@ -18,15 +27,25 @@ __all__ = [
     "PROBLEMS",
     "Advection",
     "Burgers",
+    "DoubleShearLayer",
+    "EulerFlow",
     "GaussianBump",
     "Heat",
+    "IncompressibleFlow",
+    "LidDrivenCavity",
+    "NavierStokes",
     "Poisson",
     "Problem",
     "ProductOfSines",
+    "Quantity",
     "SineMode",
     "SineSpeed",
+    "TaylorGreen",
     "Term",
+    "VortexPair",
+    "WalshFlow",
     "check_problem",
     "coefficient",
     "exact_fits",
+    "follow_flow",
 ]

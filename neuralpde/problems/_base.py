@@ -32,6 +32,23 @@ class Term:
     flow: Callable[[float, Field, Tensor, float], Tensor] | None = None
 
 
+@dataclass(frozen=True)
+class Quantity:
+    """Something one looks at: a scalar made from a field.
+
+    Args:
+        name: what to call it.
+        of: jet → ``(n, 1)``.
+        needs: parts of the jet that it reads.
+        streamlines: whether pictures draw the streamlines of the velocity (the first d channels) over it.
+    """
+
+    name: str
+    of: Callable[[Jet], Tensor]
+    needs: frozenset[str] = frozenset({"value"})
+    streamlines: bool = False
+
+
 class Problem(ABC):
     """An initial- or boundary-value problem: u_t = rhs, or 0 = rhs where ``time_order`` is 0.
 
@@ -62,6 +79,9 @@ class Problem(ABC):
     unknowns: ClassVar[dict[str, int]] = {"u": 1}
     time_order: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset({"value"})
+    algebraic: ClassVar[frozenset[str]] = frozenset()
+    """Unknowns without a time derivative: their rows of the right-hand side are constraints, 0 = rhs. They come last,
+    and boundary conditions are about the others."""
 
     @property
     def name(self) -> str:
@@ -72,6 +92,11 @@ class Problem(ABC):
     def channels(self) -> int:
         """Number of values c of all unknowns together."""
         return sum(self.unknowns.values())
+
+    @property
+    def evolving(self) -> int:
+        """Number of values, the first ones, whose unknowns have a time derivative."""
+        return sum(c for name, c in self.unknowns.items() if name not in self.algebraic)
 
     def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
         """Right-hand side at points, ``(n, c)``; from the flux by default: source − ∇·flux.
@@ -95,6 +120,10 @@ class Problem(ABC):
     def initial(self, x: Tensor) -> Tensor:
         """u at t = 0 (a starting guess for steady problems), ``(n, c)``; zero by default."""
         return torch.zeros(x.shape[0], self.channels, dtype=x.dtype, device=x.device)
+
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What pictures show, the first one first; none: the unknowns themselves."""
+        return ()
 
     def exact(self, t: float, x: Tensor) -> Tensor | None:
         """The exact solution, ``(n, c)``, where one is known."""

@@ -32,7 +32,7 @@ class HardBoundary:
         values = [c.value for c in self.data.values()]
         first = values[0] if values else 0.0
         same = not callable(first) and all(not callable(v) and v == first for v in values)
-        self.constant = float(first) if same and not callable(first) else None
+        self.constant = float(first) if same and isinstance(first, int | float) else None
 
     def _sides(self, axis: int) -> tuple[bool, bool]:
         return (axis, 0) in self.data, (axis, 1) in self.data

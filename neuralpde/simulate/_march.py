@@ -104,7 +104,9 @@ def simulate(
         state, fit_error = State(0.0, projection.theta), projection.error
         accept = (initial_fit or {}).get("options", FIRST_FIT).accept
         status = _fit_status(problem, representation, projection, accept)
-    times, states, infos = [state.t], [state.theta], list[StepInfo]()
+        if dynamics.constrained:
+            state = State(0.0, dynamics.constrain(state, 0.0).theta)
+    times, states, infos = [state.t], [dynamics.complete(state.t, state.theta)], list[StepInfo]()
     setup = time.perf_counter() - begin
     for k in range(done + 1, steps + 1) if status.ok else ():
         new, info = integrator.step(dynamics, state, length)
@@ -118,12 +120,12 @@ def simulate(
         state = State(origin + k * length, new.theta, new.history)
         if k % save_every == 0 or k == steps:
             times.append(state.t)
-            states.append(state.theta)
+            states.append(dynamics.complete(state.t, state.theta))
         if progress is not None and progress(k, steps, state, info) is False:
             status = Status.INTERRUPTED
             if times[-1] != state.t:
                 times.append(state.t)
-                states.append(state.theta)
+                states.append(dynamics.complete(state.t, state.theta))
             break
     recipe = {
         "integrator": repr(integrator),

@@ -17,7 +17,7 @@ from neuralpde.integrators import State, StepInfo
 from neuralpde.plot import Samples, animation, comparison, picture
 from neuralpde.problems import Problem, exact_fits
 from neuralpde.representations import Representation
-from neuralpde.simulate._between import BetweenTimes
+from neuralpde.simulate._between import between_times
 from neuralpde.types import Status, UsageError
 
 
@@ -72,7 +72,7 @@ class Solution:
         start = max(0, min(int(torch.searchsorted(times, t)) - 2, len(times) - 4))
         near = range(start, min(start + 4, len(times)))
         fields = [self.representation.at(self.states[j], float(times[j])) for j in near]
-        return BetweenTimes(t, [float(times[j]) for j in near], fields)
+        return between_times(t, [float(times[j]) for j in near], fields)
 
     def probe(self, points: Tensor | Sequence[Sequence[float]], times: Sequence[float] | None = None) -> Tensor:
         """Values at points ``(n, d)`` for each time (the saved ones by default), ``(k, n, c)``.
@@ -94,7 +94,11 @@ class Solution:
             return torch.stack([self.at(t)(x) for t in wanted])
 
     def error(
-        self, times: Sequence[float] | None = None, points: int = 2001, reference: Solution | None = None
+        self,
+        times: Sequence[float] | None = None,
+        points: int = 2001,
+        reference: Solution | None = None,
+        unknown: str | None = None,
     ) -> dict[str, float]:
         """Error against the exact solution, or a reference, over saved (or given) times and a uniform lattice.
 
@@ -102,13 +106,15 @@ class Solution:
             times: default all saved ones.
             points: lattice points per axis, ends included (at most 201 in 2D, 41 in 3D).
             reference: a better solution of the same problem.
+            unknown: of a problem with several the one to look at; the first by default (a flow's velocity).
 
         Returns:
             ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both), ``max_error``.
 
         Raises:
-            UsageError: if there is neither an exact solution nor a reference.
+            UsageError: if there is neither an exact solution nor a reference, or no such unknown.
         """
+        channels = self._channels(unknown)
         most = {1: points, 2: 201}.get(self.problem.domain.dim, 41)
         x = self._lattice(min(points, most))[1]
         wanted = [float(t) for t in (self.times if times is None else times)]
@@ -122,7 +128,8 @@ class Solution:
             with torch.no_grad():
                 exact = reference.at(t)(x) if reference is not None else self.problem.exact(t, x)
                 assert exact is not None  # exact_fits has seen to it
-                e = self.at(t)(x) - exact
+                exact = exact[:, channels]
+                e = self.at(t)(x)[:, channels] - exact
             total["absolute"] += float(e.abs().sum())
             total["square"] += float(e.square().sum())
             total["norm"] += float(exact.square().sum())
@@ -134,6 +141,15 @@ class Solution:
             "rel_l2": (total["square"] / max(total["norm"], tiny)) ** 0.5,
             "max_error": largest,
         }
+
+    def _channels(self, unknown: str | None) -> slice:
+        """Where an unknown's values are."""
+        known = self.problem.unknowns
+        name = next(iter(known)) if unknown is None else unknown
+        if name not in known:
+            raise UsageError(f"the unknowns of {self.problem.name} are {', '.join(known)}; got {name!r}.")
+        start = sum(c for other, c in list(known.items())[: list(known).index(name)])
+        return slice(start, start + known[name])
 
     def _lattice(self, points: int) -> tuple[Grid, Tensor]:
         d = self.problem.domain.dim

@@ -178,7 +178,7 @@ MISTAKES = {
     "value of a condition": (
         "speed = 0.25",
         'conditions = [{kind = "dirichlet", value = "zero"}]',
-        "problem.conditions[1].value: expected a number or \"file.py:function\"; got 'zero'.",
+        "problem.conditions[1].value: expected a number or a list of numbers or \"file.py:function\"; got 'zero'.",
     ),
     "no name": ('name = "grid"\n', "", "run[1].name: expected a name of letters, digits, - and _; it is missing."),
     "name with a slash": (

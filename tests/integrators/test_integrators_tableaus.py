@@ -12,7 +12,7 @@ import torch
 from tables import RUNGE_KUTTA, IntegratorRow
 
 import neuralpde.integrators
-from neuralpde.integrators import LieSplitting, RungeKutta, Stage, State, StepInfo
+from neuralpde.integrators import Dynamics, LieSplitting, RungeKutta, Stage, State, StepInfo
 from neuralpde.integrators._runge_kutta import _predict
 from neuralpde.types import Status, UsageError
 
@@ -58,27 +58,27 @@ def test_stability(row: IntegratorRow) -> None:
     assert damps == (row.name in ("implicit_euler", "sdirk4")), "L-stable: implicit Euler and SDIRK4 only"
 
 
-class _Line:
+class _Line(Dynamics):
     """θ̇ = λ θ, solved exactly in every stage, which counts what a method asks for."""
 
-    flows, explicit_only = (True,), False
+    flows: tuple[bool, ...] = (True,)
 
     def __init__(self, rate: float) -> None:
         self.rate, self.times = rate, list[float]()
 
-    def slope(self, t, theta):
+    def slope(self, t, theta, part=None):
         self.times.append(t)
         return self.rate * theta
 
     def explicit(self, base, terms, t, guess=None):
         return Stage(base.theta + sum(c * f for c, f in terms), iterations=1)
 
-    def implicit(self, base, terms, gamma, t, guess=None):
+    def implicit(self, base, terms, gamma, t, guess=None, part=None):
         self.times.append(t)
         theta = (base.theta + sum(c * f for c, f in terms)) / (1 - gamma * self.rate)
         return Stage(theta, Status.CONVERGED_RTOL, 1e-13, 2)
 
-    def flow(self, part, base, dt, guess=None):
+    def flow(self, part, base, dt, guess=None, carrier=None):
         return Stage(base.theta * float(np.exp(self.rate * dt)))
 
 

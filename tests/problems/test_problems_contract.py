@@ -9,7 +9,7 @@ import pkgutil
 
 import pytest
 import torch
-from tables import PROBLEMS, ProblemRow, points_in, random_jet
+from tables import FLOWS, PROBLEMS, ProblemRow, points_in, random_jet
 from torch import Tensor
 
 import neuralpde.problems
@@ -148,7 +148,7 @@ def test_a_problem_reads_only_the_derivatives_it_declares(row: ProblemRow) -> No
 
 
 def test_every_problem_of_the_package_has_a_row() -> None:
-    assert set(BY_NAME.values()) <= {type(row.make()) for row in PROBLEMS}
+    assert set(BY_NAME.values()) <= {type(row.make()) for row in (*PROBLEMS, *FLOWS)}
 
 
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(neuralpde.problems.__path__)])

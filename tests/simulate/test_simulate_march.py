@@ -192,8 +192,8 @@ REFUSED = [
 class Halved(DiscreteDynamics):
     """Everything at half speed."""
 
-    def slope(self, t: float, theta: torch.Tensor) -> torch.Tensor:
-        return 0.5 * super().slope(t, theta)
+    def slope(self, t: float, theta: torch.Tensor, part: str | None = None) -> torch.Tensor:
+        return 0.5 * super().slope(t, theta, part)
 
 
 def test_a_dynamics_of_ones_own_is_marched_like_any_other() -> None:

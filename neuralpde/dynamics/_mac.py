@@ -1,0 +1,198 @@
+"""Incompressible flow on a staggered grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from neuralpde.dynamics._terms import field_of
+from neuralpde.geometry import Dirichlet, Outflow
+from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
+from neuralpde.linalg import BoxLaplacian, Kind
+from neuralpde.problems import IncompressibleFlow, follow_flow
+from neuralpde.representations import MacGrid
+from neuralpde.types import Status, UsageError
+
+
+class MacDynamics(Dynamics):
+    """u_t = −∇·(u u) + ν Δ_h u − G p with D u = 0 on the faces of a staggered grid.
+
+    A slope is a tensor of the free faces. An explicit stage of slopes is projected, u = u* − G q with D G q = D u*, so
+    every Runge–Kutta method is a projected one, of its full order (half-explicit: Hairer, Lubich & Roche 1989); its
+    pressure is q over the step. Pressures and implicit diffusion are solved by FFT, DCT and DST. Advection conserves
+    energy but for the time step; its flow is semi-Lagrangian with cubic interpolation.
+
+    Args:
+        problem: the flow.
+        representation: the grid. States of shape ``(b, p)`` are b cases that march together (not in semi-Lagrangian
+            flows).
+
+    Raises:
+        UsageError: where as much does not flow out as in.
+    """
+
+    explicit_only = True
+    constrained = True
+
+    def __init__(self, problem: IncompressibleFlow, representation: MacGrid) -> None:
+        self.problem, self.representation = problem, representation
+        self.parts = problem.terms()
+        r = representation
+        self.poisson = BoxLaplacian(r.cells, r.spacing, self._cell_kinds(), dtype=r.dtype, device=r.device)
+        self.diffusion = [self._component(i) for i in range(r.dim)]
+        if not r.pressure_fixed:
+            self._check_balance()
+
+    def _cell_kinds(self) -> list[Kind]:
+        return [self._kind(a, lambda c: not isinstance(c, Outflow)) for a in range(self.representation.dim)]
+
+    def _kind(self, a: int, even: object) -> Kind:
+        """Kind of a cell-centred axis; ``even`` tells which conditions continue evenly."""
+        boundary = self.representation.boundary
+        if boundary.periodic[a]:
+            return "periodic"
+        ends = ["neumann" if even(boundary.on(a, side)) else "dirichlet" for side in (0, 1)]  # type: ignore[operator]
+        return cast(Kind, f"{ends[0]}_cells" if ends[0] == ends[1] else f"{ends[0]}_{ends[1]}_cells")
+
+    def _component(self, i: int) -> BoxLaplacian:
+        """−Δ_h of component i on its free faces, boundary data zero."""
+        r, kinds = self.representation, list[Kind]()
+        for a in range(r.dim):
+            if a != i or r.boundary.periodic[a]:
+                kinds.append(self._kind(a, lambda c: not isinstance(c, Dirichlet)))
+                continue
+            ends = ["neumann" if isinstance(r.boundary.on(a, s), Outflow) else "dirichlet" for s in (0, 1)]
+            mixed = f"{ends[0]}_{ends[1]}_faces"
+            kinds.append(
+                cast(Kind, mixed if ends[0] != ends[1] else "neumann_cells" if ends[0] == "neumann" else ends[0])
+            )
+        free = [len(range(*s.indices(n))) for s, n in zip(r.velocity.free[i], r.velocity.shapes[i], strict=True)]
+        return BoxLaplacian(free, r.spacing, kinds, dtype=r.dtype, device=r.device)
+
+    def _check_balance(self) -> None:
+        r = self.representation
+        walls = r.velocity.faces(r.velocity.initial(), 0.0)
+        net = float(r.divergence(walls).sum()) * math.prod(r.spacing)
+        size = max(float(u.abs().max()) for u in walls) * r.domain.volume / min(r.domain.lengths)
+        if abs(net) > 1e-10 * size:
+            raise UsageError(
+                f"the boundary velocities push {net:.3g} more out of this closed domain than into it; open a face with "
+                "Outflow, or balance them."
+            )
+
+    def faces(self, theta: Tensor, t: float) -> list[Tensor]:
+        """All faces of a state."""
+        r = self.representation
+        return r.velocity.faces(r.split(theta)["velocity"], t)
+
+    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Tensor:
+        """−∇·(u u) + ν Δ_h u at the free faces, without the pressure; or one of ``"advection"``, ``"diffusion"``,
+        ``"pressure"``."""
+        r, problem = self.representation, self.problem
+        if part not in (None, "advection", "diffusion", "pressure"):
+            raise UsageError(f"the terms of {problem.name} are advection, diffusion and pressure; got {part!r}.")
+        if part == "pressure":
+            return -r.velocity.pack(r.gradient(r.pressure.array(r.split(theta)["pressure"])))
+        u = self.faces(theta, t)
+        out = [torch.zeros_like(c) for c in u]
+        if part != "diffusion":
+            out = [-a for a in r.advection(u, t)]
+        if part != "advection" and problem.viscosity:
+            out = [o + problem.viscosity * r.laplacian(c, i, t) for i, (o, c) in enumerate(zip(out, u, strict=True))]
+        return r.velocity.pack(out)
+
+    def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
+        length = sum(c for c, _ in terms)
+        return self.constrain(State(t, self._sum(base, terms)), length)
+
+    def implicit(
+        self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
+    ) -> Stage:
+        if part != "diffusion":
+            raise UsageError(
+                "a staggered grid takes implicit stages of the diffusion only; use IncrementalPressureCorrection, "
+                "AdvectionReflection or RK4."
+            )
+        return self._diffuse(self._sum(base, terms), gamma, t)
+
+    def flow(
+        self,
+        part: int,
+        base: State | Blend,
+        dt: float,
+        guess: Tensor | None = None,
+        carrier: State | Blend | None = None,
+    ) -> Stage:
+        """Semi-Lagrangian advection, or diffusion by Crank and Nicolson; not projected."""
+        r, t = self.representation, base.t + dt
+        if self.parts[part].name == "diffusion":
+            theta = self._blended(base)
+            half = self.slope(base.t, theta, "diffusion")
+            return self._diffuse(self._sum(State(base.t, theta), ((0.5 * dt, half),)), 0.5 * dt, t)
+        field, wind = field_of(r, base), None if carrier is None else field_of(r, carrier)
+        values = [follow_flow(base.t, field, x, dt, wind)[:, i] for i, x in enumerate(r.velocity.points)]
+        return _finite(r.join({"velocity": torch.cat(values), "pressure": r.split(self._blended(base))["pressure"]}))
+
+    @property
+    def flows(self) -> tuple[bool, ...]:
+        return (True,) * len(self.parts)
+
+    def constrain(self, state: State, dt: float, increment: bool = False) -> Stage:
+        """u − G q with −D G q = −D u, and q/dt as the pressure (added to the state's own where ``increment``)."""
+        r = self.representation
+        parts = r.split(state.theta)
+        u = r.velocity.faces(parts["velocity"], state.t)
+        q = self.poisson.solve(-r.divergence(u))
+        velocity = parts["velocity"] - r.velocity.pack(r.gradient(q))
+        pressure = q.flatten(-r.dim) / dt if dt else parts["pressure"]
+        if increment and dt:
+            pressure = parts["pressure"] + pressure
+        return _finite(r.join({"velocity": velocity, "pressure": pressure}))
+
+    def complete(self, t: float, theta: Tensor) -> Tensor:
+        """θ with the pressure that belongs to its velocity: D G p = D(−∇·(u u) + ν Δ_h u), boundary data at rest."""
+        r = self.representation
+        parts = r.split(theta)
+        slopes = r.velocity.unpack(self.slope(t, theta))
+        p = self.poisson.solve(-r.divergence(r.velocity.spread(slopes)))
+        return r.join({"velocity": parts["velocity"], "pressure": p.flatten(-r.dim)})
+
+    def energy(self, theta: Tensor) -> Tensor:
+        """Kinetic energy ½ Σ |u|² over the free faces times the cell's volume, ``(…)``."""
+        velocity = self.representation.split(theta)["velocity"]
+        return 0.5 * math.prod(self.representation.spacing) * velocity.square().sum(-1)
+
+    def _blended(self, base: State | Blend) -> Tensor:
+        if isinstance(base, State):
+            return base.theta
+        return sum((c * state.theta for c, state in base.parts[1:]), base.parts[0][0] * base.parts[0][1].theta)
+
+    def _sum(self, base: State, terms: Sequence[tuple[float, Tensor]]) -> Tensor:
+        r = self.representation
+        parts = r.split(base.theta)
+        velocity = parts["velocity"]
+        for c, slope in terms:
+            velocity = velocity + c * slope
+        return r.join({"velocity": velocity, "pressure": parts["pressure"]})
+
+    def _diffuse(self, theta: Tensor, gamma: float, t: float) -> Stage:
+        """(1 − γ ν Δ_h) u = u_θ with the boundary data of time t, component by component."""
+        r, beta = self.representation, gamma * self.problem.viscosity
+        if beta == 0:
+            return Stage(theta)
+        parts = r.split(theta)
+        nothing = r.velocity.faces(torch.zeros_like(parts["velocity"]), t)
+        data = r.velocity.unpack(r.velocity.pack([r.laplacian(u, i, t) for i, u in enumerate(nothing)]))
+        out = []
+        for u, g, box in zip(r.velocity.unpack(parts["velocity"]), data, self.diffusion, strict=True):
+            out.append(box.solve(u + beta * g, 1.0, beta).flatten(-r.dim))
+        return _finite(r.join({"velocity": torch.cat(out, dim=-1), "pressure": parts["pressure"]}))
+
+
+def _finite(theta: Tensor) -> Stage:
+    finite = bool(torch.isfinite(theta).all())
+    return Stage(theta, Status.COMPLETED if finite else Status.NON_FINITE)

@@ -1,0 +1,232 @@
+"""Velocity on the faces of the cells of a box: component i at the faces normal to axis i."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neuralpde.fields import Field, Jet
+from neuralpde.geometry import Box, Condition, Dirichlet, Grid, Neumann, Outflow, Quadrature
+from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._difference_jet import difference_jet
+from neuralpde.representations._interpolation import interpolate
+from neuralpde.representations._staggered import ends, inside, pad
+from neuralpde.types import Status, UsageError
+
+
+class FaceVelocity(Representation):
+    """u_i at the midpoints of the cell faces normal to axis i (Harlow and Welch's staggered grid, MAC).
+
+    With N_i cells along axis i a component has N_i faces along its own axis where that is periodic, N_i + 1 otherwise;
+    faces on walls and inflows carry their data and are no unknowns, those of an outflow are. θ holds the free faces,
+    component after component, the last axis running fastest.
+
+    Beyond a wall a tangential component continues as 2g − u (g the wall's velocity), beyond a wall without friction and
+    an outflow as u. Between the faces: cubic interpolation.
+
+    Args:
+        domain, conditions, dtype, device: as for every representation; the conditions of a velocity.
+        shape: cells per axis (one number serves all).
+
+    Raises:
+        UsageError: for fewer than four cells along an axis, faces without a condition, or :class:`Neumann` conditions.
+
+    Source: Harlow & Welch, Physics of Fluids 8 (1965).
+    """
+
+    def __init__(
+        self,
+        domain: Box,
+        conditions: tuple[Condition, ...] = (),
+        *,
+        shape: int | Sequence[int] = 64,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(domain, conditions, domain.dim, dtype, device)
+        periodic = self.boundary.periodic
+        self.cells = Grid(domain, shape, (True,) * domain.dim).shape  # type: ignore[arg-type]  # n cells, spacing L/n
+        if min(self.cells) < 4:
+            raise UsageError(f"a staggered grid needs at least 4 cells along each axis; got {self.cells}.")
+        self.spacing = tuple(length / n for length, n in zip(domain.lengths, self.cells, strict=True))
+        for face in domain.faces:
+            condition = self.boundary.on(*domain.face(face))
+            if condition is None or isinstance(condition, Neumann):
+                raise UsageError(
+                    f"a staggered grid needs Dirichlet, FreeSlip, Outflow or Periodic on every face; {face} has "
+                    f"{condition}."
+                )
+        d = domain.dim
+        self.shapes = [tuple(n + (a == i and not periodic[a]) for a, n in enumerate(self.cells)) for i in range(d)]
+        """Per component the faces along each axis, fixed ones included."""
+        self.free = [self._free(i) for i in range(d)]
+        self.sizes = [
+            math.prod(len(range(*s.indices(n))) for s, n in zip(f, full, strict=True))
+            for f, full in zip(self.free, self.shapes, strict=True)
+        ]
+        self.grids = [self._grid(i) for i in range(d)]
+        self.points = [self._points(i) for i in range(d)]
+        """Per component the midpoints of its free faces, ``(n_i, d)``."""
+
+    def _free(self, i: int) -> tuple[slice, ...]:
+        """Which faces of component i are unknowns."""
+        out = [slice(None)] * self.dim
+        if not self.boundary.periodic[i]:
+            lower = 0 if isinstance(self.boundary.on(i, 0), Outflow) else 1
+            out[i] = slice(lower, self.shapes[i][i] - (0 if isinstance(self.boundary.on(i, 1), Outflow) else 1))
+        return tuple(out)
+
+    def axis(self, i: int, a: int) -> Tensor:
+        """Coordinates of component i's faces along axis a."""
+        shift = 0.0 if a == i else 0.5
+        return (
+            self.domain.lower[a]
+            + (torch.arange(self.shapes[i][a], dtype=self.dtype, device=self.device) + shift) * (self.spacing[a])
+        )
+
+    def _points(self, i: int) -> Tensor:
+        axes = [self.axis(i, a)[self.free[i][a]] for a in range(self.dim)]
+        return torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
+
+    def _grid(self, i: int) -> Grid:
+        """Where the values of component i, with its ghosts, stand."""
+        lower, upper, shape = [], [], []
+        for a, (low, high, h) in enumerate(zip(self.domain.lower, self.domain.upper, self.spacing, strict=True)):
+            periodic = self.boundary.periodic[a]
+            shift = 0.0 if a == i else 0.5 * h if periodic else -0.5 * h
+            lower.append(low + shift)
+            upper.append(high + shift if periodic else high - shift)
+            shape.append(self.shapes[i][a] + (0 if periodic or a == i else 2))
+        return Grid(Box(tuple(lower), tuple(upper)), tuple(shape), self.boundary.periodic)
+
+    @property
+    def num_dofs(self) -> int:
+        return sum(self.sizes)
+
+    def initial(self, generator: torch.Generator | None = None) -> Tensor:
+        """Zeros."""
+        return torch.zeros(self.num_dofs, dtype=self.dtype, device=self.device)
+
+    def unpack(self, theta: Tensor) -> list[Tensor]:
+        """Free faces of θ ``(…, p)`` as arrays, one per component."""
+        shapes = [
+            tuple(len(range(*s.indices(n))) for s, n in zip(f, full, strict=True))
+            for f, full in zip(self.free, self.shapes, strict=True)
+        ]
+        parts = theta.split(self.sizes, dim=-1)
+        return [part.reshape(*theta.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def pack(self, faces: Sequence[Tensor]) -> Tensor:
+        """θ from arrays of all faces."""
+        batch = faces[0].shape[: faces[0].ndim - self.dim]
+        return torch.cat(
+            [inside(u, free).reshape(*batch, -1) for u, free in zip(faces, self.free, strict=True)], dim=-1
+        )
+
+    def spread(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """Arrays of all faces from those of the free ones, zero on the others."""
+        batch = values[0].shape[: values[0].ndim - self.dim]
+        out = [values[i].new_zeros(*batch, *shape) for i, shape in enumerate(self.shapes)]
+        for u, free, part in zip(out, self.free, values, strict=True):
+            inside(u, free).copy_(part)
+        return out
+
+    def faces(self, theta: Tensor, t: float) -> list[Tensor]:
+        """All faces, with the boundary data of time t, one array ``(…, *shape_i)`` per component."""
+        out = []
+        for i, u in enumerate(self.unpack(theta)):
+            axis = i - self.dim
+            if not self.boundary.periodic[i]:
+                walls = [self._normal(i, side, t, u) for side in (0, 1)]
+                u = torch.cat([w for w in (walls[0], u, walls[1]) if w is not None], dim=axis)
+            out.append(u)
+        return out
+
+    def _normal(self, i: int, side: int, t: float, u: Tensor) -> Tensor | None:
+        """The normal velocity on a boundary face, one layer; None where it is an unknown."""
+        condition = self.boundary.on(i, side)
+        if isinstance(condition, Outflow):
+            return None
+        layer = u.narrow(i - self.dim, 0, 1)
+        if isinstance(condition, Dirichlet):
+            return self._data(condition, i, i, side, t).to(u).expand_as(layer)
+        return torch.zeros_like(layer)
+
+    def _data(self, condition: Dirichlet, i: int, a: int, side: int, t: float) -> Tensor:
+        """Component i of a Dirichlet velocity on the face of axis a: a number, or one layer of values."""
+        value = condition.value
+        if not callable(value):
+            return torch.as_tensor(float(value[i] if isinstance(value, Sequence) else value))
+        axes = [self.axis(i, b) for b in range(self.dim)]
+        end = self.domain.upper[a] if side else self.domain.lower[a]
+        axes[a] = torch.full((1,), end, dtype=self.dtype, device=self.device)
+        x = torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
+        return condition.at(t, x, self.dim)[:, i].reshape([len(axis) for axis in axes])
+
+    def padded(self, u: Tensor, i: int, a: int, t: float) -> Tensor:
+        """All faces of component i with a ghost layer at both ends of axis a."""
+        axis = a - self.dim
+        if self.boundary.periodic[a]:
+            return pad(u, axis, None, None)
+        ghosts = []
+        for side, inner in enumerate(ends(u, axis)):
+            condition = self.boundary.on(a, side)
+            # along its own axis a component ends on the boundary itself: it goes on as it is (zero slope)
+            if a != i and isinstance(condition, Dirichlet):
+                inner = 2 * self._data(condition, i, a, side, t).to(u) - inner
+            ghosts.append(inner)
+        return pad(u, axis, ghosts[0], ghosts[1])
+
+    def interpolate(self, faces: Sequence[Tensor], t: float, x: Tensor) -> Tensor:
+        """The velocity at points ``(n, d)``, ``(n, d)``, from arrays of all faces."""
+        columns = []
+        for i, u in enumerate(faces):
+            for a in range(self.dim):
+                if a != i and not self.boundary.periodic[a]:
+                    u = self.padded(u, i, a, t)
+            columns.append(interpolate(u[..., None], self.grids[i], x, 4)[:, 0])
+        return torch.stack(columns, dim=-1)
+
+    def at(self, theta: Tensor, t: float = 0.0) -> FaceVelocityAt:
+        return FaceVelocityAt(self, theta, t)
+
+    def project(
+        self, target: Callable[[Tensor], Tensor], t: float = 0.0, guess: Tensor | None = None, **_: Any
+    ) -> Projection:
+        """Sampling at the free faces: exact there."""
+        begin = time.perf_counter()
+        theta = torch.cat([target(x)[:, i].to(self.dtype) for i, x in enumerate(self.points)])
+        return Projection(theta, 0.0, Status.COMPLETED, 0, time.perf_counter() - begin)
+
+    def quadrature(self, n: int | None = None) -> Quadrature:
+        """Midpoints of the cells."""
+        axes = [
+            low + (torch.arange(m, dtype=self.dtype, device=self.device) + 0.5) * h
+            for low, m, h in zip(self.domain.lower, self.cells, self.spacing, strict=True)
+        ]
+        x = torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
+        return Quadrature(x, x.new_full((x.shape[0],), math.prod(self.spacing)))
+
+    def config(self) -> dict[str, Any]:
+        dtype = str(self.dtype).removeprefix("torch.")
+        return {"kind": "face_velocity", "shape": [int(n) for n in self.cells], "dtype": dtype}
+
+
+class FaceVelocityAt(Field):
+    """The velocity of one θ at one time."""
+
+    def __init__(self, representation: FaceVelocity, theta: Tensor, t: float) -> None:
+        self.representation, self.t = representation, t
+        self.faces = representation.faces(theta, t)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.representation.interpolate(self.faces, self.t, x)
+
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        r = self.representation
+        return difference_jet(self, x, needs, r.spacing, r.domain, r.boundary.periodic)
