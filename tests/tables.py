@@ -31,15 +31,22 @@ from neuralpde.integrators import (
     Midpoint,
 )
 from neuralpde.optimize import GaussNewton
-from neuralpde.problems import DoubleShearLayer, EulerFlow, LidDrivenCavity, NavierStokes, TaylorGreen, VortexPair, WalshFlow, (
+from neuralpde.problems import (
     Advection,
     Burgers,
+    DoubleShearLayer,
+    EulerFlow,
     Heat,
+    LidDrivenCavity,
+    NavierStokes,
     Poisson,
     Problem,
     SineMode,
     SineSpeed,
+    TaylorGreen,
     Term,
+    VortexPair,
+    WalshFlow,
 )
 from neuralpde.representations import GridField, NeuralField, Representation
 
