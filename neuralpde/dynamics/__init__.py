@@ -9,9 +9,11 @@ from neuralpde.dynamics._discrete import DiscreteDynamics, Newton
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
 from neuralpde.dynamics._galerkin import GalerkinDynamics
 from neuralpde.dynamics._mac import MacDynamics
+from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
+from neuralpde.dynamics._spectral import SpectralDynamics
 from neuralpde.geometry import Boundary, Box, Condition
 from neuralpde.problems import Problem, check_problem
-from neuralpde.representations import GridField, MacGrid, NeuralField, Representation
+from neuralpde.representations import GridField, MacGrid, NeuralField, NeuralFlow, Representation, SpectralGrid
 from neuralpde.types import UsageError
 
 METHODS = {
@@ -19,6 +21,8 @@ METHODS = {
     "function_space": (FunctionSpaceDynamics, NeuralField),
     "galerkin": (GalerkinDynamics, NeuralField),
     "mac": (MacDynamics, MacGrid),
+    "spectral": (SpectralDynamics, SpectralGrid),
+    "neural_flow": (NeuralFlowDynamics, NeuralFlow),
 }
 """Ways to move θ, by name, and the representation that each serves."""
 
@@ -79,6 +83,8 @@ __all__ = [
     "FunctionSpaceDynamics",
     "GalerkinDynamics",
     "MacDynamics",
+    "NeuralFlowDynamics",
     "Newton",
+    "SpectralDynamics",
     "make_dynamics",
 ]

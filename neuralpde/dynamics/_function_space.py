@@ -131,6 +131,10 @@ class FunctionSpaceDynamics(Dynamics):
 
         return self._solve(rows, target, t, _starts(base, guess), None)
 
+    def admissible(self, wanted: Tensor) -> Tensor:
+        """What of the target's values ``(q, c)`` a field can have: all of them, but for a subclass with a constraint."""
+        return wanted
+
     def _fit(
         self, rows: Rows, base: State, terms: Terms, t: float, guess: Tensor | None, pointwise: Rows | None
     ) -> Stage:
@@ -155,7 +159,7 @@ class FunctionSpaceDynamics(Dynamics):
             return self._solve_adam(rows, target, t, starts[-1])
         r, x = self.representation, self.quadrature.points
         root = (self.quadrature.weights / r.domain.volume).sqrt()[:, None]
-        wanted = target(x)
+        wanted = self.admissible(target(x))
         if not bool(torch.isfinite(wanted).all()):
             return Stage(starts[-1], Status.NON_FINITE, math.nan)
 
@@ -166,7 +170,7 @@ class FunctionSpaceDynamics(Dynamics):
         def jacobian(theta: Tensor) -> Tensor:
             blocks = []
             for a in range(r.channels):
-                block = r.jacobian(theta, x, a) if pointwise is None else _row_jacobian(pointwise, theta, x, a)
+                block = r.jacobian(theta, x, a) if pointwise is None else row_jacobian(pointwise, theta, x, a)
                 blocks.append(root * block)
             return torch.cat([*blocks, *self._wall_jacobian(theta, t)])
 
@@ -201,7 +205,7 @@ class FunctionSpaceDynamics(Dynamics):
                 return self._wall_values(th, t, wall, x)
 
             scale, x = self._wall_scale(wall[0]), wall[0].points
-            blocks += [scale * _row_jacobian(rows, theta, x, a) for a in range(self.representation.channels)]
+            blocks += [scale * row_jacobian(rows, theta, x, a) for a in range(self.representation.channels)]
         return blocks
 
     def _solve_adam(self, rows: Rows, target: Callable[[Tensor], Tensor], t: float, start: Tensor) -> Stage:
@@ -245,7 +249,7 @@ class _Slope:
         return self.kept[1]
 
 
-def _row_jacobian(rows: Rows, theta: Tensor, x: Tensor, channel: int) -> Tensor:
+def row_jacobian(rows: Rows, theta: Tensor, x: Tensor, channel: int) -> Tensor:
     """∂rows_channel(x_i)/∂θ, ``(n, p)``, by reverse mode at each point."""
     with torch.enable_grad():
         return vmap(grad(lambda th, p: rows(th, p[None])[0, channel]), in_dims=(None, 0))(theta, x)

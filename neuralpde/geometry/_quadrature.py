@@ -20,11 +20,13 @@ class Quadrature:
         points: ``(q, d)``.
         weights: ``(q,)``; they sum to the measure of the domain or face.
         normals: outward unit normals ``(q, d)`` on a boundary, else None.
+        shape: of a lattice the points along each axis, the last axis running fastest; else None.
     """
 
     points: Tensor
     weights: Tensor
     normals: Tensor | None = None
+    shape: tuple[int, ...] | None = None
 
 
 def lattice(domain: Box, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
@@ -40,7 +42,7 @@ def lattice(domain: Box, n: int, dtype: torch.dtype = torch.float64, device: tor
         for a, length, m in zip(domain.lower, domain.lengths, counts, strict=True)
     ]
     points = torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
-    return Quadrature(points, points.new_full((points.shape[0],), domain.volume / points.shape[0]))
+    return Quadrature(points, points.new_full((points.shape[0],), domain.volume / points.shape[0]), shape=counts)
 
 
 def random_points(

@@ -3,15 +3,21 @@
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._cell_field import CellField
 from neuralpde.representations._face_velocity import FaceVelocity
+from neuralpde.representations._fit import FIRST_FIT
 from neuralpde.representations._grid_field import KINDS, GridField
 from neuralpde.representations._mac_grid import MacGrid
-from neuralpde.representations._neural_field import FIRST_FIT, NeuralField
+from neuralpde.representations._neural_field import NeuralField
+from neuralpde.representations._neural_flow import NeuralFlow
 from neuralpde.representations._product import Product
+from neuralpde.representations._spectral_grid import SpectralGrid
+from neuralpde.representations._stream_function import StreamFunctionField
 
-REPRESENTATIONS: dict[str, type[GridField] | type[NeuralField] | type[MacGrid]] = {
+REPRESENTATIONS: dict[str, type[GridField] | type[NeuralField] | type[MacGrid] | type[NeuralFlow] | type[SpectralGrid]] = {
     "grid": GridField,
     "neural_field": NeuralField,
     "mac_grid": MacGrid,
+    "spectral_grid": SpectralGrid,
+    "neural_flow": NeuralFlow,
 }
 """Representations by their names in a case file."""
 
@@ -24,7 +30,10 @@ __all__ = [
     "GridField",
     "MacGrid",
     "NeuralField",
+    "NeuralFlow",
     "Product",
     "Projection",
     "Representation",
+    "SpectralGrid",
+    "StreamFunctionField",
 ]

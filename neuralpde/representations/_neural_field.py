@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,13 +20,11 @@ from neuralpde.networks import (
     HarmonicFeatures,
     hidden_widths,
 )
-from neuralpde.optimize import GaussNewton, least_squares
+from neuralpde.optimize import GaussNewton
 from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._fit import fit_field
 from neuralpde.representations._hard_boundary import HardBoundary
 from neuralpde.types import UsageError
-
-FIRST_FIT = GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
-"""Options of :meth:`NeuralField.project`: a fit that starts from random weights."""
 
 FEATURES = ("centred", "harmonic", "fourier", "coordinates")
 
@@ -172,22 +169,7 @@ class NeuralField(Representation):
         **_: Any,
     ) -> Projection:
         """Least-squares fit of the weights to a target at quadrature points, by Levenberg–Marquardt."""
-        begin = time.perf_counter()
-        options = options or FIRST_FIT
-        quadrature = self.quadrature(points)
-        x, root = quadrature.points, (quadrature.weights / self.domain.volume).sqrt()
-        wanted = target(x).to(self.dtype)
-        wanted = wanted if wanted.ndim == 2 else wanted[:, None]
-
-        def residual(theta: Tensor) -> Tensor:
-            return (root[:, None] * (self.at(theta, t)(x) - wanted)).T.reshape(-1)
-
-        def jacobian(theta: Tensor) -> Tensor:
-            return torch.cat([root[:, None] * self.jacobian(theta, x, c) for c in range(self.channels)])
-
-        start = self.initial() if guess is None else guess
-        fit = least_squares(residual, start, options, jacobian=jacobian)
-        return Projection(fit.theta, fit.residual, fit.status, fit.iterations, time.perf_counter() - begin)
+        return fit_field(self, target, t, guess, options, points)
 
     def config(self) -> dict[str, Any]:
         return {"kind": "neural_field", "dtype": str(self.dtype).removeprefix("torch."), **self._config}

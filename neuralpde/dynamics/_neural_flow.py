@@ -1,0 +1,169 @@
+"""Incompressible flow on a neural velocity that is free of divergence by construction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuralpde.dynamics._function_space import FunctionSpaceDynamics, row_jacobian
+from neuralpde.fields import Field, Jet
+from neuralpde.geometry import Box, Condition
+from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
+from neuralpde.optimize import GaussNewton, least_squares
+from neuralpde.problems import IncompressibleFlow, Problem, Term
+from neuralpde.representations import NeuralFlow
+from neuralpde.types import UsageError
+
+PRESSURE = GaussNewton(maxiter=60, stall=1e-3, damping=1e-4)
+"""The pressure's fit, from the last pressure."""
+
+
+@dataclass(frozen=True)
+class Momentum(Problem):
+    """u_t = −u·∇u + ν Δu: a flow without its pressure, for a velocity that needs none.
+
+    Args:
+        flow: the flow.
+    """
+
+    flow: IncompressibleFlow
+
+    @property
+    def domain(self) -> Box:  # type: ignore[override]
+        return self.flow.domain
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:  # type: ignore[override]
+        return self.flow.conditions
+
+    @property
+    def unknowns(self) -> dict[str, int]:  # type: ignore[override]
+        return {"velocity": self.flow.domain.dim}
+
+    @property
+    def needs(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({"value", "grad", "laplacian"} if self.flow.viscosity else {"value", "grad"})
+
+    def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
+        return self.flow.momentum(t, x, u)
+
+    def terms(self) -> tuple[Term, ...]:
+        return self.flow.terms()
+
+
+class SolenoidalFits(FunctionSpaceDynamics):
+    """Fits of velocities without divergence on a periodic lattice."""
+
+    def admissible(self, wanted: Tensor) -> Tensor:
+        """ŵ_k − k (k·ŵ_k)/|k|²: the values' part without divergence."""
+        shape = self.quadrature.shape
+        assert shape is not None  # a neural field's quadrature is a lattice
+        d, lengths = wanted.shape[1], self.representation.domain.lengths
+        axes = [2 * math.pi * torch.fft.fftfreq(n, length / n) for n, length in zip(shape, lengths, strict=True)]
+        k = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).to(wanted)
+        hat = torch.fft.fftn(wanted.reshape(*shape, d), dim=tuple(range(d)))
+        along = (k * hat).sum(-1, keepdim=True) / k.square().sum(-1, keepdim=True).clamp(min=1e-300)
+        return torch.fft.ifftn(hat - k * along, dim=tuple(range(d))).real.reshape(-1, d)
+
+
+class NeuralFlowDynamics(Dynamics):
+    """Stages θ = argmin Σ_q |u_θ(x_q) − u_base(x_q) − Σ c_j F_j(x_q)|², F = −u·∇u + ν Δu, over velocities u_θ = ∇×A_θ.
+
+    The gradient of a pressure is orthogonal to every velocity without divergence: the fit leaves it over, so it projects
+    by itself, and a Runge–Kutta method keeps its order. The gradient part is taken out of the target by Fourier
+    transforms on the lattice all the same, because a fit knows by its residual when it is done. The pressure is computed
+    where it is asked for: p minimising Σ_q (Δp + Σ_ij ∂_i u_j ∂_j u_i)².
+
+    Args:
+        problem: the flow.
+        representation: velocity and pressure.
+        fit: options of the velocity's fits.
+        points: number of quadrature points (default 3p/d).
+        pressure_fit: options of the pressure's fits.
+
+    Source: Leray's projection; for stages in function space TENG, Chen et al., ICML 2024.
+    """
+
+    explicit_only = True
+    constrained = True
+
+    def __init__(
+        self,
+        problem: IncompressibleFlow,
+        representation: NeuralFlow,
+        fit: GaussNewton | None = None,
+        points: int | None = None,
+        pressure_fit: GaussNewton = PRESSURE,
+    ) -> None:
+        self.problem, self.representation, self.pressure_fit = problem, representation, pressure_fit
+        self.parts = problem.terms()
+        velocity = representation.velocity
+        self.velocity = SolenoidalFits(Momentum(problem), velocity, fit, points)  # type: ignore[arg-type]
+
+    @property
+    def flows(self) -> tuple[bool, ...]:
+        # A fit to an advected velocity projects it too, and a splitting needs it before the projection.
+        return (False,) * len(self.parts)
+
+    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Callable[[Tensor], Tensor]:
+        return self.velocity.slope(t, self.representation.split(theta)["velocity"], part)
+
+    def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
+        r = self.representation
+        parts = r.split(base.theta)
+        start = None if guess is None else r.split(guess)["velocity"]
+        stage = self.velocity.explicit(State(base.t, parts["velocity"]), terms, t, start)
+        theta = r.join({"velocity": stage.theta, "pressure": parts["pressure"]})
+        return Stage(theta, stage.status, stage.residual, stage.iterations)
+
+    def implicit(
+        self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
+    ) -> Stage:
+        raise UsageError("a neural flow takes explicit stages; use RK4, or a MacGrid with another integrator.")
+
+    def flow(
+        self,
+        part: int,
+        base: State | Blend,
+        dt: float,
+        guess: Tensor | None = None,
+        carrier: State | Blend | None = None,
+    ) -> Stage:
+        raise UsageError("a neural flow has no flows of single terms; use RK4, or a MacGrid with a splitting.")
+
+    def constrain(self, state: State, dt: float, increment: bool = False) -> Stage:
+        """The state itself: its divergence is zero."""
+        return Stage(state.theta)
+
+    def complete(self, t: float, theta: Tensor) -> Tensor:
+        r = self.representation
+        parts = r.split(theta)
+        x = r.pressure.quadrature().points
+        source = pressure_source(r.velocity.at(parts["velocity"], t), x)
+        n = x.shape[0]
+        level = 1 / r.domain.volume ** (2 / r.dim)  # rows of Δp and of the mean of p have one unit
+
+        def rows(weights: Tensor, points: Tensor) -> Tensor:
+            return r.pressure.at(weights, t).jet(points, frozenset({"laplacian"})).laplacian
+
+        def residual(weights: Tensor) -> Tensor:
+            mean = r.pressure.at(weights, t)(x).mean()
+            return torch.cat([(rows(weights, x) - source)[:, 0] / math.sqrt(n), level * mean[None]])
+
+        def jacobian(weights: Tensor) -> Tensor:
+            mean = r.pressure.jacobian(weights, x).mean(0, keepdim=True)
+            return torch.cat([row_jacobian(rows, weights, x, 0) / math.sqrt(n), level * mean])
+
+        fit = least_squares(residual, parts["pressure"], self.pressure_fit, jacobian=jacobian)
+        return r.join({"velocity": parts["velocity"], "pressure": fit.theta})
+
+
+def pressure_source(u: Field, x: Tensor) -> Tensor:
+    """Δp = −Σ_ij ∂_i u_j ∂_j u_i of a velocity without divergence, ``(n, 1)``."""
+    with torch.no_grad():
+        gradient = u.jet(x, frozenset({"value", "grad"})).grad
+    return -torch.einsum("nij,nji->n", gradient, gradient)[:, None]

@@ -1,0 +1,66 @@
+"""Velocity and pressure of an incompressible flow as two networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neuralpde.geometry import Box, Condition, Periodic
+from neuralpde.representations._base import Projection
+from neuralpde.representations._neural_field import NeuralField
+from neuralpde.representations._product import Product
+from neuralpde.representations._stream_function import StreamFunctionField
+
+
+class NeuralFlow(Product):
+    """A velocity that is free of divergence by construction, and a pressure.
+
+    Args:
+        domain, conditions, dtype, device: as for :class:`StreamFunctionField`.
+        pressure_hidden: widths of the pressure's network.
+        options: of the velocity's potential, see :class:`NeuralField`; features and activation serve both networks.
+
+    Example:
+        >>> NeuralFlow(Box((0.0, 0.0), (1.0, 1.0)), (Periodic(),), hidden=(8, 8), pressure_hidden=(4,)).num_dofs
+        148
+    """
+
+    def __init__(
+        self,
+        domain: Box,
+        conditions: tuple[Condition, ...] = (),
+        *,
+        pressure_hidden: Sequence[int] = (10, 10),
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+        **options: Any,
+    ) -> None:
+        options = {"features": "harmonic", **options}
+        kinds: dict[str, Any] = {"dtype": dtype, "device": device}
+        self.velocity = StreamFunctionField(domain, conditions, **kinds, **options)
+        shared: dict[str, Any] = {name: value for name, value in options.items() if name != "hidden"}
+        self.pressure = NeuralField(domain, (Periodic(),), 1, hidden=pressure_hidden, **kinds, **shared)
+        super().__init__(velocity=self.velocity, pressure=self.pressure)
+
+    @classmethod
+    def for_problem(cls, problem: Any, **options: Any) -> NeuralFlow:
+        """Networks on a flow's domain."""
+        return cls(problem.domain, problem.conditions, **options)
+
+    def project(
+        self, target: Callable[[Tensor], Tensor], t: float = 0.0, guess: Tensor | None = None, **options: Any
+    ) -> Projection:
+        """The velocity's fit; the pressure follows from it later, its weights stay as they are."""
+        start = self.split(self.initial() if guess is None else guess)
+        fit = self.velocity.project(
+            lambda x: target(x)[:, : self.dim], t, None if guess is None else start["velocity"], **options
+        )
+        theta = self.join({"velocity": fit.theta, "pressure": start["pressure"]})
+        return Projection(theta, fit.error, fit.status, fit.iterations, fit.seconds)
+
+    def config(self) -> dict[str, Any]:
+        hidden = self.pressure.config()["hidden"]
+        return {**self.velocity.config(), "kind": "neural_flow", "pressure_hidden": hidden}

@@ -1,0 +1,144 @@
+"""A velocity without divergence by construction: the curl of a neural potential."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import grad, jvp, vmap
+
+from neuralpde.fields import Field, Jet
+from neuralpde.geometry import Box, Condition, Periodic, Quadrature
+from neuralpde.optimize import GaussNewton
+from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._fit import fit_field
+from neuralpde.representations._neural_field import NeuralField
+from neuralpde.types import UsageError
+
+
+class StreamFunctionField(Representation):
+    """u = U + ∇×A_θ: in 2D (∂_y ψ_θ, −∂_x ψ_θ) with a stream function ψ_θ, in 3D the curl of a vector potential.
+
+    Its divergence is zero at every point, whatever θ is, so a least-squares fit of u to any vector field is the
+    fit to that field's divergence-free part: on a periodic box the L² projection that takes the pressure gradient away
+    (Helmholtz and Leray) is done by the fit itself. θ holds the weights of the potential and the mean velocity U.
+
+    Args:
+        domain, conditions, dtype, device: as for every representation; periodic along every axis.
+        options: of the potential, see :class:`NeuralField`.
+
+    Raises:
+        UsageError: for a domain that is not periodic, or not 2D or 3D.
+
+    Example:
+        >>> StreamFunctionField(Box((0.0, 0.0), (1.0, 1.0)), (Periodic(),), hidden=(8, 8)).num_dofs
+        123
+    """
+
+    def __init__(
+        self,
+        domain: Box,
+        conditions: tuple[Condition, ...] = (),
+        *,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+        **options: Any,
+    ) -> None:
+        super().__init__(domain, conditions, domain.dim, dtype, device)
+        if domain.dim not in (2, 3):
+            raise UsageError(f"a stream function needs a 2D domain, a vector potential a 3D one; got {domain.dim}D.")
+        if not all(self.boundary.periodic):
+            raise UsageError(
+                "a stream-function field is periodic along every axis; use a MacGrid with walls."
+            )
+        components = 1 if domain.dim == 2 else 3
+        self.potential = NeuralField(domain, (Periodic(),), components, dtype=dtype, device=device, **options)
+
+    @property
+    def num_dofs(self) -> int:
+        return self.potential.num_dofs + self.dim
+
+    @property
+    def stored_floats(self) -> int:
+        return self.potential.stored_floats + self.dim
+
+    def initial(self, generator: torch.Generator | None = None) -> Tensor:
+        weights = self.potential.initial(generator)
+        return torch.cat([weights, weights.new_zeros(self.dim)])
+
+    def at(self, theta: Tensor, t: float = 0.0) -> StreamFunctionAt:
+        return StreamFunctionAt(self, theta)
+
+    def jacobian(self, theta: Tensor, x: Tensor, channel: int = 0) -> Tensor:
+        """∂u_channel(x_i)/∂θ, ``(n, p)``."""
+        need = frozenset({"grad"})
+
+        def value(weights: Tensor, p: Tensor) -> Tensor:
+            return curl(self.potential.at(weights).jet(p[None], need).grad)[0, channel]
+
+        rows = vmap(grad(value), in_dims=(None, 0))(theta[: -self.dim], x)
+        mean = torch.zeros(x.shape[0], self.dim, dtype=rows.dtype, device=rows.device)
+        mean[:, channel] = 1.0
+        return torch.cat([rows, mean], dim=1)
+
+    def quadrature(self, n: int | None = None) -> Quadrature:
+        """A lattice of n points (3p/d by default)."""
+        return self.potential.quadrature(n or 3 * self.num_dofs // self.dim)
+
+    def project(
+        self,
+        target: Callable[[Tensor], Tensor],
+        t: float = 0.0,
+        guess: Tensor | None = None,
+        *,
+        options: GaussNewton | None = None,
+        points: int | None = None,
+        **_: Any,
+    ) -> Projection:
+        """Least-squares fit to a velocity at quadrature points, by Levenberg–Marquardt; of a velocity with divergence
+        its divergence-free part is found."""
+        return fit_field(self, target, t, guess, options, points)
+
+    def config(self) -> dict[str, Any]:
+        return {**self.potential.config(), "kind": "stream_function"}
+
+
+class StreamFunctionAt(Field):
+    """The velocity of one θ."""
+
+    def __init__(self, representation: StreamFunctionField, theta: Tensor) -> None:
+        self.dim = representation.dim
+        self.potential = representation.potential.at(theta[: -self.dim])
+        self.mean = theta[-self.dim :]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.mean + curl(self.potential.jet(x, frozenset({"grad"})).grad)
+
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        if not needs - {"value"}:
+            return Jet(self(x))
+        if "hess" in needs:
+            raise UsageError("a stream-function field gives value, gradient and Laplacian of its velocity, no Hessian.")
+        jet = self.potential.jet(x, frozenset({"grad", "hess"}))
+        gradient = torch.stack([curl(jet.hess[..., j]) for j in range(self.dim)], dim=-1)
+        return Jet(self.mean + curl(jet.grad), gradient, curl(self._bend(x)) if "laplacian" in needs else None)
+
+    def _bend(self, x: Tensor) -> Tensor:
+        """∇ΔA, ``(n, a, d)``: third derivatives, by one forward pass through the Laplacian per axis."""
+        columns = []
+        for j in range(self.dim):
+            direction = torch.zeros_like(x)
+            direction[:, j] = 1.0
+            laplacian = lambda p: self.potential.jet(p, frozenset({"laplacian"})).laplacian  # noqa: E731
+            columns.append(jvp(laplacian, (x,), (direction,))[1])
+        return torch.stack(columns, dim=-1)
+
+
+def curl(gradient: Tensor) -> Tensor:
+    """∇×A from ∂A_a/∂x_j ``(n, a, d)``: ``(∂_y ψ, −∂_x ψ)`` in 2D, the curl in 3D; ``(n, d)``."""
+    if gradient.shape[-1] == 2:
+        return torch.stack([gradient[:, 0, 1], -gradient[:, 0, 0]], dim=-1)
+    g = gradient
+    return torch.stack([g[:, 2, 1] - g[:, 1, 2], g[:, 0, 2] - g[:, 2, 0], g[:, 1, 0] - g[:, 0, 1]], dim=-1)
