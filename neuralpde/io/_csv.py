@@ -1,38 +1,16 @@
-"""Tables of numbers in CSV, which every other program reads; and the way in which all text files are written."""
+"""Tables of numbers in CSV, which every other program reads."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from neuralpde.io._hdf5 import _flush_folder, _leftovers, _temporary
+from neuralpde.io._write import replacing
 from neuralpde.types import DataError, UsageError
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path``, flushed and renamed over it when the block ends well, removed when it does not.
-
-    Makes the folder if there is none, and clears away what killed writers left, as :func:`save_arrays` does.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(OSError):
-        for left in _leftovers(path):
-            left.unlink(missing_ok=True)
-    temporary = _temporary(path)
-    try:
-        yield temporary
-        with open(temporary, "rb+") as raw:
-            os.fsync(raw.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush_folder(path.parent)
 
 
 def save_table(path: str | os.PathLike[str], columns: Mapping[str, Sequence[float] | np.ndarray]) -> Path:

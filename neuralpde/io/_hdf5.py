@@ -5,11 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import socket
-import uuid
-from collections.abc import Iterator
-from contextlib import suppress
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
@@ -17,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from neuralpde.io._write import replacing
 from neuralpde.types import DataError
 
 VERSION = 1
@@ -32,49 +28,6 @@ def _seal(file: BufferedReader | BufferedRandom) -> bytes:
     return line.ljust(BLOCK, b"\0")
 
 
-def _machine() -> str:
-    """This machine in eight letters: process ids mean nothing on another one that writes to the same disk."""
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-
-
-def _temporary(path: Path) -> Path:
-    """A new name beside ``path`` that tells who writes; not mkstemp, whose files only their owner may read, also after
-    the rename."""
-    return path.with_name(f".{path.name}.{_machine()}.{os.getpid()}.{uuid.uuid4().hex}.part")
-
-
-def _process_is_gone(pid: int) -> bool:
-    if os.name != "posix":
-        return False  # elsewhere signal 0 is no question: it ends the process
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        pass  # somebody else's process; a number that no process has
-    return False
-
-
-def _leftovers(path: Path) -> Iterator[Path]:
-    """Half-written files of this path whose process was killed; a save that may still be going on is not one."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.{_machine()}\.(\d+)\.[0-9a-f]{{32}}\.part")
-    for name in os.listdir(path.parent):
-        found = pattern.fullmatch(name)
-        if found and _process_is_gone(int(found[1])):
-            yield path.with_name(name)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Bring a rename to the disk. Where folders cannot be flushed (Windows, some network disks), the file is whole
-    anyway, and only a power cut in the next seconds could bring the old one back."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Path:
     """Write named arrays and JSON metadata, sealed by a SHA-256 of the whole.
 
@@ -88,12 +41,7 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
         metadata: anything that JSON can hold.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(OSError):  # a folder that may not be listed, or another save was quicker: no reason not to save
-        for left in _leftovers(path):
-            left.unlink(missing_ok=True)
-    temporary = _temporary(path)
-    try:
+    with replacing(path) as temporary:
         text = json.dumps(metadata)
         with h5py.File(temporary, "w", userblock_size=BLOCK) as file:
             file.attrs["metadata"] = text
@@ -103,13 +51,6 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
             block = _seal(raw)
             raw.seek(0)
             raw.write(block)
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
     return path
 
 

@@ -16,7 +16,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from neuralpde.io._csv import replacing
+from neuralpde.io._write import replacing
 from neuralpde.types import UsageError
 
 _HEADER = np.dtype("<u8")
