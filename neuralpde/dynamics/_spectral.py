@@ -24,8 +24,8 @@ class SpectralDynamics(Dynamics):
     Explicit stages live in that band; projections and flows keep all modes. The semi-Lagrangian flow interpolates by
     Fourier series, O(N²) for N nodes: for small grids.
 
-    An explicit stage takes d inverse transforms and d(d+1)/2 − 1 forward ones: the trace of u u is a pressure (Basdevant,
-    J. Comput. Phys. 50 (1983)), and the coefficients of a stage are remembered with its values.
+    An explicit stage takes d inverse transforms and d(d+1)/2 − 1 forward ones: one diagonal entry of u u is a pressure
+    (Basdevant, J. Comput. Phys. 50 (1983)), and the coefficients of a stage are remembered with its values.
 
     Args:
         problem: the flow.

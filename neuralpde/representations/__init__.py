@@ -12,7 +12,9 @@ from neuralpde.representations._product import Product
 from neuralpde.representations._spectral_grid import SpectralGrid
 from neuralpde.representations._stream_function import StreamFunctionField
 
-REPRESENTATIONS: dict[str, type[GridField] | type[NeuralField] | type[MacGrid] | type[NeuralFlow] | type[SpectralGrid]] = {
+REPRESENTATIONS: dict[
+    str, type[GridField] | type[NeuralField] | type[MacGrid] | type[NeuralFlow] | type[SpectralGrid]
+] = {
     "grid": GridField,
     "neural_field": NeuralField,
     "mac_grid": MacGrid,
