@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._mac_steady import steady_flow
 from neuralpde.dynamics._terms import field_of
 from neuralpde.geometry import Dirichlet, Outflow
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
@@ -37,6 +38,7 @@ class MacDynamics(Dynamics):
 
     explicit_only = True
     constrained = True
+    settles = True
 
     def __init__(self, problem: IncompressibleFlow, representation: MacGrid) -> None:
         self.problem, self.representation = problem, representation
@@ -160,6 +162,10 @@ class MacDynamics(Dynamics):
         slopes = r.velocity.unpack(self.slope(t, theta))
         p = self.poisson.solve(-r.divergence(r.velocity.spread(slopes)))
         return r.join({"velocity": parts["velocity"], "pressure": p.flatten(-r.dim)})
+
+    def steady(self, guess: Tensor) -> Stage:
+        """The flow that no longer moves; see :func:`steady_flow`."""
+        return steady_flow(self, guess)
 
     def energy(self, theta: Tensor) -> Tensor:
         """Kinetic energy ½ Σ |u|² over the free faces times the cell's volume, ``(…)``."""

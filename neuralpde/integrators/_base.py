@@ -110,6 +110,9 @@ class Dynamics(ABC):
     constrained: bool = False
     """Whether the problem has a constraint, and :meth:`constrain` something to do."""
 
+    settles: bool = False
+    """Whether ``steady`` finds the state in which a problem that moves in time comes to rest."""
+
     @abstractmethod
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Any:
         """F(t, u_θ), or the term of that name, in whatever form this dynamics combines."""

@@ -26,8 +26,10 @@ def solve(
 ) -> Solution:
     """Solve 0 = F(u): by Newton's method on a grid, by least squares of F at quadrature points on a neural field.
 
+    Of a flow on a staggered grid it is the steady state, also where that state is not stable.
+
     Args:
-        problem: with ``time_order`` 0.
+        problem: with ``time_order`` 0, or a flow with viscosity.
         representation: where the field is kept.
         guess: θ to start from, ``(p,)``.
         raise_on_failure: raise where the solve fails.
@@ -44,12 +46,12 @@ def solve(
         True
     """
     check_parts(problem, representation)
-    if problem.time_order != 0:
+    begin = time.perf_counter()
+    dynamics = make_dynamics(problem, representation, "auto", **options)
+    if problem.time_order != 0 and not dynamics.settles:
         raise UsageError(
             f"{problem.name} moves in time: use simulate(problem, representation, integrator, dt=, t_end=)."
         )
-    begin = time.perf_counter()
-    dynamics = make_dynamics(problem, representation, "auto", **options)
     if not hasattr(dynamics, "steady"):
         raise UsageError(f"{type(representation).__name__} has no steady solver.")
     start = representation.initial() if guess is None else guess
