@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
-from neuralpde.geometry import Grid
 from neuralpde.integrators import State, StepInfo
 from neuralpde.plot import Samples, animation, comparison, picture
-from neuralpde.problems import Problem, exact_fits
+from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._between import between_times
+from neuralpde.simulate._errors import channels_of, errors_by_unknown
+from neuralpde.simulate._export import export_solution, save_probes
+from neuralpde.simulate._quantities import samples_of
 from neuralpde.types import Status, UsageError
 
 
@@ -114,70 +115,45 @@ class Solution:
         Raises:
             UsageError: if there is neither an exact solution nor a reference, or no such unknown.
         """
-        channels = self._channels(unknown)
-        most = {1: points, 2: 201}.get(self.problem.domain.dim, 41)
-        x = self._lattice(min(points, most))[1]
-        wanted = [float(t) for t in (self.times if times is None else times)]
-        if reference is None:
-            fits, reason = exact_fits(self.problem, wanted)
-            if not fits:
-                raise UsageError(f"{self.problem.name}: {reason}; pass reference=another_solution.")
-        total = {"absolute": 0.0, "square": 0.0, "norm": 0.0}
-        largest, count = 0.0, 0
-        for t in wanted:
-            with torch.no_grad():
-                exact = reference.at(t)(x) if reference is not None else self.problem.exact(t, x)
-                assert exact is not None  # exact_fits has seen to it
-                exact = exact[:, channels]
-                e = self.at(t)(x)[:, channels] - exact
-            total["absolute"] += float(e.abs().sum())
-            total["square"] += float(e.square().sum())
-            total["norm"] += float(exact.square().sum())
-            largest, count = max(largest, float(e.abs().max())), count + e.numel()
-        tiny = np.finfo(float).tiny
-        return {
-            "mae": total["absolute"] / count,
-            "mse": total["square"] / count,
-            "rel_l2": (total["square"] / max(total["norm"], tiny)) ** 0.5,
-            "max_error": largest,
-        }
+        name = unknown or next(iter(self.problem.unknowns))
+        channels_of(self.problem, name)  # refuses a name that no unknown has
+        return errors_by_unknown(self, times, points, reference)[name]
 
-    def _channels(self, unknown: str | None) -> slice:
-        """Where an unknown's values are."""
-        known = self.problem.unknowns
-        name = next(iter(known)) if unknown is None else unknown
-        if name not in known:
-            raise UsageError(f"the unknowns of {self.problem.name} are {', '.join(known)}; got {name!r}.")
-        start = sum(c for other, c in list(known.items())[: list(known).index(name)])
-        return slice(start, start + known[name])
+    def errors(
+        self, times: Sequence[float] | None = None, points: int = 2001, reference: Solution | None = None
+    ) -> dict[str, dict[str, float]]:
+        """:meth:`error` of every unknown by its name, in one pass."""
+        return errors_by_unknown(self, times, points, reference)
 
-    def _lattice(self, points: int) -> tuple[Grid, Tensor]:
-        d = self.problem.domain.dim
-        grid = Grid(self.problem.domain, (points,) * d, (False,) * d)
-        return grid, grid.points(self.representation.dtype)
+    def samples(
+        self, points: int | None = None, frames: int = 61, name: str | None = None, quantity: str | None = None
+    ) -> Samples:
+        """Values on a lattice at up to ``frames`` saved times, for pictures.
 
-    def samples(self, points: int | None = None, frames: int = 61, name: str | None = None) -> Samples:
-        """Values on a lattice at up to ``frames`` saved times, for pictures."""
-        grid, x = self._lattice(points or (801 if self.problem.domain.dim == 1 else 101))
-        chosen = np.unique(np.linspace(0, len(self.times) - 1, min(frames, len(self.times))).round().astype(int))
-        times = [float(self.times[k]) for k in chosen]
-        values = self.probe(x, times).reshape(len(times), *grid.shape, -1).cpu().numpy()
-        exact = None
-        if exact_fits(self.problem, times)[0]:
-            known = [r for t in times if (r := self.problem.exact(t, x)) is not None]
-            exact = torch.stack(known).reshape(values.shape).cpu().numpy()
-        axes = tuple(grid.axis(i).numpy() for i in range(self.problem.domain.dim))
-        label = name or f"{type(self.representation).__name__}, {self.representation.num_dofs} dofs"
-        labels = tuple(self.problem.unknowns) if self.problem.channels == len(self.problem.unknowns) else ("u",)
-        return Samples(label, axes, np.array(times), values, exact, labels, self.problem.name)
+        Args:
+            points: lattice points per axis; default 801 in 1D, 101 in 2D.
+            frames: most times.
+            name: of the method; default the representation and its dofs.
+            quantity: one of the problem's quantities (a flow's ``"vorticity"``, ``"speed"`` or ``"pressure"``) or
+                unknowns; by default the first quantity, or all unknowns where there is none. The vorticity comes with
+                the velocity, for streamlines. Inside a solid the values are NaN, and stay blank.
 
-    def plot(self, path: str | Path, name: str | None = None) -> Path:
-        """A PNG picture: profiles and space–time image in 1D, images in 2D, errors where they are known."""
-        return picture(self.samples(name=name), path)
+        Raises:
+            UsageError: in 3D, or for a name that there is not.
+        """
+        return samples_of(self, points, frames, name, quantity)
 
-    def animate(self, path: str | Path, name: str | None = None, seconds: float = 4.0) -> Path:
+    def plot(self, path: str | Path, name: str | None = None, quantity: str | None = None) -> Path:
+        """A PNG picture: profiles and space–time image in 1D, images in 2D, errors where they are known; of flows the
+        vorticity with streamlines, or another ``quantity`` (see :meth:`samples`)."""
+        frames = 61 if self.problem.domain.dim == 1 else 4  # a picture of a plane shows four times, evenly chosen
+        return picture(self.samples(frames=frames, name=name, quantity=quantity), path)
+
+    def animate(
+        self, path: str | Path, name: str | None = None, seconds: float = 4.0, quantity: str | None = None
+    ) -> Path:
         """A GIF of the saved times."""
-        return animation([self.samples(name=name)], path, seconds)
+        return animation([self.samples(name=name, quantity=quantity)], path, seconds)
 
     def summary(self) -> str:
         """A few lines: what was solved, how, how long it took, how wrong it is where that is known."""
@@ -190,11 +166,13 @@ class Solution:
             f"{iterations} linear solves, largest stage residual {worst:.1e}",
         ]
         try:
-            e = self.error()
+            errors = self.errors(points=2001 if self.problem.domain.dim == 1 else 101)
         except UsageError:
             lines.append("no exact solution to compare with")
         else:
-            lines.append("error: " + ", ".join(f"{name} {value:.2e}" for name, value in e.items()))
+            for unknown, e in errors.items():
+                whose = f"error of {unknown}" if len(errors) > 1 else "error"
+                lines.append(f"{whose}: " + ", ".join(f"{name} {value:.2e}" for name, value in e.items()))
         return "\n".join(lines)
 
     def save(self, path: str | Path, case: dict[str, Any] | None = None) -> Path:
@@ -203,8 +181,55 @@ class Solution:
 
         return save_solution(self, path, case)
 
+    def export(
+        self,
+        path: str | Path,
+        points: int | Sequence[int] | None = None,
+        times: Sequence[float] | None = None,
+    ) -> Path:
+        """Write files for ParaView: a collection ``run.pvd`` and beside it one ``run_0000.vti`` a time.
 
-def compare(solutions: dict[str, Solution], path: str | Path) -> Path:
-    """Solutions of one problem side by side: a PNG, or a GIF by the path's suffix."""
-    several = [s.samples(name=name) for name, s in solutions.items()]
-    return animation(several, path) if Path(path).suffix == ".gif" else comparison(several, path)
+        They hold every unknown and every quantity (of flows velocity, pressure, vorticity, speed) at the points of a
+        uniform lattice, and the signed distance to a solid where the problem has one.
+
+        Args:
+            path: ``.pvd``; the folder is made if there is none.
+            points: lattice points per axis, or one number per axis; default the nodes of a grid, the corners of a
+                staggered grid's cells, else 801, 129 or 65 per axis in 1D, 2D and 3D.
+            times: default the saved ones.
+
+        Raises:
+            UsageError: another suffix, impossible points, or a time outside the saved ones.
+        """
+        return export_solution(self, path, points, times)
+
+    def save_probes(
+        self, path: str | Path, points: Tensor | Sequence[Sequence[float]], times: Sequence[float] | None = None
+    ) -> Path:
+        """Write :meth:`probe` as CSV: columns ``t`` and one per point and value, such as ``velocity_x[0]``.
+
+        Args:
+            path: the file; its folder is made if there is none.
+            points: ``(n, d)``.
+            times: default the saved ones.
+
+        Raises:
+            UsageError: for points outside the domain or of the wrong dimension.
+        """
+        return save_probes(self, path, points, times)
+
+
+def compare(solutions: dict[str, Solution], path: str | Path, quantity: str | None = None) -> Path:
+    """Solutions of one problem side by side: a PNG, or a GIF by the path's suffix.
+
+    Args:
+        solutions: by the name of their method.
+        path: of the picture.
+        quantity: what is shown, see :meth:`Solution.samples`.
+    """
+    moving = Path(path).suffix.lower() == ".gif"
+    several = [
+        s.samples(frames=61 if moving or s.problem.domain.dim == 1 else 2, name=name, quantity=quantity)
+        for name, s in solutions.items()
+    ]
+    return animation(several, path) if moving else comparison(several, path)

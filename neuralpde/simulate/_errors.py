@@ -1,0 +1,130 @@
+"""How far a solution is from the exact one, or from a better one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuralpde.fields import Field
+from neuralpde.geometry import Grid
+from neuralpde.problems import Problem, exact_fits
+from neuralpde.types import UsageError
+
+if TYPE_CHECKING:
+    from neuralpde.simulate._solution import Solution
+
+MOST_POINTS = {2: 201, 3: 41}
+"""Lattice points per axis at most, by dimension."""
+
+CHUNK = 1 << 15
+"""Points at a time: interpolation on a three-dimensional grid reads 64 values for each."""
+
+
+def channels_of(problem: Problem, unknown: str | None) -> slice:
+    """Where an unknown's values are; the first unknown's by default.
+
+    Raises:
+        UsageError: for a name that no unknown has.
+    """
+    known = problem.unknowns
+    name = next(iter(known)) if unknown is None else unknown
+    if name not in known:
+        raise UsageError(f"the unknowns of {problem.name} are {', '.join(known)}; got {name!r}.")
+    start = sum(c for other, c in list(known.items())[: list(known).index(name)])
+    return slice(start, start + known[name])
+
+
+def lattice(solution: Solution, points: Sequence[int] | int) -> tuple[Grid, Tensor]:
+    """A uniform lattice over the domain, ends included, and its points ``(n, d)``."""
+    domain, r = solution.problem.domain, solution.representation
+    shape = (points,) * domain.dim if isinstance(points, int) else tuple(points)
+    grid = Grid(domain, shape, (False,) * domain.dim)
+    return grid, grid.points(r.dtype, r.device)
+
+
+def values_at(field: Field, x: Tensor) -> Tensor:
+    """The field at many points ``(n, d)``, ``(n, c)``."""
+    with torch.no_grad():
+        return torch.cat([field(part) for part in x.split(CHUNK)])
+
+
+def solid_distance(problem: Problem, x: Tensor) -> Tensor | None:
+    """Signed distance to the problem's solid ``(n,)``, negative inside; None where there is no solid."""
+    solid = getattr(problem, "solid", None)
+    if solid is None:
+        return None
+    with torch.no_grad():
+        distance: Tensor = solid(x)
+    return distance.reshape(len(x))
+
+
+def errors_by_unknown(
+    solution: Solution,
+    times: Sequence[float] | None = None,
+    points: int = 2001,
+    reference: Solution | None = None,
+) -> dict[str, dict[str, float]]:
+    """Errors of every unknown, over times and a uniform lattice, without the points inside a solid.
+
+    Args:
+        solution: what is judged.
+        times: default all saved ones.
+        points: lattice points per axis, ends included (at most 201 in 2D, 41 in 3D).
+        reference: a better solution of the same problem, in place of the exact one.
+
+    Returns:
+        Per unknown ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both),
+        ``max_error``.
+
+    Raises:
+        UsageError: if there is neither an exact solution nor a reference.
+    """
+    problem, d = solution.problem, solution.problem.domain.dim
+    x = lattice(solution, min(points, MOST_POINTS[d]) if d > 1 else points)[1]
+    inside = solid_distance(problem, x)
+    if inside is not None:
+        x = x[inside >= 0]
+    wanted = [float(t) for t in (solution.times if times is None else times)]
+    if reference is None:
+        fits, reason = exact_fits(problem, wanted)
+        if not fits:
+            raise UsageError(f"{problem.name}: {reason}; pass reference=another_solution.")
+    sums = {unknown: _Sums() for unknown in problem.unknowns}
+    for t in wanted:
+        exact = problem.exact(t, x) if reference is None else values_at(reference.at(t), x)
+        assert exact is not None  # exact_fits has seen to it
+        found = values_at(solution.at(t), x)
+        for unknown, total in sums.items():
+            channels = channels_of(problem, unknown)
+            total.add(found[:, channels], exact[:, channels])
+    return {unknown: total.errors() for unknown, total in sums.items()}
+
+
+class _Sums:
+    """Sums over times of what the errors are made from."""
+
+    def __init__(self) -> None:
+        self.absolute = self.square = self.norm = self.largest = 0.0
+        self.count = 0
+
+    def add(self, values: Tensor, exact: Tensor) -> None:
+        """Take in one time."""
+        e = values - exact
+        self.absolute += float(e.abs().sum())
+        self.square += float(e.square().sum())
+        self.norm += float(exact.square().sum())
+        self.largest, self.count = max(self.largest, float(e.abs().max())), self.count + e.numel()
+
+    def errors(self) -> dict[str, float]:
+        """By name."""
+        tiny = np.finfo(float).tiny
+        return {
+            "mae": self.absolute / self.count,
+            "mse": self.square / self.count,
+            "rel_l2": (self.square / max(self.norm, tiny)) ** 0.5,
+            "max_error": self.largest,
+        }

@@ -1,0 +1,95 @@
+"""Solutions for other programs: ParaView files and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuralpde.fields import Field
+from neuralpde.io import save_pvd, save_table, save_vti
+from neuralpde.representations import GridField, MacGrid
+from neuralpde.simulate._errors import channels_of, lattice, solid_distance, values_at
+from neuralpde.simulate._quantities import component_names, quantity_of
+from neuralpde.types import UsageError
+
+if TYPE_CHECKING:
+    from neuralpde.simulate._solution import Solution
+
+POINTS = {1: 801, 2: 129, 3: 65}
+"""Lattice points per axis where the representation has no grid of its own, by dimension."""
+
+
+def export_solution(
+    solution: Solution,
+    path: str | Path,
+    points: int | Sequence[int] | None = None,
+    times: Sequence[float] | None = None,
+) -> Path:
+    """Write a ParaView collection and its files; see :meth:`Solution.export`."""
+    target = Path(path)
+    if target.suffix.lower() != ".pvd":
+        raise UsageError(f"cannot export to {target.name!r}: the name must end in .pvd")
+    problem = solution.problem
+    shape = _shape(solution, points)
+    grid, x = lattice(solution, shape)
+    wanted = [float(t) for t in (solution.times if times is None else times)]
+    digits = max(4, len(str(len(wanted) - 1)))
+    files = []
+    for k, t in enumerate(wanted):
+        data = {name: _array(values, shape) for name, values in _fields(solution, solution.at(t), x).items()}
+        file = target.with_name(f"{target.stem}_{k:0{digits}}.vti")
+        files.append(save_vti(file, problem.domain.lower, grid.spacing, data))
+    return save_pvd(target, wanted, files)
+
+
+def _fields(solution: Solution, field: Field, x: Tensor) -> dict[str, Tensor]:
+    """Unknowns, quantities that are not among them, and the distance to a solid, each ``(n, k)``."""
+    problem = solution.problem
+    values = values_at(field, x)
+    out = {name: values[:, channels_of(problem, name)] for name in problem.unknowns}
+    for quantity in problem.quantities():
+        if quantity.name not in out:
+            out[quantity.name] = quantity_of(field.jet, quantity, x)
+    distance = solid_distance(problem, x)
+    return out if distance is None else {**out, "solid_distance": distance[:, None]}
+
+
+def _array(values: Tensor, shape: Sequence[int]) -> np.ndarray:
+    channels = (values.shape[1],) if values.shape[1] > 1 else ()
+    return values.reshape(*shape, *channels).detach().cpu().numpy()
+
+
+def _shape(solution: Solution, points: int | Sequence[int] | None) -> tuple[int, ...]:
+    """Lattice points per axis: as asked, or those of the representation's own grid, ends included."""
+    r, d = solution.representation, solution.problem.domain.dim
+    if points is None and isinstance(r, MacGrid):
+        return tuple(n + 1 for n in r.cells)  # the corners of the cells
+    if points is None and isinstance(r, GridField):
+        return tuple(n + p for n, p in zip(r.grid.shape, r.boundary.periodic, strict=True))
+    shape = POINTS[d] if points is None else points
+    shape = (shape,) * d if isinstance(shape, int) else tuple(shape)
+    if len(shape) != d or min(shape) < 2:
+        raise UsageError(f"points must be one number or {d} numbers, each at least 2; got {points}.")
+    return shape
+
+
+def save_probes(
+    solution: Solution,
+    path: str | Path,
+    points: Tensor | Sequence[Sequence[float]],
+    times: Sequence[float] | None = None,
+) -> Path:
+    """Write values at points over time as CSV; see :meth:`Solution.save_probes`."""
+    wanted = [float(t) for t in (solution.times if times is None else times)]
+    values = solution.probe(points, wanted)
+    names = [name for unknown in solution.problem.unknowns for name in component_names(solution.problem, unknown)]
+    columns = {"t": np.array(wanted)}
+    for j in range(values.shape[1]):
+        for i, name in enumerate(names):
+            columns[f"{name}[{j}]"] = values[:, j, i].to(torch.float64).cpu().numpy()
+    return save_table(path, columns)

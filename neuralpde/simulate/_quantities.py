@@ -1,0 +1,141 @@
+"""What one looks at of a solution: its unknowns, or scalars made from them, such as a vorticity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import jvp
+
+from neuralpde.fields import Field, Jet, autodiff_jet
+from neuralpde.plot import Samples
+from neuralpde.problems import Problem, Quantity, exact_fits
+from neuralpde.simulate._errors import CHUNK, channels_of, lattice, solid_distance
+from neuralpde.types import UsageError
+
+if TYPE_CHECKING:
+    from neuralpde.simulate._solution import Solution
+
+AXES = "xyz"
+
+
+def component_names(problem: Problem, unknown: str) -> tuple[str, ...]:
+    """Names of an unknown's values: ``velocity_x``, ``velocity_y`` of a vector, ``a_1``, ``a_2``, … of others."""
+    count = problem.unknowns[unknown]
+    if count == 1:
+        return (unknown,)
+    if count == problem.domain.dim:
+        return tuple(f"{unknown}_{AXES[i]}" for i in range(count))
+    return tuple(f"{unknown}_{i + 1}" for i in range(count))
+
+
+def chosen_quantity(problem: Problem, name: str | None) -> tuple[Quantity, tuple[str, ...]]:
+    """The quantity of that name, or the unknown, and its labels; by default the first quantity, else all unknowns.
+
+    Raises:
+        UsageError: for a name that neither a quantity nor an unknown has.
+    """
+    offered = {q.name: q for q in problem.quantities()}
+    if name is None and offered:
+        name = next(iter(offered))
+    if name is None:
+        single = problem.channels == len(problem.unknowns)
+        return Quantity("", lambda u: u.value), tuple(problem.unknowns) if single else ("u",)
+    if name in offered:
+        return offered[name], (name,)
+    if name not in problem.unknowns:
+        known = ", ".join(dict.fromkeys([*offered, *problem.unknowns]))
+        raise UsageError(f"what can be shown of {problem.name}: {known}; got {name!r}.")
+    channels = channels_of(problem, name)
+    return Quantity(name, lambda u: u.value[:, channels]), component_names(problem, name)
+
+
+def quantity_of(jet: Callable[[Tensor, frozenset[str]], Jet], quantity: Quantity, x: Tensor) -> Tensor:
+    """Values at points ``(n, d)`` from what gives jets, ``(n, k)``, part by part."""
+    needs = quantity.needs | {"value"}
+    with torch.no_grad():
+        return torch.cat([quantity.of(jet(part, needs)) for part in x.split(CHUNK)])
+
+
+def exact_quantity(problem: Problem, quantity: Quantity, t: float, x: Tensor) -> Tensor | None:
+    """The quantity of the exact solution, by automatic differentiation; None where that fails."""
+
+    def exact(points: Tensor) -> Tensor:
+        value = problem.exact(t, points)
+        if value is None:
+            raise UsageError(f"{problem.name} has an exact solution at some times only.")
+        return value
+
+    try:
+        return quantity_of(lambda part, needs: _automatic_jet(exact, part, needs), quantity, x)
+    except Exception:  # whatever the libraries inside raise when they meet a tensor that is being differentiated
+        if quantity.needs <= {"value"}:
+            raise
+        return None
+
+
+def _automatic_jet(function: Callable[[Tensor], Tensor], x: Tensor, needs: frozenset[str]) -> Jet:
+    """:func:`autodiff_jet`, but for gradients a directional derivative of all points at once, many times faster."""
+    if needs != {"value", "grad"}:
+        return autodiff_jet(function, x, needs)
+    slopes = []
+    for i in range(x.shape[1]):
+        direction = torch.zeros_like(x)
+        direction[:, i] = 1.0
+        value, slope = jvp(function, (x,), (direction,))
+        slopes.append(slope)
+    return Jet(value, torch.stack(slopes, dim=-1))
+
+
+def samples_of(
+    solution: Solution,
+    points: int | None = None,
+    frames: int = 61,
+    name: str | None = None,
+    quantity: str | None = None,
+) -> Samples:
+    """Values on a lattice at up to ``frames`` saved times, for pictures; see :meth:`Solution.samples`."""
+    problem, representation = solution.problem, solution.representation
+    d = problem.domain.dim
+    if d > 2:
+        raise UsageError(
+            f"pictures show fields in 1 or 2 dimensions and {problem.name} has {d} here; solution.export('run.pvd') "
+            "writes it for ParaView."
+        )
+    shown, labels = chosen_quantity(problem, quantity)
+    grid, x = lattice(solution, points or (801 if d == 1 else 101))
+    chosen = np.unique(np.linspace(0, len(solution.times) - 1, min(frames, len(solution.times))).round().astype(int))
+    times = [float(solution.times[k]) for k in chosen]
+    fields = [solution.at(t) for t in times]
+    inside = solid_distance(problem, x)
+    blank = None if inside is None else inside < 0
+
+    def array(columns: list[Tensor]) -> np.ndarray:
+        values = torch.stack(columns)
+        if blank is not None:
+            values = values.masked_fill(blank[None, :, None], float("nan"))
+        return values.reshape(len(times), *grid.shape, -1).cpu().numpy()
+
+    exact = None
+    if exact_fits(problem, times)[0]:
+        known = [e for t in times if (e := exact_quantity(problem, shown, t, x)) is not None]
+        exact = array(known) if len(known) == len(times) else None
+    velocity = array([_velocity(field, x, d) for field in fields]) if shown.streamlines else None
+    return Samples(
+        name or f"{type(representation).__name__}, {representation.num_dofs} dofs",
+        tuple(grid.axis(i).numpy() for i in range(d)),
+        np.array(times),
+        array([quantity_of(field.jet, shown, x) for field in fields]),
+        exact,
+        labels,
+        problem.name,
+        velocity,
+    )
+
+
+def _velocity(field: Field, x: Tensor, d: int) -> Tensor:
+    with torch.no_grad():
+        return field(x)[:, :d]
