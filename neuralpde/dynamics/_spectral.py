@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._padded_transform import PaddedTransform
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.problems import IncompressibleFlow, follow_flow
 from neuralpde.representations import SpectralGrid
@@ -20,9 +21,9 @@ class SpectralDynamics(Dynamics):
 
     A slope is a tensor of Fourier coefficients ``(…, d, *half)``; that of the whole equation is u_t itself. Stages are
     projected exactly, so every Runge–Kutta method keeps its order, and diffusion is solved exactly. Products are made
-    of the modes |k_a| < N_a/3 and cut to them, which leaves no aliasing: without viscosity the slope keeps the energy.
-    Explicit stages live in that band; projections and flows keep all modes. The semi-Lagrangian flow interpolates by
-    Fourier series, O(N²) for N nodes: for small grids.
+    of the modes of a band and cut to it, without aliasing: without viscosity the slope keeps the energy. Explicit
+    stages live in that band; projections and flows keep all modes. The semi-Lagrangian flow interpolates by Fourier
+    series, O(N²) for N nodes: for small grids.
 
     An explicit stage takes d inverse transforms and d(d+1)/2 − 1 forward ones: one diagonal entry of u u is a pressure
     (Basdevant, J. Comput. Phys. 50 (1983)), and the coefficients of a stage are remembered with its values.
@@ -31,19 +32,29 @@ class SpectralDynamics(Dynamics):
         problem: the flow.
         representation: the grid. States of shape ``(b, p)`` are b cases that march together (not in semi-Lagrangian
             flows).
+        dealias: ``"truncate"``: the band is |k_a| < N_a/3 and products are made at the nodes (the 2/3 rule, the
+            fastest); ``"pad"``: the band is |k_a| < N_a/2 and products are made on a grid of 3/2 the nodes per axis
+            (more modes in the same memory).
 
-    Source: Orszag, J. Atmos. Sci. 28 (1971), for the 2/3 rule; Canuto et al., Spectral Methods (2007), ch. 3.
+    Raises:
+        UsageError: for another ``dealias``.
+
+    Source: Orszag, J. Atmos. Sci. 28 (1971), for the 2/3 rule; Canuto et al., Spectral Methods (2006), ch. 3.
     """
 
     explicit_only = True
     constrained = True
 
-    def __init__(self, problem: IncompressibleFlow, representation: SpectralGrid) -> None:
+    def __init__(self, problem: IncompressibleFlow, representation: SpectralGrid, dealias: str = "truncate") -> None:
+        if dealias not in ("truncate", "pad"):
+            raise UsageError(f"dealias is 'truncate' or 'pad'; got {dealias!r}.")
         self.problem, self.representation = problem, representation
+        self.padded = PaddedTransform(representation) if dealias == "pad" else None
         self.parts = problem.terms()
         d = representation.dim
         self._pairs = [(i, j) for i in range(d) for j in range(i, d)]
-        self._band = representation.resolved.to(representation.dtype)
+        band = representation.resolved if self.padded is None else self.padded.band
+        self._band = band.to(representation.dtype)
         self._factor = -1j * self._band  # cuts to the band, and is the −i of −∂_j = −i k_j
         self._damping = -problem.viscosity * representation.square
         self._known: list[tuple[Tensor, int, Tensor, Tensor]] = []
@@ -78,7 +89,8 @@ class SpectralDynamics(Dynamics):
     def _divergence(self, stress: dict[tuple[int, int], Tensor]) -> Tensor:
         """−∂_j of a symmetric tensor cut to the band, coefficients from nodal values; what is not there is zero."""
         r, axis = self.representation, -1 - self.representation.dim
-        hats = r.transform(torch.stack(list(stress.values()), dim=axis)) * self._factor
+        products = torch.stack(list(stress.values()), dim=axis)
+        hats = self._factor * (r.transform(products) if self.padded is None else self.padded.coefficients(products))
         parts = dict(zip(stress, hats.unbind(axis), strict=True))
         rows = []
         for i in range(r.dim):
@@ -97,7 +109,7 @@ class SpectralDynamics(Dynamics):
         u = r.solenoidal(u)[0]  # in the band, as the base and all slopes are
         values = r.nodal(u)
         theta = r.theta(values, r.arrays(base.theta, "pressure"))
-        self._remember(theta, u, values)
+        self._remember(theta, u, values if self.padded is None else self.padded.values(u))
         return _finite(theta)
 
     def implicit(
@@ -165,13 +177,16 @@ class SpectralDynamics(Dynamics):
         return r.transform(r.arrays(theta, "velocity"))
 
     def _resolved(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Coefficients and nodal values of the velocity, cut to the band; those of the last stages are at hand."""
+        """Coefficients of the velocity cut to the band, and its values where products are made.
+
+        Those of the last stages are at hand.
+        """
         for known, version, u, values in self._known:
             if known is theta and version == theta._version:  # nobody wrote into it since
                 self._remember(theta, u, values)
                 return u, values
         u = self._band * self._coefficients(theta)
-        values = self.representation.nodal(u)
+        values = self.representation.nodal(u) if self.padded is None else self.padded.values(u)
         self._remember(theta, u, values)
         return u, values
 
