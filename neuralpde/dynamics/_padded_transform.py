@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,9 +28,9 @@ class PaddedTransform:
         self.band = torch.zeros_like(grid.resolved)
         self.band[self._few] = True
 
-    def _places(self, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
+    def _places(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
         """Where the band's coefficients stand in an array of that transform, as an open mesh."""
-        out = []
+        out: list[Any] = [...]
         for i, (n, m) in enumerate(zip(self.grid.grid.shape, shape, strict=True)):
             last = (n - 1) // 2
             k = torch.arange(0 if i == self.grid.dim - 1 else -last, last + 1, device=self.grid.device) % m
@@ -40,12 +41,12 @@ class PaddedTransform:
         """Values ``(…, *more)`` of coefficients ``(…, *half)``."""
         d = self.grid.dim
         wide = hat.new_zeros(*hat.shape[:-d], *self.shape[:-1], self.shape[-1] // 2 + 1)
-        wide[(..., *self._many)] = self.scale * hat[(..., *self._few)]
+        wide[self._many] = self.scale * hat[self._few]
         return torch.fft.irfftn(wide, s=self.shape, dim=self.grid.axes)
 
     def coefficients(self, values: Tensor) -> Tensor:
         """Coefficients ``(…, *half)``, zero outside the band, of values ``(…, *more)``."""
         wide = torch.fft.rfftn(values, dim=self.grid.axes)
         hat = wide.new_zeros(*values.shape[: -self.grid.dim], *self.band.shape)
-        hat[(..., *self._few)] = wide[(..., *self._many)] / self.scale
+        hat[self._few] = wide[self._many] / self.scale
         return hat
