@@ -34,6 +34,7 @@ from neuralpde.optimize import GaussNewton
 from neuralpde.problems import (
     Advection,
     Burgers,
+    CylinderChannel,
     DoubleShearLayer,
     EulerFlow,
     Heat,
@@ -361,6 +362,7 @@ FLOWS = (
     ProblemRow("vortex pair", VortexPair),
     ProblemRow("double shear layer", DoubleShearLayer),
     ProblemRow("lid-driven cavity", LidDrivenCavity),
+    ProblemRow("cylinder in a channel", CylinderChannel),
 )
 """Incompressible flows; they live on representations of their own."""
 

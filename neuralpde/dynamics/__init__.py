@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuralpde.dynamics._discrete import DiscreteDynamics, Newton
+from neuralpde.dynamics._force_record import ForceRecord
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
 from neuralpde.dynamics._galerkin import GalerkinDynamics
 from neuralpde.dynamics._mac import MacDynamics
@@ -59,6 +60,10 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
             f"the representation holds the conditions {representation.conditions}, the problem has "
             f"{problem.conditions}; build it with {type(representation).__name__}.for_problem(problem)."
         )
+    if getattr(problem, "solid", None) is not None and not isinstance(representation, MacGrid):
+        raise UsageError(
+            f"{problem.name} has a solid in its flow, which a {type(representation).__name__} cannot hold; use a MacGrid."
+        )
     return made(problem, representation, **options)
 
 
@@ -80,6 +85,7 @@ def _method(representation: Representation, method: str | type) -> type:
 __all__ = [
     "METHODS",
     "DiscreteDynamics",
+    "ForceRecord",
     "FunctionSpaceDynamics",
     "GalerkinDynamics",
     "MacDynamics",

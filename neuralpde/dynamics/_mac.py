@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._mac_solids import CutDiffusion, CutPoisson, body_force
 from neuralpde.dynamics._mac_steady import steady_flow
 from neuralpde.dynamics._terms import field_of
 from neuralpde.geometry import Dirichlet, Outflow
@@ -24,8 +25,9 @@ class MacDynamics(Dynamics):
 
     A slope is a tensor of the free faces. An explicit stage of slopes is projected, u = u* − G q with D G q = D u*, so
     every Runge–Kutta method is a projected one, of its full order (half-explicit: Hairer, Lubich & Roche 1989); its
-    pressure is q over the step. Pressures and implicit diffusion are solved by FFT, DCT and DST. Advection conserves
-    energy but for the time step; its flow is semi-Lagrangian with cubic interpolation.
+    pressure is q over the step. Pressures and implicit diffusion are solved by FFT, DCT and DST, with a solid by sparse
+    LU and conjugate gradients. Advection conserves energy but for the time step; its flow is semi-Lagrangian with cubic
+    interpolation. Small cut cells make the friction at a solid stiff: take IncrementalPressureCorrection there.
 
     Args:
         problem: the flow.
@@ -33,7 +35,7 @@ class MacDynamics(Dynamics):
             flows).
 
     Raises:
-        UsageError: where as much does not flow out as in.
+        UsageError: where as much does not flow out as in, or the grid has another solid than the problem.
     """
 
     explicit_only = True
@@ -44,8 +46,19 @@ class MacDynamics(Dynamics):
         self.problem, self.representation = problem, representation
         self.parts = problem.terms()
         r = representation
-        self.poisson = BoxLaplacian(r.cells, r.spacing, self._cell_kinds(), dtype=r.dtype, device=r.device)
-        self.diffusion = [self._component(i) for i in range(r.dim)]
+        if r.solid != problem.solid:
+            raise UsageError(
+                f"the grid is made for the solid {r.solid}, the problem has {problem.solid}; build it with "
+                "MacGrid.for_problem(problem)."
+            )
+        self.poisson: BoxLaplacian | CutPoisson
+        self.diffusion: Sequence[BoxLaplacian | CutDiffusion]
+        if r.cut is None:
+            self.poisson = BoxLaplacian(r.cells, r.spacing, self._cell_kinds(), dtype=r.dtype, device=r.device)
+            self.diffusion = [self._component(i) for i in range(r.dim)]
+        else:
+            self.poisson = CutPoisson(r)
+            self.diffusion = [CutDiffusion(r, i) for i in range(r.dim)]
         if not r.pressure_fixed:
             self._check_balance()
 
@@ -137,7 +150,8 @@ class MacDynamics(Dynamics):
             return self._diffuse(self._sum(State(base.t, theta), ((0.5 * dt, half),)), 0.5 * dt, t)
         field, wind = field_of(r, base), None if carrier is None else field_of(r, carrier)
         values = [follow_flow(base.t, field, x, dt, wind)[:, i] for i, x in enumerate(r.velocity.points)]
-        return _finite(r.join({"velocity": torch.cat(values), "pressure": r.split(self._blended(base))["pressure"]}))
+        velocity = r.velocity.without_closed(torch.cat(values))
+        return _finite(r.join({"velocity": velocity, "pressure": r.split(self._blended(base))["pressure"]}))
 
     @property
     def flows(self) -> tuple[bool, ...]:
@@ -165,12 +179,29 @@ class MacDynamics(Dynamics):
 
     def steady(self, guess: Tensor) -> Stage:
         """The flow that no longer moves; see :func:`steady_flow`."""
+        if self.representation.cut is not None:
+            raise UsageError(
+                f"steady flows are solved for without solids; march {self.problem.name} until it no longer moves: "
+                "simulate(problem, representation, IncrementalPressureCorrection(), dt=, t_end=)."
+            )
         return steady_flow(self, guess)
 
     def energy(self, theta: Tensor) -> Tensor:
-        """Kinetic energy ½ Σ |u|² over the free faces times the cell's volume, ``(…)``."""
-        velocity = self.representation.split(theta)["velocity"]
+        """Kinetic energy ½ Σ |u|² over the free faces times the cell's (open) volume, ``(…)``."""
+        velocity, cut = self.representation.split(theta)["velocity"], self.representation.cut
+        if cut is not None:
+            velocity = velocity * self.representation.velocity.pack(cut.areas).sqrt()
         return 0.5 * math.prod(self.representation.spacing) * velocity.square().sum(-1)
+
+    def force(self, t: float, theta: Tensor) -> Tensor:
+        """The force on the solid, ``(…, d)``; see :func:`body_force`.
+
+        Raises:
+            UsageError: where there is none.
+        """
+        if self.representation.cut is None:
+            raise UsageError(f"{self.problem.name} has no solid, on which a force could act.")
+        return body_force(self, t, theta)
 
     def _blended(self, base: State | Blend) -> Tensor:
         if isinstance(base, State):
@@ -195,7 +226,10 @@ class MacDynamics(Dynamics):
         data = r.velocity.unpack(r.velocity.pack([r.laplacian(u, i, t) for i, u in enumerate(nothing)]))
         out = []
         for u, g, box in zip(r.velocity.unpack(parts["velocity"]), data, self.diffusion, strict=True):
-            out.append(box.solve(u + beta * g, 1.0, beta).flatten(-r.dim))
+            if isinstance(box, CutDiffusion):
+                out.append(box.solve((u + beta * g).flatten(-r.dim), beta))
+            else:
+                out.append(box.solve(u + beta * g, 1.0, beta).flatten(-r.dim))
         return _finite(r.join({"velocity": torch.cat(out, dim=-1), "pressure": parts["pressure"]}))
 
 

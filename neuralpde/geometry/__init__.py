@@ -20,20 +20,26 @@ from neuralpde.geometry._quadrature import (
     random_points,
     uniform_grid_quadrature,
 )
+from neuralpde.geometry._solids import Block, Bodies, Disc, LevelSet, Solid
 
 __all__ = [
     "AXES",
+    "Block",
+    "Bodies",
     "Boundary",
     "BoundaryValue",
     "Box",
     "Condition",
     "Dirichlet",
+    "Disc",
     "FreeSlip",
     "Grid",
+    "LevelSet",
     "Neumann",
     "Outflow",
     "Periodic",
     "Quadrature",
+    "Solid",
     "face_lattice",
     "gauss_legendre",
     "lattice",

@@ -2,6 +2,7 @@
 
 from neuralpde.problems._base import Problem, Quantity, Term, check_problem
 from neuralpde.problems._coefficients import coefficient
+from neuralpde.problems._cylinder import CylinderChannel
 from neuralpde.problems._exact_fits import exact_fits
 from neuralpde.problems._flow import EulerFlow, IncompressibleFlow, NavierStokes, follow_flow
 from neuralpde.problems._flow_cases import DoubleShearLayer, LidDrivenCavity, TaylorGreen, VortexPair, WalshFlow
@@ -20,6 +21,7 @@ PROBLEMS: dict[str, type[Problem]] = {
     "vortex_pair": VortexPair,
     "double_shear_layer": DoubleShearLayer,
     "lid_driven_cavity": LidDrivenCavity,
+    "cylinder_channel": CylinderChannel,
 }
 """Problems by their names in a case file."""
 
@@ -27,6 +29,7 @@ __all__ = [
     "PROBLEMS",
     "Advection",
     "Burgers",
+    "CylinderChannel",
     "DoubleShearLayer",
     "EulerFlow",
     "GaussianBump",

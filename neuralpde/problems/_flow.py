@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Box, Condition, Periodic
+from neuralpde.geometry import Block, Box, Condition, Disc, Periodic, Solid
 from neuralpde.problems._base import Problem, Quantity, Term
 from neuralpde.types import UsageError
 
@@ -29,14 +29,18 @@ class IncompressibleFlow(Problem):
         viscosity: kinematic viscosity ν ≥ 0.
         domain, conditions: periodic axes; :class:`~neuralpde.geometry.Dirichlet` velocities (a wall at rest, a moving
             wall, an inflow), :class:`~neuralpde.geometry.FreeSlip` walls and :class:`~neuralpde.geometry.Outflow`.
+        solid: a body at rest in the flow, no slip on its surface: :class:`~neuralpde.geometry.Disc`,
+            :class:`~neuralpde.geometry.Block`, unions ``a | b``, or any
+            :class:`~neuralpde.geometry.LevelSet`.
 
     Raises:
-        UsageError: for a negative viscosity, or a domain that is neither 2D nor 3D.
+        UsageError: for a negative viscosity, a domain that is neither 2D nor 3D, or a solid of another dimension.
     """
 
     viscosity: float = 0.01
     domain: Box = field(default_factory=lambda: Box((0.0, 0.0), (1.0, 1.0)))
     conditions: tuple[Condition, ...] = (Periodic(),)
+    solid: Disc | Block | Solid | None = field(default=None, kw_only=True)
     needs: ClassVar[frozenset[str]] = frozenset({"grad", "laplacian"})
     algebraic: ClassVar[frozenset[str]] = frozenset({"pressure"})
 
@@ -45,6 +49,8 @@ class IncompressibleFlow(Problem):
             raise UsageError(f"the viscosity must not be negative; got {self.viscosity}.")
         if self.domain.dim not in (2, 3):
             raise UsageError(f"{self.name} lives in 2D or 3D; got a {self.domain.dim}D box.")
+        if self.solid is not None and self.solid.dim not in (None, self.domain.dim):
+            raise UsageError(f"the domain is {self.domain.dim}D, its solid {self.solid.dim}D.")
 
     @property
     def unknowns(self) -> dict[str, int]:  # type: ignore[override]

@@ -25,6 +25,8 @@ class CellField(Representation):
     Args:
         domain, conditions, dtype, device: as for every representation; the conditions are those of the velocity.
         shape: cells per axis (one number serves all).
+        closed: cells inside a solid, a bool array. Their values mean nothing; a field goes on linearly from the open
+            cells, so that it can be asked for at the wall.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class CellField(Representation):
         conditions: tuple[Condition, ...] = (),
         *,
         shape: int | Sequence[int] = 64,
+        closed: Tensor | None = None,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
         super().__init__(domain, conditions, 1, dtype, device)
         self.cells = Grid(domain, shape, (True,) * domain.dim).shape  # type: ignore[arg-type]
         self.spacing = tuple(length / n for length, n in zip(domain.lengths, self.cells, strict=True))
+        self.closed = closed
         half = [
             (0.5 if periodic else -0.5) * h for h, periodic in zip(self.spacing, self.boundary.periodic, strict=True)
         ]
@@ -100,6 +104,8 @@ class CellFieldAt(Field):
     def __init__(self, representation: CellField, theta: Tensor) -> None:
         self.representation = representation
         p = representation.array(theta)
+        if representation.closed is not None:
+            p = _continued(p, representation.closed)
         for a, periodic in enumerate(representation.boundary.periodic):
             p = p if periodic else representation.padded(p, a)
         self.values = p[..., None]
@@ -110,3 +116,24 @@ class CellFieldAt(Field):
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         r = self.representation
         return difference_jet(self, x, needs, r.spacing, r.domain, r.boundary.periodic)
+
+
+def _continued(p: Tensor, closed: Tensor, layers: int = 3) -> Tensor:
+    """Values in the outermost layers of closed cells, extrapolated linearly along the axes from the cells before."""
+    known = ~closed
+    p = torch.where(known, p, torch.zeros_like(p))
+    for _ in range(layers):
+        # lines with two known cells first: where there is one of them, those with a single one do not count
+        total, count = [torch.zeros_like(p) for _ in (0, 1)], [torch.zeros_like(p) for _ in (0, 1)]
+        for axis in range(p.ndim):
+            for step in (1, -1):
+                one, two = p.roll(step, axis), p.roll(2 * step, axis)
+                has_one = known.roll(step, axis)
+                has_two = has_one & known.roll(2 * step, axis)
+                for k, (value, there) in enumerate(((2 * one - two, has_two), (one, has_one))):
+                    total[k] += torch.where(there, value, torch.zeros_like(p))
+                    count[k] += there
+        best = [torch.where(c > 0, s / c.clamp(min=1), torch.zeros_like(p)) for s, c in zip(total, count, strict=True)]
+        p = torch.where(known, p, torch.where(count[0] > 0, best[0], best[1]))
+        known = known | (count[1] > 0)
+    return p

@@ -11,12 +11,16 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Box, Condition, Dirichlet, Grid, Neumann, Outflow, Quadrature
+from neuralpde.geometry import Box, Condition, Dirichlet, Grid, Neumann, Outflow, Quadrature, Solid
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._difference_jet import difference_jet
 from neuralpde.representations._interpolation import interpolate
+from neuralpde.representations._sections import periodic_distance, section
 from neuralpde.representations._staggered import ends, inside, pad
 from neuralpde.types import Status, UsageError
+
+_SLIVER = 1e-3
+"""Faces less open than this are closed: they carry nothing and only make matrices stiff."""
 
 
 class FaceVelocity(Representation):
@@ -32,6 +36,7 @@ class FaceVelocity(Representation):
     Args:
         domain, conditions, dtype, device: as for every representation; the conditions of a velocity.
         shape: cells per axis (one number serves all).
+        solid: a body at rest. Faces have an open fraction; the velocity is 0 on closed ones, which stay in θ.
 
     Raises:
         UsageError: for fewer than four cells along an axis, faces without a condition, or :class:`Neumann` conditions.
@@ -45,6 +50,7 @@ class FaceVelocity(Representation):
         conditions: tuple[Condition, ...] = (),
         *,
         shape: int | Sequence[int] = 64,
+        solid: Solid | None = None,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -72,6 +78,24 @@ class FaceVelocity(Representation):
         self.grids = [self._grid(i) for i in range(d)]
         self.points = [self._points(i) for i in range(d)]
         """Per component the midpoints of its free faces, ``(n_i, d)``."""
+        self.solid = solid
+        self.open: list[Tensor] = []
+        """With a solid: per component the open fractions A of all faces."""
+        self.offsets: list[dict[int, Tensor]] = []
+        """With a solid: per component and other axis the middle of the open part less that of the face."""
+        if solid is not None:
+            self._cut(solid)
+
+    def _cut(self, solid: Solid) -> None:
+        if solid.dim not in (None, self.dim):
+            raise UsageError(f"the solid is {solid.dim}D, the domain {self.dim}D.")
+        distance = periodic_distance(solid, self.boundary.periods, self.spacing)
+        for i in range(self.dim):
+            area, offsets = section(distance, [self.axis(i, a) for a in range(self.dim)], i, self.spacing)
+            self.open.append(torch.where(area < _SLIVER, torch.zeros_like(area), area))
+            self.offsets.append(offsets)
+        if not any(bool((area > 0).any()) for area in self.open):
+            raise UsageError("the solid fills the whole domain.")
 
     def _free(self, i: int) -> tuple[slice, ...]:
         """Which faces of component i are unknowns."""
@@ -144,7 +168,7 @@ class FaceVelocity(Representation):
             if not self.boundary.periodic[i]:
                 walls = [self._normal(i, side, t, u) for side in (0, 1)]
                 u = torch.cat([w for w in (walls[0], u, walls[1]) if w is not None], dim=axis)
-            out.append(u)
+            out.append(u * (self.open[i] > 0) if self.open else u)
         return out
 
     def _normal(self, i: int, side: int, t: float, u: Tensor) -> Tensor | None:
@@ -168,6 +192,14 @@ class FaceVelocity(Representation):
         x = torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
         return condition.at(t, x, self.dim)[:, i].reshape([len(axis) for axis in axes])
 
+    def without_closed(self, theta: Tensor) -> Tensor:
+        """θ with zeros on the faces that a solid closes."""
+        return theta * (self.pack(self.open) > 0) if self.open else theta
+
+    def mirrored(self, i: int, a: int, side: int) -> bool:
+        """Whether component i goes on as 2g − u beyond a face of axis a."""
+        return a != i and isinstance(self.boundary.on(a, side), Dirichlet)
+
     def padded(self, u: Tensor, i: int, a: int, t: float) -> Tensor:
         """All faces of component i with a ghost layer at both ends of axis a."""
         axis = a - self.dim
@@ -177,7 +209,7 @@ class FaceVelocity(Representation):
         for side, inner in enumerate(ends(u, axis)):
             condition = self.boundary.on(a, side)
             # along its own axis a component ends on the boundary itself: it goes on as it is (zero slope)
-            if a != i and isinstance(condition, Dirichlet):
+            if isinstance(condition, Dirichlet) and self.mirrored(i, a, side):
                 inner = 2 * self._data(condition, i, a, side, t).to(u) - inner
             ghosts.append(inner)
         return pad(u, axis, ghosts[0], ghosts[1])
@@ -198,9 +230,9 @@ class FaceVelocity(Representation):
     def project(
         self, target: Callable[[Tensor], Tensor], t: float = 0.0, guess: Tensor | None = None, **_: Any
     ) -> Projection:
-        """Sampling at the free faces: exact there."""
+        """Sampling at the free faces: exact there. Closed faces get 0."""
         begin = time.perf_counter()
-        theta = torch.cat([target(x)[:, i].to(self.dtype) for i, x in enumerate(self.points)])
+        theta = self.without_closed(torch.cat([target(x)[:, i].to(self.dtype) for i, x in enumerate(self.points)]))
         return Projection(theta, 0.0, Status.COMPLETED, 0, time.perf_counter() - begin)
 
     def quadrature(self, n: int | None = None) -> Quadrature:

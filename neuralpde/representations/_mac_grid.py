@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuralpde.geometry import Box, Condition, Outflow
+from neuralpde.geometry import Box, Condition, Outflow, Solid
 from neuralpde.representations._cell_field import CellField
+from neuralpde.representations._cut_cells import CutCells
 from neuralpde.representations._face_velocity import FaceVelocity
 from neuralpde.representations._product import Product
 from neuralpde.representations._staggered import average, difference
@@ -25,6 +26,7 @@ class MacGrid(Product):
     Args:
         domain, conditions, dtype, device: as for :class:`FaceVelocity`.
         shape: cells per axis (one number serves all).
+        solid: a body at rest inside the domain; see :class:`CutCells`.
 
     Source: Harlow & Welch, Physics of Fluids 8 (1965); the advective form is theirs too and conserves energy.
 
@@ -40,18 +42,30 @@ class MacGrid(Product):
         conditions: tuple[Condition, ...] = (),
         *,
         shape: int | Sequence[int] = 64,
+        solid: Solid | None = None,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.velocity = FaceVelocity(domain, conditions, shape=shape, dtype=dtype, device=device)
-        self.pressure = CellField(domain, conditions, shape=shape, dtype=dtype, device=device)
+        self.velocity = FaceVelocity(domain, conditions, shape=shape, solid=solid, dtype=dtype, device=device)
+        self.solid, self.cut = solid, None if solid is None else CutCells(self.velocity, solid)
+        closed = None if self.cut is None else self._closed_cells()
+        self.pressure = CellField(domain, conditions, shape=shape, closed=closed, dtype=dtype, device=device)
         super().__init__(velocity=self.velocity, pressure=self.pressure)
         self.cells, self.spacing = self.velocity.cells, self.velocity.spacing
 
     @classmethod
     def for_problem(cls, problem: Any, shape: int | Sequence[int] = 64, **options: Any) -> MacGrid:
-        """A staggered grid on a flow's domain with its conditions."""
-        return cls(problem.domain, problem.conditions, shape=shape, **options)
+        """A staggered grid on a flow's domain with its conditions and its solid."""
+        return cls(problem.domain, problem.conditions, shape=shape, solid=problem.solid, **options)
+
+    def _closed_cells(self) -> Tensor:
+        """Cells all of whose faces are closed, a bool array."""
+        out = torch.ones(self.velocity.cells, dtype=torch.bool, device=self.velocity.device)
+        for i, n in enumerate(self.velocity.cells):
+            area = self.velocity.open[i]
+            upper = area.roll(-1, i) if self.velocity.boundary.periodic[i] else area.narrow(i, 1, n)
+            out &= (area.narrow(i, 0, n) == 0) & (upper == 0)
+        return out
 
     @property
     def pressure_fixed(self) -> bool:
@@ -59,8 +73,10 @@ class MacGrid(Product):
         return bool(self.boundary.faces_with(Outflow))
 
     def divergence(self, faces: Sequence[Tensor]) -> Tensor:
-        """D u in the cells, ``(…, *cells)``, from all faces."""
+        """D u in the cells, ``(…, *cells)``, from all faces; with a solid D A u."""
         total: Tensor | None = None
+        if self.cut is not None:
+            faces = [area * u for area, u in zip(self.cut.areas, faces, strict=True)]
         for i, (u, h) in enumerate(zip(faces, self.spacing, strict=True)):
             axis = i - self.dim
             if self.boundary.periodic[i]:
@@ -71,16 +87,21 @@ class MacGrid(Product):
         return total
 
     def gradient(self, p: Tensor) -> list[Tensor]:
-        """G p on all faces, one array per component; at walls the data hold the velocity and G p is 0."""
+        """G p on all faces, one array per component; at walls the data hold the velocity and G p is 0.
+        It is 0 on closed faces."""
         out = []
         for i, h in enumerate(self.spacing):
             axis = i - self.dim
             slope = difference(self.pressure.padded(p, i), axis, h)
-            out.append(slope.narrow(axis, 0, self.cells[i]) if self.boundary.periodic[i] else slope)
+            slope = slope.narrow(axis, 0, self.cells[i]) if self.boundary.periodic[i] else slope
+            out.append(slope if self.cut is None else slope * self.cut.live[i])
         return out
 
     def laplacian(self, u: Tensor, i: int, t: float) -> Tensor:
-        """Δ_h u_i on all faces of component i by the 3-point stencil along every axis."""
+        """Δ_h u_i on all faces of component i by the 3-point stencil along every axis; with a solid see
+        :class:`CutCells`."""
+        if self.cut is not None:
+            return self.cut.laplacian(u, i, t)
         total = torch.zeros_like(u)
         for a, h in enumerate(self.spacing):
             axis = a - self.dim
@@ -90,18 +111,31 @@ class MacGrid(Product):
 
     def advection(self, faces: Sequence[Tensor], t: float) -> list[Tensor]:
         """Σ_a ∂_a(u_a u_i) on all faces of every component i, fluxes of averaged velocities."""
-        return [self._advected(faces, i, t) for i in range(self.dim)]
+        out = self.outflow_of_momentum(faces, t)
+        return out if self.cut is None else [o * w for o, w in zip(out, self.cut.inverse, strict=True)]
 
-    def _advected(self, faces: Sequence[Tensor], i: int, t: float) -> Tensor:
+    def outflow_of_momentum(self, faces: Sequence[Tensor], t: float) -> list[Tensor]:
+        """The same times the open fractions: sums of fluxes, closed faces included.
+
+        What carries is A u, whose averages are free of divergence around every face where D A u = 0: fluxes of averages
+        then keep Σ A u² as they do without a solid.
+        """
+        carriers = faces if self.cut is None else [a * u for a, u in zip(self.cut.areas, faces, strict=True)]
+        return [self._advected(faces, carriers, i, t) for i in range(self.dim)]
+
+    def _advected(self, faces: Sequence[Tensor], carriers: Sequence[Tensor], i: int, t: float) -> Tensor:
         total = torch.zeros_like(faces[i])
         for a, h in enumerate(self.spacing):
             axis = a - self.dim
             carried = average(self.velocity.padded(faces[i], i, a, t), axis)
             if a == i:
-                flux = carried * carried  # in the midpoints of the cells
+                # in the midpoints of the cells
+                flux = carried * (
+                    carried if self.cut is None else average(self.velocity.padded(carriers[i], i, i, t), axis)
+                )
             else:
                 # u_a where the edges are: between two faces of component i along a, two faces of a along i
-                carrier = average(self.velocity.padded(faces[a], a, i, t), i - self.dim)
+                carrier = average(self.velocity.padded(carriers[a], a, i, t), i - self.dim)
                 flux = carried * self._on_edges(carrier, a, i)
             total = total + difference(flux, axis, h)
         return total

@@ -1,0 +1,136 @@
+"""Solid bodies inside a domain, by their signed distance."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuralpde.types import UsageError
+
+
+class Solid(ABC):
+    """A body that fluid does not enter. ``a | b`` is both bodies.
+
+    Example:
+        >>> body = Disc((0.5, 0.5), 0.1) | Block((0.0, 0.0), (0.1, 0.2))
+        >>> body.distance(torch.tensor([[0.5, 0.7], [0.05, 0.1]]))
+        tensor([ 0.1000, -0.0500])
+    """
+
+    @property
+    def dim(self) -> int | None:
+        """Space dimensions d; None where any will do."""
+        return None
+
+    @abstractmethod
+    def distance(self, x: Tensor) -> Tensor:
+        """Signed distance of points ``(n, d)`` from the surface, positive in the fluid, ``(n,)``."""
+
+    def __or__(self, other: Solid) -> Solid:
+        if not isinstance(other, Solid):
+            return NotImplemented
+        return Bodies((self, other))
+
+
+@dataclass(frozen=True)
+class Disc(Solid):
+    """|x − centre| ≤ radius: a disc, in 3D a ball.
+
+    Args:
+        centre: one number per axis.
+        radius: r > 0.
+    """
+
+    centre: tuple[float, ...]
+    radius: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "centre", tuple(float(c) for c in self.centre))
+        if not self.radius > 0:
+            raise UsageError(f"a disc needs a positive radius; got {self.radius}.")
+
+    @property
+    def dim(self) -> int:
+        return len(self.centre)
+
+    def distance(self, x: Tensor) -> Tensor:
+        return (x - x.new_tensor(self.centre)).norm(dim=-1) - self.radius
+
+
+@dataclass(frozen=True)
+class Block(Solid):
+    """Π_i [lower_i, upper_i]: a rectangle, in 3D a cuboid.
+
+    Args:
+        lower, upper: corners, one number per axis.
+    """
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            object.__setattr__(self, name, tuple(float(c) for c in getattr(self, name)))
+        if len(self.lower) != len(self.upper) or not all(a < b for a, b in zip(self.lower, self.upper, strict=True)):
+            raise UsageError(f"a block needs lower < upper along each axis; got {self.lower} and {self.upper}.")
+
+    @property
+    def dim(self) -> int:
+        return len(self.lower)
+
+    def distance(self, x: Tensor) -> Tensor:
+        lower, upper = x.new_tensor(self.lower), x.new_tensor(self.upper)
+        beyond = torch.maximum(lower - x, x - upper)  # per axis, negative between the faces
+        return beyond.clamp(min=0).norm(dim=-1) + beyond.amax(dim=-1).clamp(max=0)
+
+
+@dataclass(frozen=True)
+class LevelSet(Solid):
+    """The body where a smooth function of points is negative.
+
+    Distances are φ/|∇φ|, exact at the surface and to first order near it.
+
+    Args:
+        function: φ, ``(n, d)`` → ``(n,)``, made of torch's operations; ∇φ ≠ 0 on the surface.
+    """
+
+    function: Callable[[Tensor], Tensor]
+
+    def distance(self, x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            points = x.detach().requires_grad_()
+            values = self.function(points)
+            if values.shape != x.shape[:1] or not values.requires_grad:
+                raise UsageError(
+                    f"the function of a LevelSet must return a tensor of shape (n,) made from its points; for "
+                    f"{tuple(x.shape)} it gave {tuple(values.shape)}."
+                )
+            (slope,) = torch.autograd.grad(values.sum(), points)
+        return values.detach() / slope.norm(dim=-1).clamp(min=1e-12)
+
+
+@dataclass(frozen=True)
+class Bodies(Solid):
+    """Several bodies together; what ``a | b`` makes.
+
+    Args:
+        parts: the bodies.
+    """
+
+    parts: tuple[Solid, ...]
+
+    def __post_init__(self) -> None:
+        known = {part.dim for part in self.parts} - {None}
+        if len(known) > 1:
+            raise UsageError(f"bodies of {' and '.join(f'{d}D' for d in sorted(filter(None, known)))} do not mix.")
+
+    @property
+    def dim(self) -> int | None:
+        return next((part.dim for part in self.parts if part.dim is not None), None)
+
+    def distance(self, x: Tensor) -> Tensor:
+        return torch.stack([part.distance(x) for part in self.parts]).amin(dim=0)
