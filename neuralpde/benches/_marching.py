@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 import torch
@@ -32,7 +34,52 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Reference:
+class Times(ABC):
+    """What every run is measured against: a problem and the times at which its values are known.
+
+    Args:
+        problem: what is solved.
+        times: measured times, all of them multiples of the difference of the first two; the last one ends every run.
+    """
+
+    ERRORS: ClassVar[tuple[str, ...]]
+    """Names of the errors that :meth:`errors` reports."""
+
+    def __init__(self, problem: Problem, times: Sequence[float]) -> None:
+        self.problem, self.times = problem, tuple(times)
+
+    @property
+    def spacing(self) -> float:
+        """Time between two measured times, which every method must step on."""
+        return self.times[1] - self.times[0]
+
+    def errors(self, solution: Solution) -> dict[str, float]:
+        """Errors over measured times and points; a run that ended early has infinite ones.
+
+        Only saved states count: nothing is interpolated in time.
+        """
+        if not solution.status.ok:
+            return dict.fromkeys(self.ERRORS, inf)
+        return {name: float(value.nan_to_num(inf)) for name, value in self.measure(solution).items()}
+
+    @abstractmethod
+    def measure(self, solution: Solution) -> dict[str, Tensor]:
+        """The errors of a run that came to its end."""
+
+    def rows(self, solution: Solution) -> list[int]:
+        """Where a solution's states at the measured times are.
+
+        Raises:
+            ValueError: where one of these times was not saved.
+        """
+        found = [int((solution.times - t).abs().argmin()) for t in self.times]
+        missed = (solution.times[found] - torch.tensor(self.times, dtype=torch.float64)).abs().max()
+        if missed > 1e-9:
+            raise ValueError(f"the run misses a measured time by {float(missed):.1e}")
+        return found
+
+
+class Reference(Times):
     """Exact values of a problem at all measured times on a uniform lattice, computed once for every method.
 
     Args:
@@ -41,45 +88,31 @@ class Reference:
         points: lattice points, both ends included.
     """
 
-    FAILED: ClassVar[dict[str, float]] = dict.fromkeys(("mae", "rel_l2", "rel_l2_final", "max_error"), float("inf"))
+    ERRORS = ("mae", "rel_l2", "rel_l2_final", "max_error")
 
     def __init__(self, problem: Problem, times: Sequence[float], points: int = 2001) -> None:
-        self.problem, self.times = problem, tuple(times)
+        super().__init__(problem, times)
         (lower,), (upper,) = problem.domain.lower, problem.domain.upper
         self.x = torch.linspace(lower, upper, points, dtype=torch.float64)[:, None]
         exact = [problem.exact(t, self.x) for t in self.times]
         self.values = torch.stack([u for u in exact if u is not None])[..., 0]
 
-    @property
-    def spacing(self) -> float:
-        """Time between two measured times, which every method must step on."""
-        return self.times[1] - self.times[0]
-
-    def errors(self, solution: Solution) -> dict[str, float]:
-        """``mae``, ``rel_l2`` and ``max_error`` over times and points, ``rel_l2_final`` at the last time.
-
-        Only saved states count: nothing is interpolated in time. A run that ended early has infinite errors.
-        """
-        if not solution.status.ok:
-            return self.FAILED
+    def measure(self, solution: Solution) -> dict[str, Tensor]:
+        """``mae``, ``rel_l2`` and ``max_error`` over times and points, ``rel_l2_final`` at the last time."""
         e, u = self.deviation(solution), self.values
-        found = {
+        return {
             "mae": e.abs().mean(),
             "rel_l2": e.norm() / u.norm(),
             "rel_l2_final": e[-1].norm() / u[-1].norm(),
             "max_error": e.abs().max(),
         }
-        return {name: float(value.nan_to_num(torch.inf)) for name, value in found.items()}
 
     def deviation(self, solution: Solution) -> Tensor:
         """Computed minus exact values, ``(times, points)``."""
         return self._values(solution) - self.values
 
     def _values(self, solution: Solution) -> Tensor:
-        rows = [int((solution.times - t).abs().argmin()) for t in self.times]
-        missed = (solution.times[rows] - torch.tensor(self.times, dtype=torch.float64)).abs().max()
-        if missed > 1e-9:
-            raise ValueError(f"the run misses a measured time by {float(missed):.1e}")
+        rows = self.rows(solution)
         field, states = solution.representation, solution.states[rows]
         if isinstance(field, GridField):  # all times at once, as channels: the interpolation weights are made once
             return field.interpolate(states.T.contiguous(), self.x).T
@@ -100,7 +133,7 @@ class Measured:
     errors: dict[str, float]
 
     @classmethod
-    def of(cls, solution: Solution, reference: Reference) -> Measured:
+    def of(cls, solution: Solution, reference: Times) -> Measured:
         """Figures of a solution; ``seconds`` run from the first fit to the last step."""
         field, infos = solution.representation, solution.infos
         return cls(

@@ -49,9 +49,7 @@ class SpectralDynamics(Dynamics):
         if dealias not in ("truncate", "pad"):
             raise UsageError(f"dealias is 'truncate' or 'pad'; got {dealias!r}.")
         if getattr(problem, "solid", None) is not None:
-            raise UsageError(
-                f"a Fourier grid cannot hold the solid of {problem.name}; use MacGrid.for_problem(problem)."
-            )
+            raise UsageError("a Fourier grid cannot hold a solid; use MacGrid.for_problem(problem).")
         self.problem, self.representation = problem, representation
         self.padded = PaddedTransform(representation) if dealias == "pad" else None
         self.parts = problem.terms()
