@@ -13,14 +13,20 @@ from neuralpde.cases._mistakes import Place
 from neuralpde.cases._parameters import Reader, parameters
 from neuralpde.cases._schema import Case, ConditionTable, ProblemTable, RunTable, TimeTable, check_case, run_key
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
-from neuralpde.dynamics import METHODS, make_dynamics
-from neuralpde.geometry import Boundary, Box, Condition, Dirichlet, Neumann, Periodic
+from neuralpde.dynamics import METHODS, check_pair, make_dynamics
+from neuralpde.geometry import Boundary, Box, Condition, Dirichlet, FreeSlip, Neumann, Outflow, Periodic
 from neuralpde.integrators import INTEGRATORS, Integrator
 from neuralpde.problems import PROBLEMS, Problem, check_problem
 from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, Representation
 from neuralpde.types import UsageError
 
-CONDITIONS: dict[str, type] = {"dirichlet": Dirichlet, "neumann": Neumann, "periodic": Periodic}
+CONDITIONS: dict[str, type] = {
+    "dirichlet": Dirichlet,
+    "neumann": Neumann,
+    "periodic": Periodic,
+    "free_slip": FreeSlip,
+    "outflow": Outflow,
+}
 
 MAKE_DYNAMICS = ("problem", "representation")
 DEFAULT_OPTIONS = {"fit": "fit_options", "newton": "newton"}
@@ -145,6 +151,8 @@ def build_condition(table: ConditionTable, reader: Reader, place: Place) -> Cond
 def _build_representation(table: RunTable, problem: Problem, seed: int, reader: Reader, place: Place) -> Representation:
     where = place.child("representation")
     kind = where.child("kind").choose(table.representation.kind, REPRESENTATIONS)
+    with where.refusals():
+        check_pair(problem, kind)
     skip = ("domain", "conditions", "channels", "device")
     arguments = reader.arguments(kind, table.representation.others, where, skip=skip, also=("kind",))
     if "seed" in parameters(kind):

@@ -12,6 +12,7 @@ import torch
 
 from neuralpde.cases._build import Run, Study
 from neuralpde.cases._progress import Display, Stop
+from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import State, StepInfo
 from neuralpde.simulate import Solution, load_solution
 from neuralpde.types import Status, UsageError
@@ -41,6 +42,7 @@ class Recorder:
     ) -> None:
         self.study, self.run, self.before, self.save = study, run, before, save
         self.display, self.stop = display, stop
+        self.dynamics = make_dynamics(study.problem, run.representation, run.method, **run.options)
         self.begin = self.last_saved = time.monotonic()
         self.states: list[State] = []
         self.infos: list[StepInfo] = []
@@ -50,16 +52,20 @@ class Recorder:
         """Take note of a step; False asks the solver to stop."""
         if not self.states:
             t, theta = state.history[0]
-            self.states.append(State(t, theta))
+            self.states.append(self._completed(State(t, theta)))
         self.infos.append(info)
         self.last = state
         if step % self.run.times.get("save_every", 1) == 0 or step == steps:
-            self.states.append(state)
+            self.states.append(self._completed(state))
         self.display(step, steps, state, info)
         if time.monotonic() - self.last_saved > CHECKPOINT_SECONDS:
             self.save(self.solution(Status.INTERRUPTED))
             self.last_saved = time.monotonic()
         return not self.stop.asked
+
+    def _completed(self, state: State) -> State:
+        """As the solver saves it: with a flow's pressure, for instance, at the state's own time."""
+        return State(state.t, self.dynamics.complete(state.t, state.theta))
 
     def solution(self, status: Status) -> Solution:
         """The steps so far as a solution; needs at least one step or a run before.
@@ -70,7 +76,9 @@ class Recorder:
             if self.before is None:
                 raise ValueError("no step was done")
             return replace(self.before, status=status)
-        states = [*self.states, self.last] if self.states[-1].t != self.last.t else self.states
+        states = self.states
+        if states[-1].t != self.last.t:
+            states = [*states, self._completed(self.last)]
         solution = Solution(
             self.study.problem,
             self.run.representation,

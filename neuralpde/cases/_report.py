@@ -10,7 +10,6 @@ from typing import Literal
 
 from rich import box
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
 from neuralpde.benches._rows import Row
@@ -41,6 +40,9 @@ SHOWN = {
 
 LEAST_NEEDED = ("memory_bytes", "stage_residual", "max_error")
 """What a terminal's table leaves out, in this order, where its lines are too short; the report has every column."""
+
+GAP = 2
+"""Blanks between two columns of that table."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,30 @@ def errors(study: Study, outcomes: Sequence[Outcome]) -> tuple[dict[str, dict[st
         others = {k: s for k, s in solved.items() if k != reference}
         span = float(against.times[-1]) * (1 + 1e-9)
         found = {
-            k: s.error([t for t in error_times(s) if t <= span], points, reference=against) for k, s in others.items()
+            k: _figures(s.errors([t for t in error_times(s) if t <= span], points, reference=against))
+            for k, s in others.items()
         }
-        return found, f"measured against the run {reference}"
+        return found, f"measured against the run {reference}{_of_first(study)}"
     if not solved:
         return {}, "not measured, as no run has a solution"
     known, why = exact_fits(study.problem, error_times(next(iter(solved.values()))))
     if not known:
         return {}, f"not measured: {why}"
-    return {k: s.error(error_times(s), points) for k, s in solved.items()}, "measured against the exact solution"
+    found = {k: _figures(s.errors(error_times(s), points)) for k, s in solved.items()}
+    return found, f"measured against the exact solution{_of_first(study)}"
+
+
+def _figures(by_unknown: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Errors by metric: those of the first unknown, and of the others with their names before them."""
+    first, *others = by_unknown
+    named = {f"{name}_{metric}": value for name in others for metric, value in by_unknown[name].items()}
+    return {**by_unknown[first], **named}
+
+
+def _of_first(study: Study) -> str:
+    """Whose errors the short table shows, where there are several unknowns."""
+    names = list(study.problem.unknowns)
+    return f" (those of the {names[0]}; metrics.json has all)" if len(names) > 1 else ""
 
 
 def rows(study: Study, outcomes: Sequence[Outcome], found: dict[str, dict[str, float]]) -> list[Row]:
@@ -156,26 +173,28 @@ def cells(outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> list[dict[s
 
 def table(study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row], console: Console) -> Table:
     """The short table for a terminal, with as many columns as its lines hold: figures are never broken."""
-    shown = columns(study)
-    out = _table(study, outcomes, table_rows, shown)
+    lines, shown = cells(outcomes, table_rows), columns(study)
+    widths = {name: _width(name, lines) for name in shown}
     for spare in LEAST_NEEDED:
-        if Measurement.get(console, console.options.update(max_width=1000), out).minimum <= console.width:
+        if sum(widths[name] + GAP for name in shown) <= console.width:
             break
         shown = [name for name in shown if name != spare]
-        out = _table(study, outcomes, table_rows, shown)
-    return out
-
-
-def _table(study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row], shown: Sequence[str]) -> Table:
     title = f"{study.name}: {study.problem.name}"
     # no vertical lines: they would cost a column of figures
     out = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for name in shown:
         side: Literal["left", "right"] = "right" if name in SHOWN else "left"
-        out.add_column(SHOWN.get(name, name), justify=side, no_wrap=name != "integrator", overflow="fold")
-    for line in cells(outcomes, table_rows):
+        wraps, heading = name == "integrator", SHOWN.get(name, name)
+        out.add_column(heading, justify=side, no_wrap=not wraps, overflow="fold", min_width=widths[name])
+    for line in lines:
         out.add_row(*[line[name] for name in shown])
     return out
+
+
+def _width(name: str, lines: Sequence[dict[str, str]]) -> int:
+    """What a column needs: an integrator's name is broken between its words, nothing else is."""
+    texts = [SHOWN.get(name, name), *(line[name] for line in lines)]
+    return max(len(part) for text in texts for part in (text.split() if name == "integrator" else [text]))
 
 
 def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[list[Path], str]:
@@ -185,7 +204,7 @@ def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[l
     if not solved or not (output.plot or output.animate):
         return [], ""
     if study.problem.domain.dim > 2:
-        return [], "no pictures: they show fields in 1 or 2 dimensions"
+        return [], "no pictures: they show fields in 1 or 2 dimensions; Solution.export('run.pvd') is for ParaView"
     drawn = []
     if output.plot:
         drawn += [s.plot(folder / f"{name}.png", name) for name, s in solved.items()]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuralpde.dynamics._discrete import DiscreteDynamics, Newton
+from neuralpde.dynamics._flow_checks import check_conditions, check_standard_flow
 from neuralpde.dynamics._force_record import ForceRecord
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
 from neuralpde.dynamics._galerkin import GalerkinDynamics
@@ -17,7 +18,7 @@ from neuralpde.problems import Problem, check_problem
 from neuralpde.representations import GridField, MacGrid, NeuralField, NeuralFlow, Representation, SpectralGrid
 from neuralpde.types import UsageError
 
-METHODS = {
+METHODS: dict[str, tuple[Any, type[Representation]]] = {
     "discrete": (DiscreteDynamics, GridField),
     "function_space": (FunctionSpaceDynamics, NeuralField),
     "galerkin": (GalerkinDynamics, NeuralField),
@@ -26,6 +27,34 @@ METHODS = {
     "neural_flow": (NeuralFlowDynamics, NeuralFlow),
 }
 """Ways to move θ, by name, and the representation that each serves."""
+
+
+def check_pair(problem: Problem, kind: type[Representation]) -> None:
+    """Refuse a problem on a kind of representation that cannot keep it, before anything is built.
+
+    Raises:
+        UsageError: with what to use instead.
+    """
+    flow = bool(problem.algebraic)
+    check_conditions(problem)
+    mine = [made for made, served in METHODS.values() if issubclass(kind, served)]
+    if flow and mine and not any(made.constrained for made in mine):
+        use = _or([served for made, served in METHODS.values() if made.constrained])
+        raise UsageError(
+            f"{problem.name} has {' and '.join(problem.unknowns)} and keeps its velocity free of divergence, which a "
+            f"{kind.__name__} cannot; use {use}."
+        )
+    if not flow and mine and all(made.constrained is True for made in mine):
+        use = _or([served for made, served in METHODS.values() if made.constrained is False])
+        raise UsageError(f"a {kind.__name__} keeps incompressible flow, and {problem.name} is none; use {use}.")
+    if flow:
+        check_standard_flow(problem, kind.__name__)
+        if getattr(problem, "solid", None) is not None and not issubclass(kind, MacGrid):
+            raise UsageError(f"{problem.name} flows around a solid, which a {kind.__name__} cannot hold; use MacGrid.")
+
+
+def _or(kinds: Sequence[type]) -> str:
+    return " or ".join(dict.fromkeys(kind.__name__ for kind in kinds))
 
 
 def _kinds(domain: Box, conditions: Sequence[Condition]) -> dict[str, type]:
@@ -48,6 +77,7 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
         UsageError: for a pair that does not work together, with what to use instead.
     """
     check_problem(problem)
+    check_pair(problem, type(representation))
     made = _method(representation, method)
     if representation.domain != problem.domain or representation.channels != problem.channels:
         raise UsageError(

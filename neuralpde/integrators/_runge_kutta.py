@@ -45,10 +45,10 @@ class RungeKutta(Integrator):
     def check(self, dynamics: Dynamics) -> None:
         implicit = any(row[i] != 0 for i, row in enumerate(self.tableau.a))
         if implicit and dynamics.explicit_only:
-            raise UsageError(
-                f"{type(dynamics).__name__} is explicit and {self!r} has implicit stages; "
-                "use RK4, or method='function_space' on a neural field."
-            )
+            use = "RK4, or method='function_space' on a neural field"
+            if dynamics.constrained:
+                use = "RK4, or IncrementalPressureCorrection on a grid"
+            raise UsageError(f"{type(dynamics).__name__} is explicit and {self!r} has implicit stages; use {use}.")
 
     def step(self, dynamics: Dynamics, state: State, dt: float) -> tuple[State, StepInfo]:
         tableau, end = self.tableau, state.t + dt

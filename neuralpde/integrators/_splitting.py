@@ -8,9 +8,8 @@ from neuralpde.types import UsageError
 
 def _check_flows(integrator: Integrator, dynamics: Dynamics) -> None:
     if not all(dynamics.flows):
-        raise UsageError(
-            f"{type(integrator).__name__} needs a flow for every term of the problem; use RK4 or ImplicitMidpoint here."
-        )
+        use = "RK4" if dynamics.constrained else "RK4 or ImplicitMidpoint"
+        raise UsageError(f"{type(integrator).__name__} needs a flow for every term of the problem; use {use} here.")
 
 
 class LieSplitting(Integrator):

@@ -73,7 +73,11 @@ class GridField(Representation):
         return cls(problem.domain, problem.conditions, problem.channels, shape=shape, **options)
 
     def _axis(self, i: int, m: int) -> AxisDerivative:
-        kinds = (KINDS[type(self.boundary.on(i, 0))], KINDS[type(self.boundary.on(i, 1))])
+        ends = [self.boundary.on(i, side) for side in (0, 1)]
+        for end in ends:
+            if type(end) not in KINDS:
+                raise UsageError(f"a grid field takes Dirichlet, Neumann and Periodic conditions; got {end}.")
+        kinds = (KINDS[type(ends[0])], KINDS[type(ends[1])])
         order = 0 if self.order == "fourier" else int(self.order)
         return AxisDerivative(self.grid.shape[i], self.grid.spacing[i], kinds, order, m)
 

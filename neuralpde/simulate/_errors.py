@@ -58,7 +58,7 @@ def solid_distance(problem: Problem, x: Tensor) -> Tensor | None:
     if solid is None:
         return None
     with torch.no_grad():
-        distance: Tensor = solid(x)
+        distance: Tensor = solid.distance(x)
     return distance.reshape(len(x))
 
 

@@ -81,12 +81,12 @@ def _automatic_jet(function: Callable[[Tensor], Tensor], x: Tensor, needs: froze
     """:func:`autodiff_jet`, but for gradients a directional derivative of all points at once, many times faster."""
     if needs != {"value", "grad"}:
         return autodiff_jet(function, x, needs)
-    slopes = []
+    slopes: list[Tensor] = []
     for i in range(x.shape[1]):
         direction = torch.zeros_like(x)
         direction[:, i] = 1.0
-        value, slope = jvp(function, (x,), (direction,))
-        slopes.append(slope)
+        pair = jvp(function, (x,), (direction,))
+        value, slopes = pair[0], [*slopes, pair[1]]
     return Jet(value, torch.stack(slopes, dim=-1))
 
 

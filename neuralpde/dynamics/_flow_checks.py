@@ -1,0 +1,58 @@
+"""What cannot be asked of the conditions and the equation of a flow, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from neuralpde.geometry import Boundary, Dirichlet, FreeSlip, Outflow, face_lattice
+from neuralpde.problems import IncompressibleFlow, Problem
+from neuralpde.types import UsageError
+
+OWN = ("rhs", "momentum", "terms")
+"""Methods of a flow that say how it moves."""
+
+
+def check_conditions(problem: Problem) -> None:
+    """Refuse conditions of a velocity where there is none, and velocities with too few or too many numbers.
+
+    Raises:
+        UsageError: naming the face, or the condition.
+    """
+    if not problem.algebraic:
+        strange = [c for c in problem.conditions if isinstance(c, FreeSlip | Outflow)]
+        if strange:
+            raise UsageError(
+                f"{type(strange[0]).__name__} is a condition of a flow's velocity; {problem.name} takes Dirichlet, "
+                "Neumann and Periodic, and a face without a condition is open."
+            )
+        return
+    c = problem.evolving
+    for axis, side, condition in Boundary(problem.domain, problem.conditions).faces_with(Dirichlet):
+        assert isinstance(condition, Dirichlet)
+        face = problem.domain.faces[2 * axis + side]
+        value, x = condition.value, face_lattice(problem.domain, axis, side, 3).points
+        if isinstance(value, Sequence) and len(value) != c:
+            raise UsageError(f"the velocity on {face} needs {c} numbers; got {tuple(value)}.")
+        if callable(value) and (got := tuple(condition.at(0.0, x, c).shape)) != (len(x), c):
+            raise UsageError(f"the velocity on {face} must have shape (n, {c}); for n = {len(x)} points it has {got}.")
+
+
+def check_standard_flow(problem: Problem, kind: str) -> None:
+    """Refuse a flow whose equation is not that of :class:`IncompressibleFlow`, which representations have built in.
+
+    Args:
+        problem: with unknowns without a time derivative.
+        kind: name of the representation.
+
+    Raises:
+        UsageError: naming what differs.
+    """
+    if not isinstance(problem, IncompressibleFlow):
+        raise UsageError(
+            f"a {kind} keeps subclasses of IncompressibleFlow; {problem.name} is none: derive it from that."
+        )
+    changed = [name for name in OWN if getattr(type(problem), name) is not getattr(IncompressibleFlow, name)]
+    if changed:
+        raise UsageError(
+            f"a {kind} moves u_t + u·∇u = −∇p + νΔu alone, and {problem.name} has its own {' and '.join(changed)}."
+        )
