@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from neuralpde.cases import load_study
+from neuralpde.cases._build import CONDITIONS
 from neuralpde.dynamics import METHODS, DiscreteDynamics, FunctionSpaceDynamics, GalerkinDynamics
 from neuralpde.integrators import INTEGRATORS
 from neuralpde.optimize import GaussNewton
@@ -76,7 +77,7 @@ ON_GRIDS, ON_NETWORKS, IN_GALERKIN = (
 )
 RUN = "name, representation, integrator, dt, t_end, save_every, method, initial_fit"
 FUNCTION = '{sine = {…}} or {gaussian = {…}} or "file.py:function"'
-CONDITION = "dirichlet, neumann, periodic; got 'dirichlt'; did you mean dirichlet?"
+CONDITION = f"{', '.join(CONDITIONS)}; got 'dirichlt'; did you mean dirichlet?"
 
 # (what is replaced, by what, the sentence after the file's name)
 MISTAKES = {
@@ -193,8 +194,8 @@ MISTAKES = {
     ),
     "unknown representation": (
         '"neural_field"',
-        '"neural"',
-        f"run.neural.representation.kind: expected one of {KINDS}; got 'neural'; did you mean neural_field?",
+        '"neural_feld"',
+        f"run.neural.representation.kind: expected one of {KINDS}; got 'neural_feld'; did you mean neural_field?",
     ),
     "option of another representation": (
         "shape = 32",
@@ -261,7 +262,7 @@ MISTAKES = {
     "fit on a grid": (
         "order = 6}",
         "order = 6}\nfit = {maxiter = 4}",
-        f"run.grid.fit: expected no fit, an option of a NeuralField; a GridField takes {ON_GRIDS}.",
+        f"run.grid.fit: expected no fit, an option of a NeuralField or a NeuralFlow; a GridField takes {ON_GRIDS}.",
     ),
     "fit in the table of a grid": (
         "order = 6}",
@@ -298,6 +299,16 @@ MISTAKES = {
         "fit = {maxiter = 4}",
         'method = "galerkin"\nintegrator = "lie_splitting"',
         "run.neural: LieSplitting needs a flow for every term of the problem; use RK4 or ImplicitMidpoint here.",
+    ),
+    "advection by pressure correction": (
+        '"rk4"',
+        '"incremental_pressure_correction"',
+        "run.grid: IncrementalPressureCorrection is for incompressible flow; use RK4 or ImplicitMidpoint here.",
+    ),
+    "advection by reflection": (
+        '"rk4"',
+        '"advection_reflection"',
+        "run.grid: AdvectionReflection reflects at a constraint, and this problem has none; use LieSplitting or RK4.",
     ),
     "time of a steady problem": (
         'name = "advection"\nspeed = 0.25',
