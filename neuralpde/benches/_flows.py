@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from neuralpde.benches._marching import Measured, Times
 from neuralpde.benches._rows import Row
 from neuralpde.dynamics import MacDynamics, SpectralDynamics
 from neuralpde.geometry import Boundary, Box, Periodic
-from neuralpde.integrators import RK4, IncrementalPressureCorrection, Integrator
+from neuralpde.integrators import RK4, IncrementalPressureCorrection
 from neuralpde.problems import IncompressibleFlow
 from neuralpde.representations import GridField, MacGrid, Product, SpectralGrid
 from neuralpde.simulate import Solution, simulate
@@ -107,18 +107,30 @@ def _shape(problem: IncompressibleFlow, nodes: int, least: int) -> tuple[int, ..
 
 
 def _filling(problem: IncompressibleFlow, least: int, floats: Callable[[tuple[int, ...]], int]) -> Callable[[int], int]:
-    """The most nodes along the longest axis whose floats (float64) fit into so many bytes."""
+    """The most nodes along the longest axis whose floats (float64) fit into so many bytes, at least ``least``."""
 
     def fill(memory_bytes: int) -> int:
-        nodes = least
-        while 8 * floats(_shape(problem, nodes + 1, least)) <= memory_bytes:
+        def fits(nodes: int) -> bool:
+            return 8 * floats(_shape(problem, nodes, least)) <= memory_bytes
+
+        # one velocity per axis and a pressure in every cell, but for walls and solids: few grids have to be looked at
+        d, longest = problem.domain.dim, max(problem.domain.lengths)
+        volume = math.prod(length / longest for length in problem.domain.lengths)
+        nodes = max(least, round((memory_bytes / (8 * (d + 1) * volume)) ** (1 / d)))
+        while nodes > least and not fits(nodes):
+            nodes -= 1
+        while fits(nodes + 1):
             nodes += 1
         return nodes
 
     return fill
 
 
-EXPLICIT: tuple[Integrator, ...] = (RK4(), IncrementalPressureCorrection())
+STAGGERED = tuple(Scheme(integrator, MacDynamics) for integrator in (RK4(), IncrementalPressureCorrection()))
+FOURIER = (
+    Scheme(RK4(), SpectralDynamics, "2/3 rule"),
+    Scheme(RK4(), SpectralDynamics, "padded", {"dealias": "pad"}),
+)
 
 
 def flow_kinds(problem: IncompressibleFlow) -> dict[str, Kind]:
@@ -135,17 +147,12 @@ def flow_kinds(problem: IncompressibleFlow) -> dict[str, Kind]:
         return SpectralGrid.for_problem(problem, _shape(problem, nodes, 4))
 
     d, boundary = problem.domain.dim, Boundary(problem.domain, problem.conditions)
-    collocated = _filling(problem, 4, lambda shape: (d + 1) * math.prod(shape))
-    if all(boundary.periodic):
-        schemes = tuple(Scheme(RK4(), SpectralDynamics, label, options) for label, options in DEALIASED.items())
-        mac = Kind(staggered, collocated, tuple(Scheme(i, MacDynamics) for i in EXPLICIT))
-        return {"MAC": mac, "spectral": Kind(fourier, collocated, schemes)}
-    # walls and open faces change how many faces are free
-    count = _filling(problem, 4, lambda shape: MacGrid.for_problem(problem, shape).num_dofs)
-    return {"MAC": Kind(staggered, count, tuple(Scheme(i, MacDynamics) for i in EXPLICIT))}
-
-
-DEALIASED: Mapping[str, Mapping[str, Any]] = {"2/3 rule": {}, "padded": {"dealias": "pad"}}
+    if all(boundary.periodic) and problem.solid is None:
+        fill = _filling(problem, 4, lambda shape: (d + 1) * math.prod(shape))
+        return {"MAC": Kind(staggered, fill, STAGGERED), "spectral": Kind(fourier, fill, FOURIER)}
+    # walls, open faces and solids change how many faces are free
+    fill = _filling(problem, 4, lambda shape: MacGrid.for_problem(problem, shape).stored_floats)
+    return {"MAC": Kind(staggered, fill, STAGGERED)}
 
 
 class FlowSearch(Search):

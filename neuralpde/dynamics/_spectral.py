@@ -37,7 +37,7 @@ class SpectralDynamics(Dynamics):
             (more modes in the same memory).
 
     Raises:
-        UsageError: for another ``dealias``, or a flow around a solid.
+        UsageError: for another ``dealias``.
 
     Source: Orszag, J. Atmos. Sci. 28 (1971), for the 2/3 rule; Canuto et al., Spectral Methods (2006), ch. 3.
     """
@@ -48,8 +48,6 @@ class SpectralDynamics(Dynamics):
     def __init__(self, problem: IncompressibleFlow, representation: SpectralGrid, dealias: str = "truncate") -> None:
         if dealias not in ("truncate", "pad"):
             raise UsageError(f"dealias is 'truncate' or 'pad'; got {dealias!r}.")
-        if getattr(problem, "solid", None) is not None:
-            raise UsageError("a Fourier grid cannot hold a solid; use MacGrid.for_problem(problem).")
         self.problem, self.representation = problem, representation
         self.padded = PaddedTransform(representation) if dealias == "pad" else None
         self.parts = problem.terms()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.dynamics import SpectralDynamics, make_dynamics
-from neuralpde.geometry import Box, Dirichlet, FreeSlip, Periodic
+from neuralpde.geometry import Box, Dirichlet, Disc, FreeSlip, Periodic
 from neuralpde.integrators import (
     RK4,
     SDIRK4,
@@ -263,6 +263,7 @@ def _flow_of_a_batch() -> object:
     return dynamics.flow(0, State(0.0, _random(grid, 2)), 0.1)
 
 
+SOLID = NavierStokes(domain=Box((0.0, 0.0), (1.0, 1.0)), solid=Disc((0.5, 0.5), 0.1))
 REFUSED = [
     (lambda: SpectralGrid(TORUS, (Dirichlet(0.0),)), "periodic along every axis; got .*Use MacGrid"),
     (lambda: SpectralGrid(TORUS, (Periodic("x"), FreeSlip())), "periodic along every axis"),
@@ -272,6 +273,7 @@ REFUSED = [
     (lambda: _march(SDIRK4()), "RK4"),
     (lambda: _made("2D")[1].slope(0.0, _random(_made("2D")[0]), "gravity"), "advection, diffusion and pressure"),
     (lambda: _made("2D", dealias="none"), "'truncate' or 'pad'; got 'none'"),
+    (lambda: make_dynamics(SOLID, SpectralGrid.for_problem(SOLID, 8)), "cannot hold; use MacGrid"),
     (lambda: _flow_of_a_batch(), "march a batch with RK4"),
     (lambda: make_dynamics(WalshFlow(), SpectralGrid.for_problem(WalshFlow(), 8), "mac"), "use 'spectral'"),
     (lambda: make_dynamics(EulerFlow(), SpectralGrid.for_problem(WalshFlow(), 8)), "SpectralGrid.for_problem"),
