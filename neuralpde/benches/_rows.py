@@ -7,9 +7,11 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from textwrap import wrap
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -29,27 +31,65 @@ def as_json(rows: Iterable[Row]) -> str:
 
 
 def _figure(value: float) -> str:
-    if value == int(value) and abs(value) < 1e7:
+    if abs(value) < 1e7 and value == int(value):
         return f"{int(value)}"
     return f"{value:.3g}"
 
 
-def print_table(name: str, rows: Iterable[Row]) -> None:
-    """Print one line a method, one column a metric, one table a case."""
-    rows = list(rows)
-    console = Console()
+def print_table(name: str, rows: Iterable[Row], console: Console | None = None) -> None:
+    """Print one table a case, one line a method, one column a metric; where that is wider than the console, a paragraph
+    a method: no figure is ever shortened.
+
+    Args:
+        name: of the bench.
+        rows: its figures.
+        console: where to; default the standard output.
+    """
+    rows, console = list(rows), console or Console()
     for case in dict.fromkeys(row.case for row in rows):
         here = [row for row in rows if row.case == case]
-        metrics = list(dict.fromkeys(row.metric for row in here))
-        units = {row.metric: row.unit for row in here}
-        table = Table(title=f"{name}: {case}", title_justify="left")
-        table.add_column("method")
-        for metric in metrics:
-            table.add_column(f"{metric} [{units[metric]}]" if units[metric] else metric, justify="right")
-        for method in dict.fromkeys(row.method for row in here):
-            values = {row.metric: row.value for row in here if row.method == method}
-            table.add_row(method, *[_figure(values[m]) if m in values else "" for m in metrics])
-        console.print(table)
+        table, width = _table(f"{name}: {case}", here)
+        if width <= console.width:
+            console.print(table)
+        else:
+            _paragraphs(f"{name}: {case}", here, console)
+
+
+def _table(title: str, rows: list[Row]) -> tuple[Table, int]:
+    """One case as a table, and how many columns of characters it takes."""
+    metrics = list(dict.fromkeys(row.metric for row in rows))
+    units = {row.metric: row.unit for row in rows}
+    lines = [["method", *(f"{metric} [{units[metric]}]" if units[metric] else metric for metric in metrics)]]
+    for method in dict.fromkeys(row.method for row in rows):
+        values = {row.metric: row.value for row in rows if row.method == method}
+        lines.append([method, *(_figure(values[m]) if m in values else "" for m in metrics)])
+    # Text, as rich would take "[s]" for its mark of a style
+    table = Table(title=Text(title), title_justify="left")
+    for k, heading in enumerate(lines[0]):
+        table.add_column(Text(heading), justify="right" if k else "left", no_wrap=True)
+    for line in lines[1:]:
+        table.add_row(*map(Text, line))
+    borders = 3 * len(lines[0]) + 1
+    return table, borders + sum(max(map(len, column)) for column in zip(*lines, strict=True))
+
+
+def _paragraphs(title: str, rows: list[Row], console: Console) -> None:
+    """One case as text: a method's name, and its figures below it, as many a line as fit, none of them broken."""
+    lines = [title]
+    for method in dict.fromkeys(row.method for row in rows):
+        lines += ["", *wrap(method, console.width - 2, initial_indent="  ", subsequent_indent="    ")]
+        mine = [row for row in rows if row.method == method]
+        pairs = [f"{row.metric} {_figure(row.value)} {row.unit}".rstrip() for row in mine]
+        line = ""
+        for pair in pairs:
+            longer = f"{line}, {pair}" if line else f"    {pair}"
+            if line and len(longer) + 1 > console.width:  # a comma follows
+                lines.append(f"{line},")
+                longer = f"    {pair}"
+            line = longer
+        lines.append(line)
+    for text in [*lines, ""]:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def median_seconds(function: Callable[[], object], repeats: int = 5) -> float:
