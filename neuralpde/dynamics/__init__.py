@@ -90,10 +90,6 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
             f"the representation holds the conditions {representation.conditions}, the problem has "
             f"{problem.conditions}; build it with {type(representation).__name__}.for_problem(problem)."
         )
-    if getattr(problem, "solid", None) is not None and not isinstance(representation, MacGrid):
-        raise UsageError(
-            f"{problem.name} has a solid in its flow, which a {type(representation).__name__} cannot hold; use a MacGrid."
-        )
     return made(problem, representation, **options)
 
 
