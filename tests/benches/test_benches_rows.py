@@ -54,4 +54,4 @@ def test_narrow_consoles_get_paragraphs_and_wide_ones_a_table() -> None:
 
 
 def test_infinite_figures_are_shown() -> None:
-    assert "rel_l2 inf" in _text(20, [Row("case", "method", "rel_l2", math.inf)])
+    assert "rel_l2 inf" in _text(16, [Row("case", "method", "rel_l2", math.inf)])

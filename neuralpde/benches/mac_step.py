@@ -1,0 +1,167 @@
+"""One step of incompressible flow on a staggered grid: what advection, diffusion and pressure cost, cell by cell.
+
+A step is one of IncrementalPressureCorrection with its history: two advections, one right-hand side and one solve of
+the diffusion per component, one projection. A stage is one of a Runge–Kutta method: a slope and a projection. Float64,
+one thread, periodic boxes and a lid-driven cavity. Beside the step's time stands its ratio to the least time that memory
+needs: it must read u, uⁿ⁻¹ and p and write u and p, 8 (3d + 2) bytes a cell, at the bandwidth of a large copy measured
+in the same run. The growth of the time is the exponent of the number of cells, 1 being linear.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from neuralpde.benches._marching import one_thread
+from neuralpde.benches._rows import Row
+from neuralpde.dynamics import MacDynamics
+from neuralpde.geometry import Box
+from neuralpde.integrators import IncrementalPressureCorrection, State
+from neuralpde.problems import IncompressibleFlow, LidDrivenCavity, NavierStokes
+from neuralpde.representations import MacGrid
+
+DT = 1e-3
+STEP, STAGE = "pressure correction", "Runge–Kutta stage"
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A flow, and how many cells along each axis it is tried with."""
+
+    name: str
+    make: Callable[[], IncompressibleFlow]
+    sizes: tuple[int, ...]
+    quick: tuple[int, ...]
+
+
+def _swirl(x: Tensor) -> Tensor:
+    """A velocity without divergence on the unit square or cube."""
+    return torch.sin(2 * math.pi * x.roll(1, dims=1))
+
+
+def _periodic(dim: int) -> NavierStokes:
+    return NavierStokes(viscosity=1e-3, velocity=_swirl, domain=Box((0.0,) * dim, (1.0,) * dim))
+
+
+SETTINGS = (
+    Setting("periodic 2D", lambda: _periodic(2), (64, 128, 256, 512), (16, 32)),
+    Setting("cavity 2D", lambda: LidDrivenCavity(viscosity=1e-3), (64, 128, 256, 512), (16, 32)),
+    Setting("periodic 3D", lambda: _periodic(3), (64, 96), (6, 8)),
+)
+
+
+def copy_bandwidth(mebibytes: int = 64, repeats: int = 7) -> float:
+    """Bytes a second that a copy of a large array reads and writes, the best of a few."""
+    source = torch.rand(mebibytes * 2**17, dtype=torch.float64)
+    target = torch.empty_like(source)
+    best = min(_seconds(lambda: target.copy_(source)) for _ in range(repeats))
+    return 2 * source.numel() * 8 / best
+
+
+def least_bytes(cells: int, dim: int) -> int:
+    """Bytes that a step moves at least: u, uⁿ⁻¹, p read, u, p written."""
+    return 8 * (3 * dim + 2) * cells
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    function()
+    return time.perf_counter() - begin
+
+
+def _parts(dynamics: MacDynamics, state: State) -> dict[str, Callable[[], object]]:
+    """The step, its parts as it calls them, and a stage."""
+    integrator, theta, t = IncrementalPressureCorrection(), state.theta, state.t
+    (before, old) = state.history[0]
+
+    def advection() -> None:
+        dynamics.slope(t, theta, "advection")
+        dynamics.slope(before, old, "advection")
+
+    def diffusion() -> None:
+        dynamics.slope(t, theta, "diffusion")
+        dynamics.implicit(state, (), 0.5 * DT, t + DT, None, "diffusion")
+
+    def pressure() -> None:
+        dynamics.slope(t, theta, "pressure")
+        dynamics.constrain(State(t + DT, theta), DT, increment=True)
+
+    return {
+        "seconds": lambda: integrator.step(dynamics, state, DT),
+        "advection_seconds": advection,
+        "diffusion_seconds": diffusion,
+        "pressure_seconds": pressure,
+        "stage": lambda: dynamics.explicit(state, ((DT, dynamics.slope(t, theta)),), t + DT),
+    }
+
+
+def _measure(problem: IncompressibleFlow, n: int, repeats: int, batch: int = 1) -> dict[str, float]:
+    """Median seconds of each part; every round calls every part once, so that a busy machine slows them alike."""
+    grid = MacGrid.for_problem(problem, n)
+    dynamics = MacDynamics(problem, grid)
+    theta = dynamics.constrain(State(0.0, grid.project(problem.initial).theta), 1.0).theta
+    if batch > 1:
+        theta = theta.repeat(batch, 1)
+    state = State(DT, theta, ((0.0, theta),))
+    calls = _parts(dynamics, state)
+    rounds = [{name: _seconds(call) for name, call in calls.items()} for _ in range(repeats + 1)][1:]
+    return {name: statistics.median(r[name] for r in rounds) for name in calls}
+
+
+def growth(seconds: Mapping[int, float]) -> float:
+    """Exponent a of seconds ∝ cells^a by least squares of the logarithms."""
+    x, y = ([math.log(v) for v in values] for values in (seconds.keys(), seconds.values()))
+    mean_x, mean_y = statistics.fmean(x), statistics.fmean(y)
+    return sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)
+
+
+def _rows_of(case: str, found: Mapping[str, float], cells: int, dim: int, bandwidth: float) -> list[Row]:
+    least = least_bytes(cells, dim) / bandwidth
+    parts = [Row(case, STEP, name, value, "s") for name, value in found.items() if name.endswith("seconds")]
+    return [
+        *parts,
+        Row(case, STEP, "cells_per_second", cells / found["seconds"]),
+        Row(case, STEP, "over_memory_time", found["seconds"] / least),
+        Row(case, STAGE, "seconds", found["stage"], "s"),
+        Row(case, STAGE, "cells_per_second", cells / found["stage"]),
+    ]
+
+
+def rows(quick: bool = False) -> list[Row]:
+    """Seconds of a step and of its parts, cells a second, time over the time of the least memory traffic, growth.
+
+    Args:
+        quick: tiny grids and few repeats.
+
+    Returns:
+        Rows of the cases ``"periodic 2D, 64 cells"`` and so on, of a batch of 16 flows on the smallest 2D grid
+        (seconds and cells of all of them), and of each setting's ``growth`` (over all sizes, and over the last two).
+    """
+    out = []
+    with one_thread(), torch.no_grad():
+        bandwidth = copy_bandwidth(16 if quick else 64)
+        out.append(Row("memory", "copy", "bandwidth", bandwidth / 1e9, "GB/s"))
+        for setting in SETTINGS:
+            problem = setting.make()
+            dim, seconds = problem.domain.dim, dict[int, float]()
+            for n in setting.quick if quick else setting.sizes:
+                cells = n**dim
+                repeats = 3 if quick else max(5, min(51, 4_000_000 // cells))
+                found = _measure(problem, n, repeats)
+                seconds[cells] = found["seconds"]
+                out += _rows_of(f"{setting.name}, {n} cells", found, cells, dim, bandwidth)
+            out.append(Row(setting.name, STEP, "growth", growth(seconds)))
+            out.append(Row(setting.name, STEP, "growth_last", growth(dict(list(pairwise(seconds.items()))[-1]))))
+        setting = SETTINGS[0]
+        n = (setting.quick if quick else setting.sizes)[0]
+        found = _measure(setting.make(), n, 3 if quick else 21, BATCH)
+        out += _rows_of(f"{setting.name}, {n} cells, {BATCH} flows at once", found, BATCH * n**2, 2, bandwidth)
+    return out
