@@ -25,7 +25,7 @@ class NeuralFlow(Product):
 
     Example:
         >>> NeuralFlow(Box((0.0, 0.0), (1.0, 1.0)), (Periodic(),), hidden=(8, 8), pressure_hidden=(4,)).num_dofs
-        148
+        196
     """
 
     def __init__(

@@ -50,9 +50,7 @@ class StreamFunctionField(Representation):
         if domain.dim not in (2, 3):
             raise UsageError(f"a stream function needs a 2D domain, a vector potential a 3D one; got {domain.dim}D.")
         if not all(self.boundary.periodic):
-            raise UsageError(
-                "a stream-function field is periodic along every axis; use a MacGrid with walls."
-            )
+            raise UsageError("a stream-function field is periodic along every axis; use a MacGrid with walls.")
         components = 1 if domain.dim == 2 else 3
         self.potential = NeuralField(domain, (Periodic(),), components, dtype=dtype, device=device, **options)
 

@@ -1,0 +1,76 @@
+"""A flow that moves, with an exact solution: Walsh's eddies in a wind, on a periodic square.
+
+u = U + ∇⊥ψ(x − U t) e^{−5νt} with Δψ = −5ψ, U = (1, ½), four waves with random phases and amplitudes, [0, 2π]², t ≤ 1,
+viscosity 0.01 and 0. Error: ``rel_l2`` of the velocity over 20 times and a lattice of 64² points (bar for ``neural``:
+1e-3 with at most 6,627 dofs for the worst of three seeds); ``frozen field`` must fail.
+
+Methods:
+
+- ``neural``: a stream function and a pressure, stepped by projected RK4.
+- ``grid same memory``, ``grid same error``: the best of staggered and Fourier grids and of their step sizes.
+- ``frozen field``: the initial velocity for ever.
+- ``splitting``: observed order in time of advection–reflection and of pressure correction on a Fourier grid, which has
+  no error in space here (bar: 1.85), and of advect-and-project beside them.
+
+One thread each.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from neuralpde.benches._flows import FlowReference, FlowSearch, frozen_field
+from neuralpde.benches._grids import grid_rows
+from neuralpde.benches._marching import SEEDS, one_thread, rows_of
+from neuralpde.benches._neural_flows import NeuralFlowMethod
+from neuralpde.benches._rows import Row
+from neuralpde.integrators import AdvectionReflection, IncrementalPressureCorrection, Integrator, LieSplitting
+from neuralpde.problems import WalshFlow
+from neuralpde.representations import SpectralGrid
+from neuralpde.simulate import simulate
+
+CASES = {"viscosity 0.01": WalshFlow(), "viscosity 0": WalshFlow(viscosity=0.0)}
+ERRORS = ("rel_l2", "rel_l2_final", "mse", "max_error")
+SPLITTINGS: tuple[Integrator, ...] = (AdvectionReflection(), IncrementalPressureCorrection(), LieSplitting())
+
+NEURAL = NeuralFlowMethod(0.05, (24, 24), (16, 16), density=1.5, first=100, atol=1e-4)
+QUICK = replace(NEURAL, hidden=(10, 10), pressure_hidden=(6,), first=40, atol=1e-2, accept=math.inf)
+
+
+@one_thread()
+def rows(quick: bool = False) -> list[Row]:
+    """Size, time and errors of every method on both cases, and orders of splittings.
+
+    Args:
+        quick: until t = 0.1, one seed, a small field.
+
+    Returns:
+        rows ``dofs``, ``memory_bytes``, ``seconds``, ``setup_seconds``, ``seconds_max``, ``rel_l2``, ``rel_l2_final``,
+        ``mse``, ``max_error``, ``steps``, ``iterations``; ``order_in_time``.
+    """
+    method, seeds, t_end = (QUICK, SEEDS[:1], 0.1) if quick else (NEURAL, SEEDS, 1.0)
+    out = []
+    for case, problem in CASES.items():
+        count = round(t_end / method.dt)
+        reference = FlowReference(problem, [method.dt * k for k in range(1, count + 1)])
+        runs = [method.run(reference, seed) for seed in seeds]
+        search = FlowSearch(reference, halvings=1 if quick else 6, slowest=0.1 if quick else 10.0)
+        nodes = (8, 12) if quick else (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+        out += rows_of(case, "neural", runs, ERRORS)
+        out += grid_rows(case, search, runs, nodes, ERRORS)
+        out += frozen_field(case, reference, ERRORS)
+        for integrator in SPLITTINGS:
+            label = f"splitting ({integrator!r}, Fourier 16²)".replace("()", "")
+            out.append(Row(case, label, "order_in_time", observed_order(problem, integrator, quick)))
+    return out
+
+
+def observed_order(problem: WalshFlow, integrator: Integrator, quick: bool = False) -> float:
+    """log₂ of the ratio of the errors at t = 0.4 with the two smallest of four (two) steps, each half of the last."""
+    grid = SpectralGrid.for_problem(problem, 16)
+    errors = []
+    for k in range(2 if quick else 4):
+        run = simulate(problem, grid, integrator, dt=0.1 / 2**k, t_end=0.4, save_every=2**10)
+        errors.append(run.error([0.4], points=33)["rel_l2"])
+    return math.log2(errors[-2] / errors[-1])
