@@ -2,7 +2,7 @@
 
 A step is one of IncrementalPressureCorrection with its history: two advections, one right-hand side and one solve of
 the diffusion per component, one projection. A stage is one of a Runge–Kutta method: a slope and a projection. Float64,
-one thread, periodic boxes and a lid-driven cavity. Beside the step's time stands its ratio to the least time that memory
+one thread, periodic boxes and a lid-driven cavity. Beside a step's time stands its ratio to the least that memory
 needs: it must read u, uⁿ⁻¹ and p and write u and p, 8 (3d + 2) bytes a cell, at the bandwidth of a large copy measured
 in the same run. The growth of the time is the exponent of the number of cells, 1 being linear.
 """
