@@ -20,6 +20,10 @@ from neuralpde.representations import MacGrid
 from neuralpde.types import Status, UsageError
 
 
+PICARD = 100
+"""Most fixed-point iterations of an implicit stage."""
+
+
 class MacDynamics(Dynamics):
     """u_t = −∇·(u u) + ν Δ_h u − G p with D u = 0 on the faces of a staggered grid.
 
@@ -38,7 +42,6 @@ class MacDynamics(Dynamics):
         UsageError: where as much does not flow out as in, or the grid has another solid than the problem.
     """
 
-    explicit_only = True
     constrained = True
     settles = True
 
@@ -127,12 +130,32 @@ class MacDynamics(Dynamics):
     def implicit(
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
-        if part != "diffusion":
-            raise UsageError(
-                "a staggered grid takes implicit stages of the diffusion only; use IncrementalPressureCorrection, "
-                "AdvectionReflection or RK4."
-            )
-        return self._diffuse(self._sum(base, terms), gamma, t)
+        target = self._sum(base, terms)
+        if part == "diffusion":
+            return self._diffuse(target, gamma, t)
+        if part is not None:
+            raise UsageError(f"a staggered grid takes implicit stages of the whole and of the diffusion; got {part!r}.")
+        return self._picard(target, gamma, t, base.theta if guess is None else guess)
+
+    def _picard(self, target: Tensor, gamma: float, t: float, theta: Tensor) -> Stage:
+        """u = P(target + γ F(u)) by fixed-point iteration, to rounding: it contracts for |u| γ/h below about one, and
+        the implicit midpoint rule then keeps the energy that advection keeps."""
+        before = math.inf
+        for k in range(1, PICARD + 1):
+            new = self.constrain(State(t, self._sum(State(t, target), ((gamma, self.slope(t, theta)),))), gamma)
+            velocity = self.representation.split(new.theta)["velocity"]
+            change = float((velocity - self.representation.split(theta)["velocity"]).abs().max())
+            theta = new.theta
+            if not new.status.ok:
+                return Stage(theta, new.status, change, k)
+            if change <= 4 * torch.finfo(theta.dtype).eps * float(velocity.abs().max()):
+                return Stage(theta, Status.CONVERGED_RTOL, change, k)
+            if k > 8 and change > before:
+                break
+            before = change
+        # the last digits may dance: what no longer shrinks there has converged
+        close = change <= 1e-13 * float(velocity.abs().max())
+        return Stage(theta, Status.CONVERGED_ATOL if close else Status.MAXITER, change, k)
 
     def flow(
         self,

@@ -52,12 +52,6 @@ FLOW_MISTAKES = {
         "run.mac.representation: Outflow is a condition of a flow's velocity; Heat takes Dirichlet, Neumann and "
         "Periodic, and a face without a condition is open.",
     ),
-    "implicit stages": (
-        '"incremental_pressure_correction"',
-        '"sdirk4"',
-        "run.mac: MacDynamics is explicit and SDIRK4() has implicit stages; use RK4, or IncrementalPressureCorrection "
-        "on a grid.",
-    ),
     "velocity with one number": (
         'name = "lid_driven_cavity"',
         'name = "navier_stokes"\nconditions = [{kind = "dirichlet", value = [1.0]}]',
