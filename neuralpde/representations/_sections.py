@@ -53,11 +53,10 @@ def section(
     across = [a for a in range(len(axes)) if a != normal]
     total = torch.zeros([len(axis) for axis in axes], dtype=axes[0].dtype, device=axes[0].device)
     moments = {a: torch.zeros_like(total) for a in across}
-    # in 3D lines run along both directions of the face, for symmetry
-    for cut in across:
+    for cut, share in _shares(distance, axes, across, spacing).items():
         others = [a for a in across if a != cut]
         lines = [(k + 0.5) / _LINES - 0.5 for k in range(_LINES)] if others else [0.0]
-        weight = 1.0 / (len(lines) * len(across))
+        weight = share / len(lines)
         for line in lines:
             shifted = list(axes)
             for other in others:
@@ -71,9 +70,28 @@ def section(
     return total, {a: moment / size for a, moment in moments.items()}
 
 
-def _line(distance: Distance, axes: list[Tensor], cut: int, h: float) -> tuple[Tensor, Tensor]:
+def _shares(
+    distance: Distance, axes: Sequence[Tensor], across: list[int], spacing: Sequence[float]
+) -> dict[int, Tensor | float]:
+    """Per direction in the face how much its lines count. In 3D by the square of the distance's slope: lines along the
+    wall are open or closed as a whole and tell little of where it is, lines through it tell all."""
+    if len(across) == 1:
+        return {across[0]: 1.0}
+    slopes = {}
+    for a in across:
+        shifted = [lattice_distance(distance, _moved(axes, a, s * spacing[a])) for s in (-0.5, 0.5)]
+        slopes[a] = ((shifted[1] - shifted[0]) / spacing[a]).square()
+    total = torch.stack(list(slopes.values())).sum(0)
+    return {a: torch.where(total > 1e-12, slope / total, 1 / len(across)) for a, slope in slopes.items()}
+
+
+def _moved(axes: Sequence[Tensor], a: int, step: float) -> list[Tensor]:
+    return [*axes[:a], axes[a] + step, *axes[a + 1 :]]
+
+
+def _line(distance: Distance, axes: Sequence[Tensor], cut: int, h: float) -> tuple[Tensor, Tensor]:
     """Open fraction of lines of length h along ``cut``, and its middle less the line's."""
-    ends = [lattice_distance(distance, [*axes[:cut], axes[cut] + s * h, *axes[cut + 1 :]]) for s in (-0.5, 0.0, 0.5)]
+    ends = [lattice_distance(distance, _moved(axes, cut, s * h)) for s in (-0.5, 0.0, 0.5)]
     halves = []
     for a, b, start in ((ends[0], ends[1], -0.5), (ends[1], ends[2], 0.0)):
         size = torch.where((a > 0) & (b > 0), 1.0, (a.clamp(min=0) + b.clamp(min=0)) / (a.abs() + b.abs()))

@@ -206,6 +206,28 @@ def test_what_flows_in_flows_out_and_along() -> None:
     assert float((through - through[0]).abs().max()) <= 1e-12 * float(through[0])
 
 
+def test_a_cylinder_across_a_3d_channel_is_the_cylinder_in_2d() -> None:
+    def rod(x: Tensor) -> Tensor:
+        return (x[:, :2] - x.new_tensor([0.6, 0.47])).norm(dim=-1) - 0.21
+
+    def inflow(t: float, x: Tensor) -> Tensor:
+        return torch.cat([_profile(t, x), torch.zeros(len(x), 1, dtype=x.dtype)], dim=-1)
+
+    forces = []
+    for flat in (True, False):
+        domain = LONG if flat else Box((0.0, 0.0, 0.0), (2.0, 1.0, 0.5))
+        sides = (Dirichlet(_profile if flat else inflow, "x-"), Outflow("x+"), Dirichlet(0.0, ("y-", "y+")))
+        conditions = sides if flat else (*sides, Periodic("z"))
+        problem = NavierStokes(viscosity=0.02, domain=domain, conditions=conditions, solid=LevelSet(rod))
+        grid = MacGrid.for_problem(problem, (24, 12) if flat else (24, 12, 4))
+        dynamics = make_dynamics(problem, grid)
+        state = State(0.0, dynamics.constrain(State(0.0, grid.initial()), 0.0).theta)
+        for _ in range(4):
+            state, _ = IncrementalPressureCorrection().step(dynamics, state, 0.01)
+        forces.append(dynamics.force(state.t, state.theta))
+    assert (2 * forces[1]).tolist() == pytest.approx([*forces[0].tolist(), 0.0], rel=1e-8, abs=1e-8)
+
+
 def test_a_ball_in_the_middle_is_pushed_along_the_wind_only() -> None:
     problem = NavierStokes(
         viscosity=0.05, domain=CUBE, conditions=SETTINGS["ball in a wind"][1], solid=Disc((0.5,) * 3, 0.2)
