@@ -6,7 +6,14 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "tests"))
 
-from tables import FAMILIES, SUPPORT_REPRESENTATIONS, support_table  # noqa: E402
+from tables import (  # noqa: E402
+    FAMILIES,
+    FLOW_FAMILIES,
+    FLOW_REPRESENTATIONS,
+    SUPPORT_REPRESENTATIONS,
+    flow_support_table,
+    support_table,
+)
 
 HEAD = """# What works with what
 
@@ -17,17 +24,27 @@ SDIRK4) · S: Lie splitting · =: steady, by `solve`. A number points to the sen
 """
 
 
-def page() -> str:
-    """The page as Markdown."""
-    letters = dict(zip(FAMILIES, "EIS=", strict=True))
-    names = [row.name for row in SUPPORT_REPRESENTATIONS]
+FLOWS_HEAD = """
+## Incompressible flow
+
+Flows live on representations that keep a velocity free of divergence; a `GridField` and a `NeuralField` refuse them,
+and these refuse every other problem. E, I, S, = as above · R: `AdvectionReflection` · P:
+`IncrementalPressureCorrection`.
+
+"""
+
+Verdicts = list[tuple[str, str, str, str]]
+
+
+def table(verdicts: Verdicts, names: list[str], families: tuple[str, ...], letters: str) -> str:
+    """Problems × representations as Markdown, with the sentences of what is refused below."""
+    letter = dict(zip(families, letters, strict=True))
     cells: dict[tuple[str, str], list[str]] = {}
     notes: list[str] = []
-    problems = list(dict.fromkeys(problem for problem, *_ in support_table()))
-    for problem, representation, family, verdict in support_table():
+    for problem, representation, family, verdict in verdicts:
         cell = cells.setdefault((problem, representation), [])
         if verdict == "works":
-            cell.append(letters[family])
+            cell.append(letter[family])
             continue
         if "use solve" in verdict or "use simulate" in verdict:
             continue  # not a limit: steady problems are solved, others are marched
@@ -37,12 +54,19 @@ def page() -> str:
         if mark not in cell:
             cell.append(mark)
     lines = ["| problem | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for problem in problems:
+    for problem in dict.fromkeys(problem for problem, *_ in verdicts):
         row = [" ".join(sorted(cells.get((problem, name), []), key=lambda s: s[0] == "[")) or "–" for name in names]
         lines.append(f"| {problem} | " + " | ".join(row) + " |")
     lines += ["", "Refused, with a sentence that holds these words:", ""]
     lines += [f"{k}. {sentence}" for k, sentence in enumerate(notes, 1)]
-    return HEAD + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    """The page as Markdown."""
+    plain = table(support_table(), [row.name for row in SUPPORT_REPRESENTATIONS], FAMILIES, "EIS=")
+    flows = table(flow_support_table(), [row.name for row in FLOW_REPRESENTATIONS], FLOW_FAMILIES, "EISRP=")
+    return HEAD + plain + FLOWS_HEAD + flows
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ from neuralpde.problems import (
     VortexPair,
     WalshFlow,
 )
-from neuralpde.representations import GridField, NeuralField, Representation
+from neuralpde.representations import GridField, MacGrid, NeuralField, NeuralFlow, Representation, SpectralGrid
 
 UNIT = Box((0.0,), (1.0,))
 SQUARE = Box((0.0, 0.0), (1.0, 1.0))
@@ -499,10 +499,13 @@ CONTRACT = tuple(
 # ------------------------------------------------------------------------------------------------- support
 
 FAMILIES = ("explicit", "implicit", "splitting", "steady")
+FLOW_FAMILIES = ("explicit", "implicit", "splitting", "reflection", "correction", "steady")
 FOR_FAMILY: dict[str, Callable[[], Integrator]] = {
     "explicit": RK4,
     "implicit": ImplicitMidpoint,
     "splitting": LieSplitting,
+    "reflection": AdvectionReflection,
+    "correction": IncrementalPressureCorrection,
 }
 
 SUPPORT_REPRESENTATIONS = (
@@ -533,6 +536,47 @@ def refusal(problem: ProblemRow, representation: RepresentationRow, family: str)
     if family == "splitting" and (galerkin or not problem.flows):
         return "LieSplitting needs a flow for every term of the problem; use RK4 or ImplicitMidpoint"
     return None
+
+
+FLOW_REPRESENTATIONS = (
+    RepresentationRow("staggered grid", MacGrid, {"shape": 12}),
+    RepresentationRow("Fourier grid", SpectralGrid, {"shape": 12}, "all"),
+    RepresentationRow("neural flow", NeuralFlow, {"hidden": (6,)}, "all", fit=0.5),
+)
+
+
+def flow_refusal(problem: ProblemRow, representation: RepresentationRow, family: str) -> str | None:
+    """The same for a flow on a representation of flows."""
+    flow, kind = problem.make(), representation.kind
+    if kind is SpectralGrid and not problem.fully_periodic:
+        return "SpectralGrid needs a domain that is periodic along every axis"
+    if kind is NeuralFlow and not problem.fully_periodic:
+        return "a stream-function field is periodic along every axis; use a MacGrid"
+    if family == "steady":
+        if kind is not MacGrid:
+            return "moves in time: use simulate"
+        if not flow.viscosity:  # type: ignore[attr-defined]
+            return "without viscosity has many steady flows"
+        if flow.solid is not None:  # type: ignore[attr-defined]
+            return "steady flows are solved for without solids"
+        return "nothing holds the velocity along the periodic axis" if problem.fully_periodic else None
+    if family == "implicit" and kind is not MacGrid:
+        return "has implicit stages; use RK4, or IncrementalPressureCorrection on a grid"
+    if kind is NeuralFlow and family in ("splitting", "reflection"):
+        return f"{'LieSplitting' if family == 'splitting' else 'AdvectionReflection'} needs a flow for every term"
+    if kind is NeuralFlow and family == "correction":
+        return "IncrementalPressureCorrection takes diffusion implicitly by itself"
+    return None
+
+
+def flow_support_table() -> list[tuple[str, str, str, str]]:
+    """:func:`support_table` of the flows."""
+    return [
+        (p.name, r.name, family, flow_refusal(p, r, family) or "works")
+        for p in FLOWS
+        for r in FLOW_REPRESENTATIONS
+        for family in FLOW_FAMILIES
+    ]
 
 
 def support_table() -> list[tuple[str, str, str, str]]:

@@ -120,6 +120,11 @@ class IncrementalPressureCorrection(Integrator):
             raise UsageError(
                 "IncrementalPressureCorrection is for incompressible flow; use RK4 or ImplicitMidpoint here."
             )
+        if dynamics.explicit_only and not all(dynamics.flows):
+            raise UsageError(
+                f"IncrementalPressureCorrection takes diffusion implicitly by itself, which {type(dynamics).__name__} "
+                "does not; use RK4 here."
+            )
 
     def step(self, dynamics: Dynamics, state: State, dt: float) -> tuple[State, StepInfo]:
         t, end = state.t, state.t + dt

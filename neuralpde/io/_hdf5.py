@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any

@@ -21,6 +21,9 @@ from neuralpde.simulate._export import export_solution, save_probes
 from neuralpde.simulate._quantities import samples_of
 from neuralpde.types import Status, UsageError
 
+PICTURE_POINTS = 161
+"""Lattice points per axis of a picture of a plane."""
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -146,8 +149,9 @@ class Solution:
     def plot(self, path: str | Path, name: str | None = None, quantity: str | None = None) -> Path:
         """A PNG picture: profiles and space–time image in 1D, images in 2D, errors where they are known; of flows the
         vorticity with streamlines, or another ``quantity`` (see :meth:`samples`)."""
-        frames = 61 if self.problem.domain.dim == 1 else 4  # a picture of a plane shows four times, evenly chosen
-        return picture(self.samples(frames=frames, name=name, quantity=quantity), path)
+        # a picture of a plane shows four times, evenly chosen; thin layers need more points than a film has
+        points, frames = (None, 61) if self.problem.domain.dim == 1 else (PICTURE_POINTS, 4)
+        return picture(self.samples(points, frames, name, quantity), path)
 
     def animate(
         self, path: str | Path, name: str | None = None, seconds: float = 4.0, quantity: str | None = None
@@ -228,8 +232,8 @@ def compare(solutions: dict[str, Solution], path: str | Path, quantity: str | No
         quantity: what is shown, see :meth:`Solution.samples`.
     """
     moving = Path(path).suffix.lower() == ".gif"
-    several = [
-        s.samples(frames=61 if moving or s.problem.domain.dim == 1 else 2, name=name, quantity=quantity)
-        for name, s in solutions.items()
-    ]
+    several = []
+    for name, s in solutions.items():
+        points, frames = (None, 61) if moving or s.problem.domain.dim == 1 else (PICTURE_POINTS, 2)
+        several.append(s.samples(points, frames, name, quantity))
     return animation(several, path) if moving else comparison(several, path)

@@ -28,7 +28,24 @@ representation = {kind = "mac_grid", shape = 8}
 
 ON_FLOWS = " or ".join(kind.__name__ for made, kind in METHODS.values() if made.constrained)
 
+SPECTRAL = """\
+name = "taylor_green"
+[time]
+integrator = "sdirk4"
+dt = 0.05
+t_end = 1.0
+[[run]]
+name = "spectral"
+representation = {kind = "spectral_grid", shape = 8}
+"""
+
 FLOW_MISTAKES = {
+    "implicit stages": (
+        FLOW[FLOW.index("name") :],
+        SPECTRAL,
+        "run.spectral: SpectralDynamics is explicit and SDIRK4() has implicit stages; use RK4, or "
+        "IncrementalPressureCorrection on a grid.",
+    ),
     "flow on a grid": (
         '"mac_grid"',
         '"grid"',

@@ -8,9 +8,13 @@ import pytest
 import torch
 from tables import (
     FAMILIES,
+    FLOW_FAMILIES,
+    FLOW_REPRESENTATIONS,
+    FLOWS,
     FOR_FAMILY,
     PROBLEMS,
     QUICK,
+    SQUARE,
     START,
     SUPPORT_REPRESENTATIONS,
     UNIT,
@@ -18,6 +22,7 @@ from tables import (
     ProblemRow,
     RepresentationRow,
     Spin,
+    flow_refusal,
     refusal,
     support_table,
 )
@@ -28,11 +33,12 @@ from neuralpde.dynamics import (
     FunctionSpaceDynamics,
     GalerkinDynamics,
     Newton,
+    check_pair,
     make_dynamics,
 )
-from neuralpde.geometry import Box, Dirichlet, Neumann, Periodic
-from neuralpde.problems import Heat, Problem
-from neuralpde.representations import GridField, NeuralField
+from neuralpde.geometry import Box, Dirichlet, FreeSlip, Neumann, Outflow, Periodic
+from neuralpde.problems import CylinderChannel, Heat, IncompressibleFlow, NavierStokes, Problem
+from neuralpde.representations import GridField, MacGrid, NeuralField, NeuralFlow
 from neuralpde.simulate import Solution, simulate, solve
 from neuralpde.types import UsageError
 
@@ -83,6 +89,66 @@ def test_the_table_for_the_docs_is_the_one_that_is_tested() -> None:
     assert "works" in verdicts and len(verdicts) == 8
 
 
+FLOW_COMBINATIONS = [(p, r, family) for p in FLOWS for r in FLOW_REPRESENTATIONS for family in FLOW_FAMILIES]
+
+
+def _run_flow(p: ProblemRow, r: RepresentationRow, family: str) -> Solution:
+    problem = p.make()
+    representation = r.kind.for_problem(problem, **r.options)  # type: ignore[attr-defined]
+    if family == "steady":
+        return solve(problem, representation)
+    quick = {"initial_fit": {"options": START}, "fit": QUICK, "pressure_fit": QUICK} if r.fit else {}
+    return simulate(problem, representation, FOR_FAMILY[family](), dt=1e-3, t_end=2e-3, **quick)
+
+
+@pytest.mark.parametrize(
+    ("p", "r", "family"), FLOW_COMBINATIONS, ids=[f"{p.name}-{r.name}-{family}" for p, r, family in FLOW_COMBINATIONS]
+)
+def test_support_of_flows(p: ProblemRow, r: RepresentationRow, family: str) -> None:
+    sentence = flow_refusal(p, r, family)
+    if sentence is not None:
+        with pytest.raises(UsageError, match=re.escape(sentence)):
+            _run_flow(p, r, family)
+        return
+    run = _run_flow(p, r, family)
+    assert run.status.ok and bool(torch.isfinite(run.states).all())
+
+
+@pytest.mark.parametrize("p", FLOWS, ids=lambda p: p.name)
+@pytest.mark.parametrize("kind", [GridField, NeuralField])
+def test_flows_are_refused_where_nothing_keeps_their_constraint(p: ProblemRow, kind) -> None:
+    with pytest.raises(UsageError, match=f"which a {kind.__name__} cannot; use MacGrid"):
+        check_pair(p.make(), kind)
+
+
+@pytest.mark.parametrize("p", PROBLEMS, ids=lambda p: p.name)
+@pytest.mark.parametrize("r", FLOW_REPRESENTATIONS, ids=lambda r: r.name)
+def test_other_problems_are_refused_on_representations_of_flows(p: ProblemRow, r: RepresentationRow) -> None:
+    with pytest.raises(UsageError, match=f"a {r.kind.__name__} keeps incompressible flow.* use GridField or NeuralF"):
+        check_pair(p.make(), r.kind)
+
+
+class Driven(IncompressibleFlow):
+    """A flow with a force, which no representation knows."""
+
+    def momentum(self, t, x, u):
+        return super().momentum(t, x, u) + 1
+
+
+class Loose(Problem):
+    """A pressure that is no flow's."""
+
+    domain, conditions, unknowns = SQUARE, (Periodic(),), {"velocity": 2, "pressure": 1}
+    algebraic = frozenset({"pressure"})
+
+    def rhs(self, t, x, u):
+        return u.value
+
+
+def _walls(condition: Dirichlet) -> None:
+    check_pair(NavierStokes(conditions=(condition,)), MacGrid)
+
+
 PAIRED = [
     (
         lambda: make_dynamics(Heat(), GridField.for_problem(Heat()), "galerkin"),
@@ -112,6 +178,16 @@ PAIRED = [
         lambda: FunctionSpaceDynamics(Heat(), NeuralField.for_problem(Heat(), hidden=(8,)), points=10),
         "10 points cannot determine 33 weights; use points ≥ 99",
     ),
+    (lambda: make_dynamics(Driven(), MacGrid.for_problem(Driven(), 8)), "and Driven has its own momentum"),
+    (lambda: check_pair(Loose(), MacGrid), "a MacGrid keeps subclasses of IncompressibleFlow; Loose is none"),
+    (
+        lambda: check_pair(CylinderChannel(), NeuralFlow),
+        "flows around a solid, which a NeuralFlow cannot hold; use Mac",
+    ),
+    (lambda: _walls(Dirichlet((1.0,))), r"the velocity on x- needs 2 numbers; got \(1.0,\)"),
+    (lambda: _walls(Dirichlet(lambda t, x: x[:, :1])), r"the velocity on x- must have shape \(n, 2\)"),
+    (lambda: check_pair(Heat(conditions=(FreeSlip(),)), GridField), "FreeSlip is a condition of a flow's velocity"),
+    (lambda: GridField(UNIT, (Outflow(),)), "a grid field takes Dirichlet, Neumann and Periodic conditions; got Outfl"),
     (lambda: Newton(linear="magic"), "linear solvers of a grid are auto, fast, direct, cg, gmres; got 'magic'"),
     (
         lambda: DiscreteDynamics(Heat(), GridField.for_problem(Heat(), order=6), Newton("fast")),
