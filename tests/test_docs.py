@@ -25,13 +25,16 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "start.md"], ids=lambda p: p.name)
-def test_python_of_the_first_pages_runs(page: Path) -> None:
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "docs" / "start.md", ROOT / "docs" / "flows.md"], ids=lambda p: p.name
+)
+def test_python_of_the_first_pages_runs(page: Path, tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
     complete = [block for block in blocks if block.startswith(("from neuralpde", "import"))]
     assert complete
     for block in complete:
-        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, timeout=300)
+        command = [sys.executable, "-c", block]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
 
 
