@@ -14,8 +14,8 @@ from neuralpde.integrators import RK4, IncrementalPressureCorrection, LieSplitti
 from neuralpde.io import load_table
 from neuralpde.problems import CylinderChannel, NavierStokes, WalshFlow
 from neuralpde.representations import MacGrid, SpectralGrid
-from neuralpde.simulate import simulate, solve
-from neuralpde.types import UsageError
+from neuralpde.simulate import load_solution, simulate, solve
+from neuralpde.types import DataError, UsageError
 
 LONG = Box((0.0, 0.0), (2.0, 1.0))
 CUBE = Box((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -266,6 +266,21 @@ def test_the_drag_of_the_steady_cylinder_converges(tmp_path) -> None:
         assert abs(drag[-1] - drag[-2]) <= 1e-2 * drag[-1] and {"front_pressure", "front_velocity_y"} <= set(table)
         errors.append(abs(drag[-1] / 5.5795 - 1))
     assert errors[1] <= 0.025 and errors[1] < errors[0]
+
+
+def test_a_file_knows_its_solid(tmp_path) -> None:
+    flow = CylinderChannel()
+    grid = MacGrid.for_problem(flow, (43, 8))
+    run = simulate(flow, grid, IncrementalPressureCorrection(), dt=0.02, t_end=0.04)
+    again = load_solution(run.save(tmp_path / "run.h5"), flow)
+    assert isinstance(again.representation, MacGrid) and again.representation.solid == flow.solid
+    further = [
+        simulate(flow, s.representation, IncrementalPressureCorrection(), dt=0.02, t_end=0.06, restart=s.last)
+        for s in (run, again)
+    ]
+    assert torch.equal(further[0].last.theta, further[1].last.theta)
+    with pytest.raises(DataError, match="with solid = Disc"):
+        load_solution(tmp_path / "run.h5", CylinderChannel(solid=Disc((0.2, 0.2), 0.04)))
 
 
 def _march_with_another_solid() -> object:
