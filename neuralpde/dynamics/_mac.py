@@ -19,7 +19,6 @@ from neuralpde.problems import IncompressibleFlow, follow_flow
 from neuralpde.representations import MacGrid
 from neuralpde.types import Status, UsageError
 
-
 PICARD = 100
 """Most fixed-point iterations of an implicit stage."""
 
