@@ -11,6 +11,8 @@ solution is within 0.01 of it there: ``points_beyond`` counts those points, and 
 Methods:
 
 - ``mac N²``: Newton's method on a staggered grid of N² cells, from rest by way of coarser grids.
+- ``neural`` (Re 100; bar for it: 0.03): a stream function and a pressure that minimise the residual of the momentum
+  equation, walls exact; each of three seeds. ``iterations`` are those of Levenberg–Marquardt.
 - ``mac N²/M²``: both solutions extrapolated to spacing 0, (4 u_M − u_N)/3 (Richardson); costs both.
 
 ``seconds`` are those of ``solve`` from nothing, ``iterations`` its Newton steps on all grids together. ``memory_bytes``
@@ -28,14 +30,16 @@ import torch
 from torch import Tensor
 
 from neuralpde.benches._cavity_tables import EXTREMA, REYNOLDS, botella, ghia
-from neuralpde.benches._marching import one_thread
+from neuralpde.benches._marching import SEEDS, one_thread
 from neuralpde.benches._rows import Row
+from neuralpde.optimize import GaussNewton
 from neuralpde.problems import LidDrivenCavity
-from neuralpde.representations import MacGrid
+from neuralpde.representations import MacGrid, NeuralFlow
 from neuralpde.simulate import Solution, solve
 
 CELLS = (64, 128, 256)
 QUICK = (32, 64)
+NEURAL_REYNOLDS = 100
 BEYOND = 0.01
 """What ``points_beyond`` counts from, in lid speeds."""
 
@@ -142,6 +146,17 @@ def mac_runs(reynolds: int, cells: tuple[int, ...]) -> dict[str, Run]:
     return {**runs, f"mac {cells[-2]}²/{cells[-1]}²": Run.extrapolated(coarse, fine)}
 
 
+def neural_run(reynolds: int, seed: int, quick: bool = False) -> Run:
+    """The neural flow of one seed; ``quick``: a tiny one, barely fitted."""
+    problem = LidDrivenCavity(viscosity=1 / reynolds)
+    if quick:
+        field = NeuralFlow.for_problem(problem, hidden=(8,), pressure_hidden=(6,), seed=seed)
+        few = GaussNewton(maxiter=5, damping=1e-4, stall=0.0, accept=math.inf)
+        return Run.of(solve(problem, field, fit=few, points=100))
+    field = NeuralFlow.for_problem(problem, hidden=(20, 20), pressure_hidden=(12, 12), seed=seed)
+    return Run.of(solve(problem, field, points=900))
+
+
 @one_thread()
 def rows(quick: bool = False) -> list[Row]:
     """Size, time and deviations of every method at every Reynolds number.
@@ -157,6 +172,9 @@ def rows(quick: bool = False) -> list[Row]:
     out = []
     for reynolds in REYNOLDS:
         runs = mac_runs(reynolds, QUICK if quick else CELLS)
+        if reynolds == NEURAL_REYNOLDS:
+            for seed in SEEDS[: 1 if quick else None]:
+                runs[f"neural (seed {seed})"] = neural_run(reynolds, seed, quick)
         for method, run in runs.items():
             out += measured(reynolds, method, run)
     return out

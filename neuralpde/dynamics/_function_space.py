@@ -25,6 +25,9 @@ TIME_STEP = GaussNewton(maxiter=12, stall=1e-2, damping=1e-8, scaling="uniform",
 STEADY = GaussNewton(maxiter=300, stall=1e-3, damping=1e-3)
 """A steady problem starts from random weights."""
 
+CHUNK = 512
+"""Points at a time in Jacobians by reverse mode: bounds their memory."""
+
 Rows = Callable[[Tensor, Tensor], Tensor]
 """(θ, points ``(n, d)``) → residual values ``(n, c)``, each row a function of its own point."""
 
@@ -132,7 +135,7 @@ class FunctionSpaceDynamics(Dynamics):
         return self._solve(rows, target, t, _starts(base, guess), None)
 
     def admissible(self, wanted: Tensor) -> Tensor:
-        """What of the target's values ``(q, c)`` a field can have: all of them, but for a subclass with a constraint."""
+        """What of the target's values ``(q, c)`` a field can have: all of them, if no subclass has a constraint."""
         return wanted
 
     def _fit(
@@ -182,7 +185,7 @@ class FunctionSpaceDynamics(Dynamics):
             return Stage(start, Status.NON_FINITE, math.nan)
         # a steady problem is fitted to zero: there the misfit at the start sets the scale
         size = float((root * wanted).norm()) if self.problem.time_order else fit.history[0]
-        return _stage(fit, self.fit_options.accept * max(size, 1e-9))
+        return stage_of(fit, self.fit_options.accept * max(size, 1e-9))
 
     def _wall_values(self, theta: Tensor, t: float, wall: tuple[Quadrature, Neumann, int, float], x: Tensor) -> Tensor:
         _, condition, axis, sign = wall
@@ -223,7 +226,7 @@ class FunctionSpaceDynamics(Dynamics):
             inside = (rows(theta, x) - target(x)).reshape(-1) / math.sqrt(n)
             return torch.cat([inside, *self._wall_residual(theta, t)])
 
-        return _stage(adam(residual, start, options), math.inf)
+        return stage_of(adam(residual, start, options), math.inf)
 
 
 class _Slope:
@@ -252,7 +255,7 @@ class _Slope:
 def row_jacobian(rows: Rows, theta: Tensor, x: Tensor, channel: int) -> Tensor:
     """∂rows_channel(x_i)/∂θ, ``(n, p)``, by reverse mode at each point."""
     with torch.enable_grad():
-        return vmap(grad(lambda th, p: rows(th, p[None])[0, channel]), in_dims=(None, 0))(theta, x)
+        return vmap(grad(lambda th, p: rows(th, p[None])[0, channel]), in_dims=(None, 0), chunk_size=CHUNK)(theta, x)
 
 
 def _starts(base: State | Blend, guess: Tensor | None) -> list[Tensor]:
@@ -260,7 +263,7 @@ def _starts(base: State | Blend, guess: Tensor | None) -> list[Tensor]:
     return [theta] if guess is None else [guess, theta]
 
 
-def _stage(fit: LeastSquaresSolution, largest: float) -> Stage:
+def stage_of(fit: LeastSquaresSolution, largest: float) -> Stage:
     """A fit that stalls, or has used its iterations, has found the closest field it could, and its residual says how
     close; above the largest that counts as close it has found nothing."""
     close = fit.residual <= largest

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._function_space import FunctionSpaceDynamics, row_jacobian
+from neuralpde.dynamics._function_space import FunctionSpaceDynamics, row_jacobian, stage_of
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Box, Condition
+from neuralpde.geometry import Box, Condition, cosine_lattice
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import GaussNewton, least_squares
 from neuralpde.problems import IncompressibleFlow, Problem, Term
 from neuralpde.representations import NeuralFlow
 from neuralpde.types import UsageError
+
+STEADY_FLOW = GaussNewton(maxiter=75, stall=0.0, damping=1e-4, atol=1e-9)
+"""A steady flow starts from random weights."""
 
 PRESSURE = GaussNewton(maxiter=60, stall=1e-3, damping=1e-4)
 """The pressure's fit, from the last pressure."""
@@ -73,15 +76,15 @@ class SolenoidalFits(FunctionSpaceDynamics):
 class NeuralFlowDynamics(Dynamics):
     """Stages θ = argmin Σ_q |u_θ(x_q) − u_base(x_q) − Σ c_j F_j(x_q)|², F = −u·∇u + ν Δu, over velocities u_θ = ∇×A_θ.
 
-    The gradient of a pressure is orthogonal to every velocity without divergence: the fit leaves it over, so it projects
-    by itself, and a Runge–Kutta method keeps its order. The gradient part is taken out of the target by Fourier
-    transforms on the lattice all the same, because a fit knows by its residual when it is done. The pressure is computed
-    where it is asked for: p minimising Σ_q (Δp + Σ_ij ∂_i u_j ∂_j u_i)².
+    The gradient of a pressure is orthogonal to every velocity without divergence: the fit leaves it over, so it
+    projects by itself, and a Runge–Kutta method keeps its order. The gradient part is taken out of the target by
+    Fourier transforms on the lattice all the same, because a fit knows by its residual when it is done. The pressure is
+    computed where it is asked for: p minimising Σ_q (Δp + Σ_ij ∂_i u_j ∂_j u_i)².
 
     Args:
         problem: the flow.
         representation: velocity and pressure.
-        fit: options of the velocity's fits.
+        fit: options of the velocity's fits, or of the steady one (``STEADY_FLOW``).
         points: number of quadrature points (default 3p/d).
         pressure_fit: options of the pressure's fits.
 
@@ -90,6 +93,7 @@ class NeuralFlowDynamics(Dynamics):
 
     explicit_only = True
     constrained = True
+    settles = True
 
     def __init__(
         self,
@@ -100,6 +104,7 @@ class NeuralFlowDynamics(Dynamics):
         pressure_fit: GaussNewton = PRESSURE,
     ) -> None:
         self.problem, self.representation, self.pressure_fit = problem, representation, pressure_fit
+        self.fit, self.points = fit, points
         self.parts = problem.terms()
         velocity = representation.velocity
         self.velocity = SolenoidalFits(Momentum(problem), velocity, fit, points)  # type: ignore[arg-type]
@@ -134,6 +139,41 @@ class NeuralFlowDynamics(Dynamics):
         carrier: State | Blend | None = None,
     ) -> Stage:
         raise UsageError("a neural flow has no flows of single terms; use RK4, or a MacGrid with a splitting.")
+
+    def check_march(self) -> None:
+        if self.representation.velocity.walls is not None:
+            raise UsageError("a neural flow between walls is solved to its steady state only; march on a MacGrid.")
+
+    def steady(self, guess: Tensor) -> Stage:
+        """θ minimising Σ_q w_q |−u·∇u + ν Δu − ∇p|², velocity and pressure together.
+
+        Points are dense towards walls, and weights fall towards the corners of moving walls, where every term is
+        infinite.
+        """
+        r, problem = self.representation, self.problem
+        if not problem.viscosity:
+            raise UsageError(f"{problem.name} without viscosity has no steady state of its own; give a viscosity.")
+        q = cosine_lattice(r.domain, self.points or 3 * r.num_dofs // r.dim, r.boundary.periodic, r.dtype, r.device)
+        x, root = q.points, (q.weights / q.weights.sum()).sqrt()
+        if r.velocity.walls is not None:
+            root = root * r.velocity.walls.calm(x)
+        needs = frozenset({"value", "grad", "laplacian"})
+
+        def rows(theta: Tensor, points: Tensor) -> Tensor:
+            parts = r.split(theta)
+            u = r.velocity.at(parts["velocity"]).jet(points, needs)
+            slope = r.pressure.at(parts["pressure"]).jet(points, frozenset({"grad"})).grad[:, 0]
+            return problem.momentum(0.0, points, u) - slope
+
+        def residual(theta: Tensor) -> Tensor:
+            return (root[:, None] * rows(theta, x)).T.reshape(-1)
+
+        def jacobian(theta: Tensor) -> Tensor:
+            return torch.cat([root[:, None] * row_jacobian(rows, theta, x, c) for c in range(r.dim)])
+
+        options = self.fit or STEADY_FLOW
+        fit = least_squares(residual, guess, options, jacobian=jacobian)
+        return stage_of(fit, options.accept * fit.history[0])
 
     def constrain(self, state: State, dt: float, increment: bool = False) -> Stage:
         """The state itself: its divergence is zero."""

@@ -14,6 +14,7 @@ from neuralpde.geometry._domain import AXES, Box
 from neuralpde.geometry._grid import Grid
 from neuralpde.geometry._quadrature import (
     Quadrature,
+    cosine_lattice,
     face_lattice,
     gauss_legendre,
     lattice,
@@ -40,6 +41,7 @@ __all__ = [
     "Periodic",
     "Quadrature",
     "Solid",
+    "cosine_lattice",
     "face_lattice",
     "gauss_legendre",
     "lattice",

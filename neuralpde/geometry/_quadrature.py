@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,30 @@ def lattice(domain: Box, n: int, dtype: torch.dtype = torch.float64, device: tor
     ]
     points = torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
     return Quadrature(points, points.new_full((points.shape[0],), domain.volume / points.shape[0]), shape=counts)
+
+
+def cosine_lattice(
+    domain: Box,
+    n: int,
+    periodic: Sequence[bool],
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | None = None,
+) -> Quadrature:
+    """At least n points, dense towards the faces: x = (1 − cos πs)/2 at the midpoints s of equal cells, equally spaced
+    along periodic axes.
+
+    Along an axis of m points the first lies about (π/m)²/16 of the length from the face; the weights are those of the
+    midpoint rule in s and sum to the volume but for its error.
+    """
+    count = max(1, int(np.ceil(round(n ** (1 / domain.dim), 9))))
+    axes, weights = [], torch.ones((), dtype=dtype, device=device)
+    for a, length, around in zip(domain.lower, domain.lengths, periodic, strict=True):
+        s = (torch.arange(count, dtype=dtype, device=device) + 0.5) / count
+        axes.append(a + length * (s if around else 0.5 * (1 - torch.cos(torch.pi * s))))
+        slope = torch.ones_like(s) if around else 0.5 * torch.pi * torch.sin(torch.pi * s)
+        weights = weights[..., None] * (length / count * slope)
+    points = torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
+    return Quadrature(points, weights.reshape(-1), shape=(count,) * domain.dim)
 
 
 def random_points(

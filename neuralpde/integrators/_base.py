@@ -153,6 +153,13 @@ class Dynamics(ABC):
         """
         raise UsageError("this problem has no constraint; use another integrator.")
 
+    def check_march(self) -> None:  # noqa: B027 (most can march)
+        """Refuse to march, before the first step, where only the steady state can be solved for.
+
+        Raises:
+            UsageError: that says what to use instead.
+        """
+
     def complete(self, t: float, theta: Tensor) -> Tensor:
         """θ with the unknowns that do not move by themselves (a pressure) as they belong to the others at time t."""
         return theta

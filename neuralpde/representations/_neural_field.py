@@ -24,6 +24,7 @@ from neuralpde.optimize import GaussNewton
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._fit import fit_field
 from neuralpde.representations._hard_boundary import HardBoundary
+from neuralpde.representations._stream_walls import StreamWalls
 from neuralpde.types import UsageError
 
 FEATURES = ("centred", "harmonic", "fourier", "coordinates")
@@ -91,7 +92,7 @@ class NeuralField(Representation):
         self.shapes = [p.shape for _, p in self.network.named_parameters()]
         self.sizes = [p.numel() for p in self.network.parameters()]
         self.frozen = dict(self.network.named_buffers())
-        self.hard = HardBoundary(self.boundary, channels)
+        self.hard: HardBoundary | StreamWalls = HardBoundary(self.boundary, channels)
         if tuple(self.network.periods) != self.boundary.periods:
             raise UsageError(
                 f"features={features!r} cannot be periodic along this domain's periodic axes; "

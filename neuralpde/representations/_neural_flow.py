@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuralpde.geometry import Box, Condition, Periodic
+from neuralpde.geometry import AXES, Boundary, Box, Condition, Periodic
 from neuralpde.representations._base import Projection
 from neuralpde.representations._neural_field import NeuralField
 from neuralpde.representations._product import Product
@@ -38,11 +38,15 @@ class NeuralFlow(Product):
         device: torch.device | str = "cpu",
         **options: Any,
     ) -> None:
-        options = {"features": "harmonic", **options}
+        # what served best where it was tried: waves on the torus, learned centres between walls
+        around = all(Boundary(domain, conditions).periodic)
+        defaults = {"features": "harmonic"} if around else {"features": "centred", "steepness": 6.0}
+        options = {**defaults, **options}
         kinds: dict[str, Any] = {"dtype": dtype, "device": device}
         self.velocity = StreamFunctionField(domain, conditions, **kinds, **options)
         shared: dict[str, Any] = {name: value for name, value in options.items() if name != "hidden"}
-        self.pressure = NeuralField(domain, (Periodic(),), 1, hidden=pressure_hidden, **kinds, **shared)
+        axes = tuple(Periodic(AXES[i]) for i, p in enumerate(self.velocity.boundary.periodic) if p)
+        self.pressure = NeuralField(domain, axes, 1, hidden=pressure_hidden, **kinds, **shared)
         super().__init__(velocity=self.velocity, pressure=self.pressure)
 
     @classmethod

@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Box, Condition, Periodic, Quadrature
+from neuralpde.geometry import AXES, Box, Condition, Periodic, Quadrature
 from neuralpde.optimize import GaussNewton
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._fit import fit_field
 from neuralpde.representations._neural_field import NeuralField
+from neuralpde.representations._stream_walls import StreamWalls
 from neuralpde.types import UsageError
 
 
@@ -23,14 +24,16 @@ class StreamFunctionField(Representation):
 
     Its divergence is zero at every point, whatever θ is, so a least-squares fit of u to any vector field is the
     fit to that field's divergence-free part: on a periodic box the L² projection that takes the pressure gradient away
-    (Helmholtz and Leray) is done by the fit itself. θ holds the weights of the potential and the mean velocity U.
+    (Helmholtz and Leray) is done by the fit itself. θ holds the weights of the potential and, where all axes are
+    periodic, the mean velocity U. Walls of a 2D box are held exactly, see :class:`StreamWalls`; between two walls along
+    a periodic axis the flow has no net flux.
 
     Args:
-        domain, conditions, dtype, device: as for every representation; periodic along every axis.
+        domain, conditions, dtype, device: as for every representation; in 3D periodic along every axis.
         options: of the potential, see :class:`NeuralField`.
 
     Raises:
-        UsageError: for a domain that is not periodic, or not 2D or 3D.
+        UsageError: for a domain that is not 2D or 3D, or conditions that a stream function cannot hold.
 
     Example:
         >>> StreamFunctionField(Box((0.0, 0.0), (1.0, 1.0)), (Periodic(),), hidden=(8, 8)).num_dofs
@@ -49,22 +52,38 @@ class StreamFunctionField(Representation):
         super().__init__(domain, conditions, domain.dim, dtype, device)
         if domain.dim not in (2, 3):
             raise UsageError(f"a stream function needs a 2D domain, a vector potential a 3D one; got {domain.dim}D.")
-        if not all(self.boundary.periodic):
-            raise UsageError("a stream-function field is periodic along every axis; use a MacGrid with walls.")
+        periodic = self.boundary.periodic
+        self.walls = None if all(periodic) else self._walls()
+        axes = [Periodic(AXES[i]) for i in range(self.dim) if periodic[i]]
         components = 1 if domain.dim == 2 else 3
-        self.potential = NeuralField(domain, (Periodic(),), components, dtype=dtype, device=device, **options)
+        self.potential = NeuralField(domain, tuple(axes), components, dtype=dtype, device=device, **options)
+        if self.walls is not None:
+            self.potential.hard = self.walls
+        self.means = self.dim if all(periodic) else 0
+        """Number of dofs of the mean velocity."""
+
+    def _walls(self) -> StreamWalls:
+        if self.dim == 3:
+            raise UsageError("a vector potential is periodic along every axis; use a MacGrid with walls.")
+        return StreamWalls(self.boundary)
 
     @property
     def num_dofs(self) -> int:
-        return self.potential.num_dofs + self.dim
+        return self.potential.num_dofs + self.means
 
     @property
     def stored_floats(self) -> int:
-        return self.potential.stored_floats + self.dim
+        return self.potential.stored_floats + self.means
 
     def initial(self, generator: torch.Generator | None = None) -> Tensor:
         weights = self.potential.initial(generator)
-        return torch.cat([weights, weights.new_zeros(self.dim)])
+        return torch.cat([weights, weights.new_zeros(self.means)])
+
+    def cut(self, theta: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Weights of the potential, and the mean velocity where there is one."""
+        if not self.means:
+            return theta, None
+        return theta[: -self.means], theta[-self.means :]
 
     def at(self, theta: Tensor, t: float = 0.0) -> StreamFunctionAt:
         return StreamFunctionAt(self, theta)
@@ -76,7 +95,10 @@ class StreamFunctionField(Representation):
         def value(weights: Tensor, p: Tensor) -> Tensor:
             return curl(self.potential.at(weights).jet(p[None], need).grad)[0, channel]
 
-        rows = vmap(grad(value), in_dims=(None, 0))(theta[: -self.dim], x)
+        weights, _ = self.cut(theta)
+        rows = vmap(grad(value), in_dims=(None, 0))(weights, x)
+        if not self.means:
+            return rows
         mean = torch.zeros(x.shape[0], self.dim, dtype=rows.dtype, device=rows.device)
         mean[:, channel] = 1.0
         return torch.cat([rows, mean], dim=1)
@@ -108,8 +130,9 @@ class StreamFunctionAt(Field):
 
     def __init__(self, representation: StreamFunctionField, theta: Tensor) -> None:
         self.dim = representation.dim
-        self.potential = representation.potential.at(theta[: -self.dim])
-        self.mean = theta[-self.dim :]
+        weights, mean = representation.cut(theta)
+        self.potential = representation.potential.at(weights)
+        self.mean = torch.zeros((), dtype=theta.dtype, device=theta.device) if mean is None else mean
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.mean + curl(self.potential.jet(x, frozenset({"grad"})).grad)

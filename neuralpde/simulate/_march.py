@@ -95,6 +95,7 @@ def simulate(
         raise UsageError(f"{problem.name} is steady: use solve(problem, representation).")
     begin = time.perf_counter()
     dynamics = make_dynamics(problem, representation, method, **options)
+    dynamics.check_march()
     integrator.check(dynamics)
     done, steps, length, origin = _plan(dt, restart.t if restart else 0.0, t_end)
     check_saved(representation, steps - done, save_every)
