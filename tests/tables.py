@@ -550,10 +550,12 @@ def flow_refusal(problem: ProblemRow, representation: RepresentationRow, family:
     flow, kind = problem.make(), representation.kind
     if kind is SpectralGrid and not problem.fully_periodic:
         return "SpectralGrid needs a domain that is periodic along every axis"
-    if kind is NeuralFlow and not problem.fully_periodic:
-        return "a stream-function field is periodic along every axis; use a MacGrid"
+    if kind is NeuralFlow and flow.solid is not None:  # type: ignore[attr-defined]
+        return "use a MacGrid"
+    if kind is NeuralFlow and not problem.fully_periodic and family != "steady":
+        return "a neural flow between walls is solved to its steady state only; march on a MacGrid"
     if family == "steady":
-        if kind is not MacGrid:
+        if kind is SpectralGrid:
             return "moves in time: use simulate"
         if not flow.viscosity:  # type: ignore[attr-defined]
             return "without viscosity has many steady flows"

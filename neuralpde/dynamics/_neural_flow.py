@@ -152,7 +152,12 @@ class NeuralFlowDynamics(Dynamics):
         """
         r, problem = self.representation, self.problem
         if not problem.viscosity:
-            raise UsageError(f"{problem.name} without viscosity has no steady state of its own; give a viscosity.")
+            raise UsageError(f"{problem.name} without viscosity has many steady flows: give it a viscosity.")
+        if r.velocity.walls is None:
+            raise UsageError(
+                "nothing holds the velocity along the periodic axis, so that this flow has many steady states: march "
+                "with simulate(problem, representation, RK4(), dt=, t_end=)."
+            )
         q = cosine_lattice(r.domain, self.points or 3 * r.num_dofs // r.dim, r.boundary.periodic, r.dtype, r.device)
         x, root = q.points, (q.weights / q.weights.sum()).sqrt()
         if r.velocity.walls is not None:

@@ -28,7 +28,7 @@ def _figures(rows: list[Row], case: str, method: str) -> dict[str, float]:
 def test_rows_have_the_form_of_a_bench(quick: list[Row]) -> None:
     assert all(isinstance(row, Row) and math.isfinite(row.value) for row in quick)
     assert {row.case for row in quick} == {"Re 100", "Re 400", "Re 1000"}
-    assert {row.method for row in quick} == {"mac 32²", "mac 64²", LAST}
+    assert {row.method for row in quick} == {"mac 32²", "mac 64²", LAST, "neural (seed 0)"}
     assert len({(row.case, row.method, row.metric) for row in quick}) == len(quick)
     assert {row.unit for row in quick if row.metric == "seconds"} == {"s"}
 

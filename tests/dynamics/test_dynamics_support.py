@@ -96,7 +96,7 @@ def _run_flow(p: ProblemRow, r: RepresentationRow, family: str) -> Solution:
     problem = p.make()
     representation = r.kind.for_problem(problem, **r.options)  # type: ignore[attr-defined]
     if family == "steady":
-        return solve(problem, representation)
+        return solve(problem, representation, **({"fit": QUICK} if r.fit else {}))
     quick = {"initial_fit": {"options": START}, "fit": QUICK, "pressure_fit": QUICK} if r.fit else {}
     return simulate(problem, representation, FOR_FAMILY[family](), dt=1e-3, t_end=2e-3, **quick)
 

@@ -1,0 +1,117 @@
+"""Neural flows: stages that project by themselves, pressures that belong to velocities, steady flows."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from neuralpde.dynamics import make_dynamics
+from neuralpde.geometry import Box, Dirichlet, Periodic
+from neuralpde.integrators import RK4, Heun, State
+from neuralpde.optimize import GaussNewton
+from neuralpde.problems import LidDrivenCavity, NavierStokes, TaylorGreen, VortexPair, WalshFlow
+from neuralpde.representations import MacGrid, NeuralFlow
+from neuralpde.simulate import load_solution, simulate, solve
+from neuralpde.types import UsageError
+
+START = {"options": GaussNewton(maxiter=120, damping=1e-4, stall=0.0, atol=1e-7)}
+STEPS = GaussNewton(maxiter=15, stall=1e-2, damping=1e-8, scaling="uniform", atol=1e-5)
+LID = LidDrivenCavity()
+EDDIES = WalshFlow(waves=1, wind=(1.0, 0.5), viscosity=0.05)
+
+
+@pytest.fixture(scope="module")
+def eddies():
+    r = NeuralFlow.for_problem(EDDIES, hidden=(12, 12), pressure_hidden=(8, 8), steepness=4.0)
+    return simulate(EDDIES, r, RK4(), dt=0.1, t_end=0.5, initial_fit=START, fit=STEPS)
+
+
+def test_a_moving_flow_is_followed(eddies) -> None:
+    start, end = eddies.error([0.0], points=33)["rel_l2"], eddies.error([0.5], points=33)["rel_l2"]
+    assert start <= 5e-4 and end <= 1e-3
+    x = eddies.representation.quadrature().points
+    moved = EDDIES.exact(0.5, x) - EDDIES.exact(0.0, x)
+    assert float(moved.abs().max()) > 0.1
+
+
+def test_the_pressure_belongs_to_the_velocity(eddies) -> None:
+    # EDDIES is a single pair of waves: p = ½Kψ² − ½|∇ψ|² + const. does not vanish
+    assert eddies.error([0.5], points=33, unknown="pressure")["rel_l2"] <= 0.05
+
+
+def test_the_divergence_is_zero_all_the_way(eddies) -> None:
+    x = eddies.representation.quadrature().points
+    for t in eddies.times.tolist():
+        grad = eddies.at(t).jet(x, frozenset({"value", "grad"})).grad[:, :2]
+        assert float(grad.diagonal(dim1=-2, dim2=-1).sum(-1).abs().max()) <= 1e-12 * float(grad.abs().max())
+
+
+def test_stages_fit_what_is_left_without_the_pressure() -> None:
+    """The target's gradient part is taken away before the fit: what is left can be fitted to the tolerance."""
+    flow = TaylorGreen()
+    r = NeuralFlow.for_problem(flow, hidden=(12, 12), pressure_hidden=(6,), steepness=4.0)
+    dynamics = make_dynamics(flow, r, fit=STEPS)
+    theta = r.project(flow.initial, **START).theta
+    stage = dynamics.explicit(State(0.0, theta), ((0.2, dynamics.slope(0.0, theta)),), 0.2)
+    x = r.quadrature().points
+    drift = r.at(stage.theta)(x)[:, :2] - flow.initial_velocity(x)
+    # the flow is steady: u·∇u is a gradient, of size 0.2 · |u·∇u| ≈ 0.03 had it not been taken away
+    assert stage.status.ok and float(drift.abs().max()) <= 2e-3
+
+
+def test_a_run_is_saved_and_goes_on(eddies, tmp_path) -> None:
+    loaded = load_solution(eddies.save(tmp_path / "eddies.h5"), EDDIES)
+    assert torch.equal(loaded.states, eddies.states)
+    more = simulate(EDDIES, loaded.representation, RK4(), dt=0.1, t_end=0.6, restart=loaded.last, fit=STEPS)
+    assert more.error([0.6], points=33)["rel_l2"] <= 1.5e-3
+
+
+def test_the_cavity_of_a_viscous_fluid() -> None:
+    """Re 10 beside the staggered grid."""
+    flow = LidDrivenCavity(viscosity=0.1)
+    r = NeuralFlow.for_problem(flow, hidden=(10, 8), pressure_hidden=(8,))
+    fit = GaussNewton(maxiter=20, stall=0.0, damping=1e-4, accept=math.inf)
+    neural, grid = solve(flow, r, fit=fit, points=250), solve(flow, MacGrid.for_problem(flow, 64))
+    y = torch.linspace(0.05, 0.95, 19, dtype=torch.float64)
+    x = torch.stack([torch.full_like(y, 0.5), y], dim=-1)
+    start, end = (
+        float((field(x) - grid.at(0.0)(x))[:, :2].abs().max()) for field in (r.at(r.initial()), neural.at(0.0))
+    )
+    assert start > 0.1 and end <= 0.04
+
+
+REFUSED = [
+    (lambda: simulate(EDDIES, NeuralFlow.for_problem(EDDIES, hidden=(6,)), Heun(), dt=-1.0, t_end=1.0), "dt must be"),
+    (
+        lambda: solve(VortexPair(), NeuralFlow.for_problem(VortexPair(), hidden=(6,))),
+        "nothing holds the velocity along the periodic axis",
+    ),
+    (
+        lambda: simulate(
+            LidDrivenCavity(), NeuralFlow.for_problem(LidDrivenCavity(), hidden=(6,)), RK4(), dt=1, t_end=2
+        ),
+        "steady state only; march on a MacGrid",
+    ),
+    (
+        lambda: solve(
+            NavierStokes(0.0, Box((0.0, 0.0), (1.0, 1.0)), (Dirichlet(0.0),)),
+            NeuralFlow(Box((0.0, 0.0), (1.0, 1.0)), (Dirichlet(0.0),), hidden=(4,)),
+        ),
+        "many steady flows",
+    ),
+    (lambda: NeuralFlow(Box((0.0,), (1.0,)), (Periodic(),)), "got 1D"),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), REFUSED, ids=[s[:30] for _, s in REFUSED])
+def test_misuse_is_refused(call, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        call()
+
+
+def test_harmonics_between_walls_are_not_the_default() -> None:
+    r = NeuralFlow.for_problem(LidDrivenCavity(), hidden=(4,))
+    assert r.config()["features"] == "centred" and NeuralFlow.for_problem(EDDIES).config()["features"] == "harmonic"
+    assert math.isclose(r.config()["steepness"], 6.0)
