@@ -1,9 +1,9 @@
 """Two vortices that turn around each other: a neural flow beside grids of the same memory.
 
-Gaussian vortices of circulation 1 and width 0.05 at distance 0.3 on the periodic unit square, viscosity 5e-4 (Reynolds
-number 2,000), t ≤ 1: smooth, so that the reference converges (two resolutions differ by less than 1e-6; INSR's own
+Gaussian vortices of circulation 1 and width 0.06 at distance 0.28 on the periodic unit square, viscosity 1e-3 (Reynolds
+number 1,000), t ≤ 1.2: smooth, so that the reference converges (two resolutions differ by less than 1e-6; INSR's own
 vortices, sheets 0.05 wide, never do), and long enough for more than half a turn. Error: ``rel_l2`` of the velocity over
-ten times and a lattice of 64² points; bar for ``neural``: at most half the error of the staggered grid with the same
+twelve times and a lattice of 64² points; bar for ``neural``: at most half the error of the staggered grid with the same
 memory.
 
 Methods:
@@ -31,11 +31,11 @@ from neuralpde.benches._rows import Row
 from neuralpde.problems import VortexPair
 from neuralpde.simulate import Solution
 
-PROBLEM = VortexPair(viscosity=5e-4, width=0.05, separation=0.3)
-CASE = "Reynolds number 2000"
+PROBLEM = VortexPair(viscosity=1e-3, width=0.06, separation=0.28)
+CASE = "Reynolds number 1000"
 ERRORS = ("rel_l2", "rel_l2_final", "mse", "max_error")
 
-NEURAL = NeuralFlowMethod(0.02, (24, 24), (12, 12), density=2.0, first=120, atol=3e-4)
+NEURAL = NeuralFlowMethod(0.02, (20, 20), (8, 8), density=1.5, first=100, atol=5e-4, maxiter=15, stall=0.05)
 QUICK = replace(NEURAL, hidden=(10, 10), pressure_hidden=(6,), first=30, atol=0.1, accept=math.inf)
 
 
@@ -51,7 +51,7 @@ def rows(quick: bool = False) -> list[Row]:
         ``mse``, ``max_error``, ``steps``, ``iterations``; ``rel_l2_to_half_resolution``, ``turn``.
     """
     method, seeds = (QUICK, SEEDS[:1]) if quick else (NEURAL, SEEDS)
-    times = [0.02, 0.04] if quick else [0.1 * k for k in range(1, 11)]
+    times = [0.02, 0.04] if quick else [0.1 * k for k in range(1, 13)]
     fine = spectral_reference(PROBLEM, times, 64 if quick else 256, steps=4 if quick else 160)
     runs = [method.run(fine.reference, seed) for seed in seeds]
     search = FlowSearch(fine.reference, halvings=1 if quick else 6, slowest=0.1 if quick else 10.0)
