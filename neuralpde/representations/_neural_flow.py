@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.geometry import AXES, Boundary, Box, Condition, Periodic
+from neuralpde.optimize import GaussNewton
 from neuralpde.representations._base import Projection
 from neuralpde.representations._neural_field import NeuralField
 from neuralpde.representations._product import Product
@@ -20,8 +21,9 @@ class NeuralFlow(Product):
 
     Args:
         domain, conditions, dtype, device: as for :class:`StreamFunctionField`.
-        pressure_hidden: widths of the pressure's network.
-        options: of the velocity's potential, see :class:`NeuralField`; features and activation serve both networks.
+        hidden, pressure_hidden: widths of the hidden layers of the velocity's potential and of the pressure.
+        activation, features, steepness, harmonics, seed: of both networks, see :class:`NeuralField`; by default
+            harmonic features on a periodic box, centred ones of steepness 6 between walls.
 
     Example:
         >>> NeuralFlow(Box((0.0, 0.0), (1.0, 1.0)), (Periodic(),), hidden=(8, 8), pressure_hidden=(4,)).num_dofs
@@ -33,18 +35,27 @@ class NeuralFlow(Product):
         domain: Box,
         conditions: tuple[Condition, ...] = (),
         *,
+        hidden: Sequence[int] = (16, 16),
         pressure_hidden: Sequence[int] = (10, 10),
+        activation: str = "tanh",
+        features: str | None = None,
+        steepness: float | None = None,
+        harmonics: int = 2,
+        seed: int = 0,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
-        **options: Any,
     ) -> None:
         # what served best where it was tried: waves on the torus, learned centres between walls
         around = all(Boundary(domain, conditions).periodic)
-        defaults = {"features": "harmonic"} if around else {"features": "centred", "steepness": 6.0}
-        options = {**defaults, **options}
+        shared: dict[str, Any] = {
+            "activation": activation,
+            "features": features or ("harmonic" if around else "centred"),
+            "steepness": 6.0 if steepness is None else steepness,
+            "harmonics": harmonics,
+            "seed": seed,
+        }
         kinds: dict[str, Any] = {"dtype": dtype, "device": device}
-        self.velocity = StreamFunctionField(domain, conditions, **kinds, **options)
-        shared: dict[str, Any] = {name: value for name, value in options.items() if name != "hidden"}
+        self.velocity = StreamFunctionField(domain, conditions, hidden=hidden, **kinds, **shared)
         axes = tuple(Periodic(AXES[i]) for i, p in enumerate(self.velocity.boundary.periodic) if p)
         self.pressure = NeuralField(domain, axes, 1, hidden=pressure_hidden, **kinds, **shared)
         super().__init__(velocity=self.velocity, pressure=self.pressure)
@@ -55,13 +66,19 @@ class NeuralFlow(Product):
         return cls(problem.domain, problem.conditions, **options)
 
     def project(
-        self, target: Callable[[Tensor], Tensor], t: float = 0.0, guess: Tensor | None = None, **options: Any
+        self,
+        target: Callable[[Tensor], Tensor],
+        t: float = 0.0,
+        guess: Tensor | None = None,
+        *,
+        options: GaussNewton | None = None,
+        points: int | None = None,
+        **_: Any,
     ) -> Projection:
         """The velocity's fit; the pressure follows from it later, its weights stay as they are."""
         start = self.split(self.initial() if guess is None else guess)
-        fit = self.velocity.project(
-            lambda x: target(x)[:, : self.dim], t, None if guess is None else start["velocity"], **options
-        )
+        first = None if guess is None else start["velocity"]
+        fit = self.velocity.project(lambda x: target(x)[:, : self.dim], t, first, options=options, points=points)
         theta = self.join({"velocity": fit.theta, "pressure": start["pressure"]})
         return Projection(theta, fit.error, fit.status, fit.iterations, fit.seconds)
 
