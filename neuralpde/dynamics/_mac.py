@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neuralpde.dynamics._mac_solids import CutDiffusion, CutPoisson, body_force
 from neuralpde.dynamics._mac_steady import steady_flow
-from neuralpde.dynamics._terms import field_of
+from neuralpde.fields import Field, FieldSum
 from neuralpde.geometry import Dirichlet, Outflow
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.linalg import BoxLaplacian, Kind
@@ -170,7 +170,7 @@ class MacDynamics(Dynamics):
             theta = self._blended(base)
             half = self.slope(base.t, theta, "diffusion")
             return self._diffuse(self._sum(State(base.t, theta), ((0.5 * dt, half),)), 0.5 * dt, t)
-        field, wind = field_of(r, base), None if carrier is None else field_of(r, carrier)
+        field, wind = self._velocity(base), None if carrier is None else self._velocity(carrier)
         values = [follow_flow(base.t, field, x, dt, wind)[:, i] for i, x in enumerate(r.velocity.points)]
         velocity = r.velocity.without_closed(torch.cat(values))
         return _finite(r.join({"velocity": velocity, "pressure": r.split(self._blended(base))["pressure"]}))
@@ -224,6 +224,13 @@ class MacDynamics(Dynamics):
         if self.representation.cut is None:
             raise UsageError(f"{self.problem.name} has no solid, on which a force could act.")
         return body_force(self, t, theta)
+
+    def _velocity(self, base: State | Blend) -> Field:
+        """The velocity alone: interpolating the pressure along with it would be for nothing."""
+        velocity = self.representation.velocity
+        parts = ((1.0, base),) if isinstance(base, State) else base.parts
+        fields = [velocity.at(self.representation.split(state.theta)["velocity"], state.t) for _, state in parts]
+        return fields[0] if isinstance(base, State) else FieldSum([c for c, _ in parts], fields)
 
     def _blended(self, base: State | Blend) -> Tensor:
         if isinstance(base, State):
