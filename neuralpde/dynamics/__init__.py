@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from neuralpde.dynamics._discrete import DiscreteDynamics, Newton
 from neuralpde.dynamics._flow_checks import check_conditions, check_standard_flow
 from neuralpde.dynamics._force_record import ForceRecord
@@ -13,7 +15,7 @@ from neuralpde.dynamics._galerkin import GalerkinDynamics
 from neuralpde.dynamics._mac import MacDynamics
 from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
 from neuralpde.dynamics._spectral import SpectralDynamics
-from neuralpde.geometry import Boundary, Box, Condition
+from neuralpde.geometry import Boundary, Condition, Dirichlet, Neumann, face_lattice
 from neuralpde.problems import Problem, check_problem
 from neuralpde.representations import GridField, MacGrid, NeuralField, NeuralFlow, Representation, SpectralGrid
 from neuralpde.types import UsageError
@@ -57,9 +59,29 @@ def _or(kinds: Sequence[type]) -> str:
     return " or ".join(dict.fromkeys(kind.__name__ for kind in kinds))
 
 
-def _kinds(domain: Box, conditions: Sequence[Condition]) -> dict[str, type]:
-    """Face by face the kind of condition: their values may be functions made anew at every look."""
-    return {face: type(condition) for face, condition in Boundary(domain, conditions).table.items()}
+def _same_conditions(problem: Problem, representation: Representation) -> bool:
+    """Whether both hold the same conditions, face by face.
+
+    Values that are functions may be made anew at every look: those are compared at a few points of the face at t = 0.
+    """
+    mine, theirs = (Boundary(problem.domain, c.conditions).table for c in (problem, representation))
+    if mine.keys() != theirs.keys():
+        return False
+    return all(_same_condition(representation, face, problem.evolving, mine[face], theirs[face]) for face in mine)
+
+
+def _same_condition(r: Representation, face: str, channels: int, mine: Condition, theirs: Condition) -> bool:
+    if type(mine) is not type(theirs):
+        return False
+    if not isinstance(mine, Dirichlet | Neumann) or not isinstance(theirs, Dirichlet | Neumann):
+        return True
+    if mine.value is theirs.value:
+        return True
+    x = face_lattice(r.domain, *r.domain.face(face), 5).points.to(r.device, r.dtype)
+    a, b = (condition.at(0.0, x, channels) for condition in (mine, theirs))
+    if callable(mine.value) or callable(theirs.value):
+        return a.shape == b.shape and torch.allclose(a, b.to(a), rtol=1e-6, atol=1e-9)
+    return torch.equal(a, b)
 
 
 def make_dynamics(problem: Problem, representation: Representation, method: str | type = "auto", **options: Any) -> Any:
@@ -85,7 +107,7 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
             f"problem on {problem.domain} with {problem.channels}; "
             f"build it with {type(representation).__name__}.for_problem(problem)."
         )
-    if _kinds(problem.domain, problem.conditions) != _kinds(representation.domain, representation.conditions):
+    if not _same_conditions(problem, representation):
         raise UsageError(
             f"the representation holds the conditions {representation.conditions}, the problem has "
             f"{problem.conditions}; build it with {type(representation).__name__}.for_problem(problem)."

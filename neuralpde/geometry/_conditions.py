@@ -111,7 +111,8 @@ class Boundary:
         conditions: conditions; ``"all"`` fills the faces that the others left.
 
     Raises:
-        UsageError: if two conditions claim one face, a name is unknown, or ``conditions`` is no sequence of conditions.
+        UsageError: if two conditions claim one face, or all the remaining ones, an axis is periodic on one face only, a
+            name is unknown, or ``conditions`` is no sequence of conditions.
     """
 
     def __init__(self, domain: Box, conditions: Sequence[Condition]) -> None:
@@ -121,10 +122,14 @@ class Boundary:
         for condition in explicit:
             for face in self._faces_of(condition):
                 self._claim(face, condition)
-        for condition in self.conditions:
-            if self._fills(condition):
-                for face in domain.faces:
-                    self.table.setdefault(face, condition)
+        fillers, left = [c for c in self.conditions if self._fills(c)], [f for f in domain.faces if f not in self.table]
+        if left and len(fillers) > 1:
+            raise UsageError(
+                f"two conditions claim all remaining faces ({', '.join(left)}): {fillers[0]} and {fillers[1]}; keep "
+                "one of them, or name the faces of the other."
+            )
+        self.table |= {face: condition for condition in fillers for face in left}
+        self._check_periodic_axes()
 
     @staticmethod
     def _fills(condition: Condition) -> bool:
@@ -141,6 +146,15 @@ class Boundary:
         if face in self.table:
             raise UsageError(f"face {face!r} has two conditions: {self.table[face]} and {condition}; keep one of them.")
         self.table[face] = condition
+
+    def _check_periodic_axes(self) -> None:
+        for axis in AXES[: self.domain.dim]:
+            other = [f for f in (axis + "-", axis + "+") if not isinstance(self.table.get(f), Periodic)]
+            if len(other) == 1:
+                raise UsageError(
+                    f"the axis {axis} cannot be periodic on one face only: {other[0]} has {self.table[other[0]]}; "
+                    f"give both of its faces other conditions, or make both periodic."
+                )
 
     def on(self, axis: int, side: int) -> Condition | None:
         """The condition of a face, or None where it is free."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import jvp
 
 from neuralpde.fields import Field, Jet, check_needs
-from neuralpde.geometry import Boundary, Box, Condition
+from neuralpde.geometry import Boundary, Box, Condition, face_lattice
 from neuralpde.types import UsageError
 
 
@@ -178,7 +178,8 @@ def check_problem(problem: Problem) -> None:
     Tries its functions at three points of the domain.
 
     Raises:
-        UsageError: for a missing domain, impossible conditions, unknown needs, or values of the wrong shape.
+        UsageError: for a missing domain, impossible conditions, unknown needs, values of the wrong shape, or second
+            derivatives across a face that has no condition.
     """
     name = problem.name
     if not isinstance(getattr(problem, "domain", None), Box):
@@ -190,16 +191,47 @@ def check_problem(problem: Problem) -> None:
         raise UsageError(f"{name} states no equation: define rhs(self, t, x, u), or flux and source.")
     d, c = problem.domain.dim, problem.channels
     x = problem.domain.from_unit(torch.tensor([[0.2], [0.5], [0.7]], dtype=torch.float64).expand(3, d))
-    value, grad = torch.full((3, c), 0.5, dtype=x.dtype), torch.zeros(3, c, d, dtype=x.dtype)
-    hess = torch.zeros(3, c, d, d, dtype=x.dtype)
-    parts = {"value": value}
-    if problem.needs - {"value"}:
-        parts["grad"] = grad
-    if "laplacian" in problem.needs:
-        parts["laplacian"] = value * 0
-    if "hess" in problem.needs:
-        parts["hess"] = hess
-    for what, out in (("initial", problem.initial(x)), ("rhs", problem.rhs(0.0, x, Jet(**parts)))):
+    u = _trial_jet(problem, x, torch.zeros(d, d, dtype=x.dtype))
+    for what, out in (("initial", problem.initial(x)), ("rhs", problem.rhs(0.0, x, u))):
         if not isinstance(out, Tensor) or out.shape != (3, c):
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise UsageError(f"{name}.{what} must return a tensor of shape (n, {c}); for n = 3 points it gave {got}.")
+    _check_free_faces(problem)
+
+
+def _trial_jet(problem: Problem, x: Tensor, hess: Tensor, slope: float = 0.0) -> Jet:
+    """What the problem needs of a field with one Hessian ``(d, d)`` everywhere."""
+    n, c, d = x.shape[0], problem.channels, x.shape[1]
+    parts = {"value": torch.full((n, c), 0.5, dtype=x.dtype)}
+    if problem.needs - {"value"}:
+        parts["grad"] = torch.full((n, c, d), slope, dtype=x.dtype)
+    if "laplacian" in problem.needs:
+        parts["laplacian"] = hess.trace().expand(n, c).clone()
+    if "hess" in problem.needs:
+        parts["hess"] = hess.expand(n, c, d, d).clone()
+    return Jet(**parts)
+
+
+def _check_free_faces(problem: Problem) -> None:
+    """Refuse faces without a condition where the equation holds second derivatives across them (the answer would be the
+    grid's own). Flows are left to their representations."""
+    if problem.algebraic or not problem.needs & {"laplacian", "hess"}:
+        return
+    domain, carried = problem.domain, Boundary(problem.domain, problem.conditions).table
+    bare = []
+    for face in domain.faces:
+        if face in carried:
+            continue
+        axis, side = domain.face(face)
+        x = face_lattice(domain, axis, side, 3).points
+        hess = torch.zeros(domain.dim, domain.dim, dtype=x.dtype)
+        flat = problem.rhs(0.0, x, _trial_jet(problem, x, hess, 0.5))
+        hess[axis, axis] = 1.0
+        # a diffusivity that vanishes on the face asks for no condition there
+        if bool(((problem.rhs(0.0, x, _trial_jet(problem, x, hess, 0.5)) - flat).abs() > 0).any()):
+            bare.append(face)
+    if bare:
+        faces = " and ".join(bare)
+        raise UsageError(
+            f"{problem.name} has second derivatives and no condition on {faces}: give Dirichlet or Neumann there."
+        )

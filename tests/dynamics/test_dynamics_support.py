@@ -37,7 +37,7 @@ from neuralpde.dynamics import (
     make_dynamics,
 )
 from neuralpde.geometry import Box, Dirichlet, FreeSlip, Neumann, Outflow, Periodic
-from neuralpde.problems import CylinderChannel, Heat, IncompressibleFlow, NavierStokes, Problem
+from neuralpde.problems import CylinderChannel, Heat, IncompressibleFlow, LidDrivenCavity, NavierStokes, Problem
 from neuralpde.representations import GridField, MacGrid, NeuralField, NeuralFlow
 from neuralpde.simulate import Solution, simulate, solve
 from neuralpde.types import UsageError
@@ -221,6 +221,37 @@ def test_conditions_made_anew_at_every_look_are_the_same_conditions() -> None:
             return u.value
 
     make_dynamics(Fresh(), GridField.for_problem(Fresh(), 8))
+
+
+HELD = [
+    (Dirichlet(0.0), Dirichlet(0), True),
+    (Dirichlet(0.0), Dirichlet((0.0,)), True),
+    (Dirichlet(0.0), Dirichlet(lambda t, x: 0 * x), True),
+    (Dirichlet(lambda t, x: 1 + x * t), Dirichlet(lambda t, x: 1 + t * x), True),
+    (Dirichlet(0.0), Dirichlet(1.0), False),
+    (Neumann(0.0), Neumann(1e-3), False),
+    (Dirichlet((0.0,)), Dirichlet((1.0,)), False),
+    (Dirichlet(0.0), Dirichlet(lambda t, x: 1 + x), False),
+    (Dirichlet(lambda t, x: x), Dirichlet(lambda t, x: 2 * x), False),
+]
+
+
+@pytest.mark.parametrize(("held", "wanted", "same"), HELD)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_representation_holds_the_values_of_the_problem(held, wanted, same: bool, dtype: torch.dtype) -> None:
+    grid, problem = GridField(UNIT, (held,), shape=8, dtype=dtype), Heat(conditions=(wanted,))
+    if same:
+        make_dynamics(problem, grid)
+        return
+    with pytest.raises(UsageError, match=r"holds the conditions .* build it with GridField.for_problem\(problem\)"):
+        make_dynamics(problem, grid)
+
+
+def test_a_cavity_needs_a_grid_of_its_own_lid() -> None:
+    make_dynamics(LidDrivenCavity(), MacGrid.for_problem(LidDrivenCavity(), 8))
+    make_dynamics(CylinderChannel(), MacGrid.for_problem(CylinderChannel(), 8))
+    with pytest.raises(UsageError, match=r"build it with MacGrid.for_problem\(problem\)"):
+        make_dynamics(LidDrivenCavity(speed=2.0), MacGrid.for_problem(LidDrivenCavity(), 8))
 
 
 class Reaction(Problem):

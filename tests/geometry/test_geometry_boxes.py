@@ -74,11 +74,28 @@ def test_periodic_axes_have_periods() -> None:
         ((Periodic("x"), Dirichlet(0.0, "x+")), "face 'x\\+' has two conditions"),
         ((Dirichlet(0.0, "z-"),), "faces x-, x\\+, y-, y\\+; there is no face 'z-'"),
         ((Periodic("z"),), "there is no face 'z-'"),
+        (
+            (Dirichlet(0.0), Neumann(0.0)),
+            r"two conditions claim all remaining faces \(x-, x\+, y-, y\+\): Dirichlet.*Neum",
+        ),
+        (
+            (Dirichlet(1.0, "x-"), Periodic(), Dirichlet(0.0)),
+            r"all remaining faces \(x\+, y-, y\+\): Periodic.* and Dir",
+        ),
+        ((Periodic(), Dirichlet(0.0, on="x-")), "axis x cannot be periodic on one face only: x- has Dirichlet"),
+        ((Neumann(0.0, on="y+"), Periodic()), "axis y cannot be periodic on one face only: y\\+ has Neumann"),
     ],
 )
 def test_contradictions_are_refused(conditions: tuple, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         Boundary(SQUARE, conditions)
+
+
+def test_a_filler_may_find_no_face_left() -> None:
+    walls = tuple(Dirichlet(1.0, face) for face in SQUARE.faces)
+    assert set(Boundary(SQUARE, (*walls, Neumann(0.0))).table.values()) == set(walls)
+    sides = Dirichlet(0.0, ("x-", "x+"))
+    assert Boundary(SQUARE, (sides, Periodic())).periodic == (False, True)
 
 
 @pytest.mark.parametrize("kind", [Dirichlet, Neumann])

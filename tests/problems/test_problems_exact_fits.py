@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from tables import PROBLEMS, SQUARE, ProblemRow
+from tables import FLOWS, PROBLEMS, SQUARE, UNIT, ProblemRow, points_in
 
-from neuralpde.geometry import Dirichlet
-from neuralpde.problems import Advection, Burgers, GaussianBump, Heat, Poisson, ProductOfSines, exact_fits
+from neuralpde.geometry import Box, Dirichlet
+from neuralpde.problems import Advection, Burgers, GaussianBump, Heat, Poisson, ProductOfSines, SineMode, exact_fits
 
 RATE = 0.1 * (2 * math.pi) ** 2
 
@@ -31,6 +31,46 @@ def test_thin_fronts_and_decayed_fields_are_believed(viscosity: float, t_end: fl
 @pytest.mark.parametrize("width", [0.1, 0.02, 0.005])
 def test_narrow_bumps_are_believed(width: float) -> None:
     assert exact_fits(Advection(profile=GaussianBump(width=width)), [0.0, 5.0]) == (True, "")
+
+
+@pytest.mark.parametrize("row", FLOWS, ids=lambda row: row.name)
+def test_flows_with_an_exact_solution_are_believed(row: ProblemRow) -> None:
+    flow = row.make()
+    if flow.exact(0.0, points_in(flow.domain)) is not None:
+        assert exact_fits(flow, [0.0, 0.7]) == (True, "")
+
+
+@pytest.mark.parametrize("t_end", [0.0, 0.1, 10.0])
+def test_slopes_across_a_periodic_face_are_looked_at(t_end: float) -> None:
+    fits, reason = exact_fits(Heat(domain=Box((0.0,), (1.5,))), [0.0, t_end])
+    assert not fits and reason == "the exact solution does not meet the condition on x- at t = 0"
+    assert exact_fits(Heat(domain=Box((0.0,), (2.0,))), [0.0, t_end])[0]
+    assert not exact_fits(Heat(domain=Box((0.0,), (1.5,))), [0.1, 0.2])[0]
+
+
+def test_the_gradient_alone_allows_kinks_and_bumps_on_periodic_faces() -> None:
+    def tent(x):
+        return (x - torch.round(x)).abs()
+
+    assert exact_fits(Advection(profile=tent, domain=UNIT), [0.0, 4.0])[0]
+    assert exact_fits(Advection(profile=GaussianBump(2.0, 0.005)), [0.0, 0.01])[0]
+    arch = Advection(profile=SineMode(wavenumbers=(0.5,)), domain=UNIT)
+    assert not exact_fits(arch, [0.0, 4.0])[0]
+
+
+class Passing(Burgers):
+    """A front that crosses the periodic faces: Galileo's Burgers."""
+
+    def rhs(self, t, x, u):
+        return super().rhs(t, x, u) - u.grad[..., 0]
+
+    def exact(self, t, x):
+        return super().exact(t, (x - t + 1) % 2 - 1)
+
+
+@pytest.mark.parametrize("viscosity", [0.1, 0.01 / math.pi, 1e-3])
+def test_a_front_on_a_periodic_face_is_believed(viscosity: float) -> None:
+    assert exact_fits(Passing(viscosity), [0.0, 0.97, 0.999, 1.0, 1.003])[0]
 
 
 class Believing(Heat):

@@ -10,12 +10,15 @@ import torch
 from tables import CIRCLE, SQUARE, UNIT, points_in, random_jet
 
 from neuralpde.fields import Jet
-from neuralpde.geometry import Box, Dirichlet
+from neuralpde.geometry import Box, Dirichlet, Neumann, Periodic
 from neuralpde.problems import (
     Advection,
     Burgers,
+    CylinderChannel,
+    EulerFlow,
     GaussianBump,
     Heat,
+    LidDrivenCavity,
     Poisson,
     Problem,
     ProductOfSines,
@@ -177,6 +180,65 @@ class Misshapen(Problem):
 def test_check_problem_says_what_is_missing(problem: Problem, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         check_problem(problem)
+
+
+@dataclass(frozen=True)
+class Fading(Problem):
+    """u_t = (zero − x) u_xx; where that vanishes on x+, no condition belongs there."""
+
+    zero: float = 1.0
+    domain: Box = UNIT
+    conditions: tuple = (Dirichlet(0.0, "x-"),)
+    needs = frozenset({"laplacian"})
+
+    def rhs(self, t, x, u):
+        return (self.zero - x) * u.laplacian
+
+
+@dataclass(frozen=True)
+class Conserved(Problem):
+    """A flux with the Hessian among its needs, which it uses only where it diffuses."""
+
+    diffusivity: float = 0.1
+    domain: Box = UNIT
+    conditions: tuple = (Dirichlet(0.0, "x-"),)
+    needs = frozenset({"grad", "hess"})
+
+    def flux(self, t, x, u):
+        return u.value[..., None] - self.diffusivity * u.grad if self.diffusivity else u.value[..., None]
+
+
+@pytest.mark.parametrize(
+    ("problem", "faces"),
+    [
+        (Heat(conditions=(Dirichlet(0.0, on="x-"),)), "x\\+"),
+        (Heat(conditions=()), "x- and x\\+"),
+        (Heat(diffusivity=lambda x: 1 + x, conditions=(Neumann(0.0, on="x+"),)), "x-"),
+        (Poisson(domain=SQUARE, conditions=(Periodic("x"), Dirichlet(0.0, "y-"))), "y\\+"),
+        (Conserved(), "x\\+"),
+        (Fading(2.0), "x\\+"),
+    ],
+)
+def test_second_derivatives_need_a_condition_on_every_face(problem: Problem, faces: str) -> None:
+    sentence = f"{problem.name} has second derivatives and no condition on {faces}: give Dirichlet or Neumann there"
+    with pytest.raises(UsageError, match=sentence):
+        check_problem(problem)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Advection(domain=UNIT, conditions=()),
+        Conserved(0.0),
+        Fading(1.0),
+        LidDrivenCavity(),
+        CylinderChannel(),
+        EulerFlow(),
+    ],
+    ids=lambda problem: problem.name,
+)
+def test_first_derivatives_leave_faces_free(problem: Problem) -> None:
+    check_problem(problem)
 
 
 def test_the_flux_of_a_user_may_vary_in_space() -> None:
