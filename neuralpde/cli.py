@@ -71,7 +71,7 @@ def run(
             f"interrupted; go on with: neuralpde run {result.folder}/case.toml --restart {result.folder}", err=True
         )
         raise typer.Exit(INTERRUPTED)
-    kind = NonFiniteError if bad.status is Status.NON_FINITE else NotConvergedError
+    kind = NonFiniteError if bad.status.blew_up else NotConvergedError
     raise kind(f"run {bad.name}: {bad.message or bad.status.sentence() + '.'}")
 
 

@@ -58,12 +58,22 @@ class Status(Enum):
         "NaN or Inf appeared",
         "check the data for NaN; an explicit step may be unstable: use a smaller time step or an implicit integrator",
     )
+    UNSTABLE = (
+        "the solution grew beyond all bounds",
+        "an explicit step may be unstable: use a smaller time step or an implicit integrator; "
+        "if the solution does grow so far, raise simulate's growth_limit",
+    )
     PRECONDITIONER_FAILED = ("the preconditioner raised or returned NaN", "solve with M=None to see whether A is sound")
     INTERRUPTED = ("stopped on request", "go on from the saved run with --restart")
 
     def __init__(self, meaning: str, remedy: str) -> None:
         self.meaning = meaning
         self.remedy = remedy
+
+    @property
+    def blew_up(self) -> bool:
+        """True where numbers are no longer finite, or on their way there."""
+        return self in (Status.NON_FINITE, Status.UNSTABLE)
 
     @property
     def ok(self) -> bool:
@@ -96,17 +106,17 @@ class NotConvergedError(NeuralPDEError):
 
 
 class NonFiniteError(NotConvergedError):
-    """NaN or Inf appeared in a state or a residual."""
+    """NaN or Inf appeared in a state or a residual, or a solution grew beyond all bounds."""
 
 
 def raise_for(status: Status, what: str, result: Any = None) -> None:
     """Raise the exception that belongs to a bad ``status``; do nothing for a good one.
 
     Raises:
-        NonFiniteError: for :attr:`Status.NON_FINITE`.
+        NonFiniteError: for :attr:`Status.NON_FINITE` and :attr:`Status.UNSTABLE`.
         NotConvergedError: for every other bad status.
     """
     if status.ok:
         return
-    kind = NonFiniteError if status is Status.NON_FINITE else NotConvergedError
+    kind = NonFiniteError if status.blew_up else NotConvergedError
     raise kind(f"{what}: {status.sentence()}.", result)

@@ -25,17 +25,37 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+FIGURE = re.compile(r"\b(rel_l2|mae|max_error)\W+([-+.\w]+)")
+"""An error as a summary prints it, or as a dictionary does."""
+
+
+def _figures(text: str) -> list[tuple[str, float]]:
+    return [(name, float(value)) for name, value in FIGURE.findall(text)]
+
+
+def test_figures_are_found_however_they_are_printed() -> None:
+    assert _figures("error: mae 4.25e+125, mse 1.0, rel_l2 nan") != []
+    assert _figures("{'mae': 1.5e-05, 'rel_l2': 2e126}") == [("mae", 1.5e-05), ("rel_l2", 2e126)]
+
+
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", ROOT / "docs" / "start.md", ROOT / "docs" / "flows.md"], ids=lambda p: p.name
 )
-def test_python_of_the_first_pages_runs(page: Path, tmp_path: Path) -> None:
+def test_python_of_the_first_pages_runs_and_is_right(page: Path, tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
     complete = [block for block in blocks if block.startswith(("from neuralpde", "import"))]
     assert complete
+    figures = list[tuple[str, float]]()
     for block in complete:
         command = [sys.executable, "-c", block]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
+        assert ("summary()" in block) == ("steps to t" in done.stdout)
+        figures += _figures(done.stdout)
+    assert "rel_l2" in dict(figures), "no page shows a solve without its error"
+    for name, value in figures:
+        assert value <= 0.1, f"{page.name} prints {name} {value:g}"  # nan is not
+        assert name != "rel_l2" or value <= 0.05
 
 
 def test_architecture_page_lists_every_room() -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import math
+from collections.abc import Mapping
+from typing import Any
 
+from neuralpde.dynamics import METHODS
 from neuralpde.integrators import INTEGRATORS, Integrator, State
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
@@ -47,6 +52,45 @@ def check_march(integrator: object, restart: object, representation: Representat
         raise UsageError(f"t_end must be finite; got {t}.")
 
 
+def as_number(name: str, value: Any) -> float:
+    """A number given as such, of whatever kind.
+
+    Raises:
+        UsageError: for text, truth values, and what has no value.
+    """
+    if not isinstance(value, bool | str | bytes):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+        except OverflowError:
+            raise UsageError(f"{name} must be finite; got a whole number beyond all floats.") from None
+    raise UsageError(f"{name} must be a number; got {_named(value)}.")
+
+
+def check_options(representation: Representation, method: str | type, options: Mapping[str, Any]) -> None:
+    """Refuse options that the dynamics does not have; methods that do not serve are left to ``make_dynamics``.
+
+    Raises:
+        UsageError: with the options that there are.
+    """
+    fitting = {name: made for name, (made, kind) in METHODS.items() if isinstance(representation, kind)}
+    auto = next(iter(fitting.values()), None)
+    made = method if isinstance(method, type) else auto if method == "auto" else fitting.get(method)
+    if made is None or not issubclass(made, tuple(made for made, _ in METHODS.values())):
+        return
+    parameters = list(inspect.signature(made).parameters.values())[2:]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return
+    known = [p.name for p in parameters]
+    for name in options:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            offered = f"has the options {', '.join(known)}" if known else "has no options"
+            raise UsageError(f"{made.__name__} {offered}; got {name!r}.{meant}")
+
+
 MOST_SAVED = 4 * 2**30
 """Bytes of saved states that a run may keep in memory."""
 
@@ -60,10 +104,16 @@ def check_saved(representation: Representation, steps: int, save_every: int) -> 
     state = representation.num_dofs * representation.dtype.itemsize
     if (steps // save_every + 1) * state > MOST_SAVED:
         enough = -(-steps * state // MOST_SAVED) + 1
+        kept = f"{_count(steps // save_every + 1)} states of {state} bytes"
         raise UsageError(
-            f"{steps} steps with save_every={save_every} keep {steps // save_every + 1} states of {state} bytes, more "
-            f"than {MOST_SAVED // 2**30} GiB in memory; use save_every={enough} or more."
+            f"{_count(steps)} steps with save_every={save_every} keep {kept}, more than {MOST_SAVED // 2**30} GiB in "
+            f"memory; use save_every={_count(enough)} or more."
         )
+
+
+def _count(n: int) -> str:
+    """A whole number, shortened where it is beyond counting."""
+    return str(n) if n < 10**12 else f"{n:.1e}"
 
 
 def _named(thing: object) -> str:

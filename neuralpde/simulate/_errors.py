@@ -81,7 +81,7 @@ def errors_by_unknown(
         ``max_error``.
 
     Raises:
-        UsageError: if there is neither an exact solution nor a reference.
+        UsageError: if there is neither an exact solution nor a reference, or the reference solves another problem.
     """
     problem, d = solution.problem, solution.problem.domain.dim
     x = lattice(solution, min(points, MOST_POINTS[d]) if d > 1 else points)[1]
@@ -93,6 +93,8 @@ def errors_by_unknown(
         fits, reason = exact_fits(problem, wanted)
         if not fits:
             raise UsageError(f"{problem.name}: {reason}; pass reference=another_solution.")
+    else:
+        check_reference(problem, reference)
     sums = {unknown: _Sums() for unknown in problem.unknowns}
     for t in wanted:
         exact = problem.exact(t, x) if reference is None else values_at(reference.at(t), x)
@@ -102,6 +104,24 @@ def errors_by_unknown(
             channels = channels_of(problem, unknown)
             total.add(found[:, channels], exact[:, channels])
     return {unknown: total.errors() for unknown, total in sums.items()}
+
+
+def check_reference(problem: Problem, reference: Solution) -> None:
+    """Refuse to compare with what solves another problem.
+
+    Raises:
+        UsageError: naming what differs.
+    """
+    if not isinstance(getattr(reference, "problem", None), Problem):
+        raise UsageError(f"the reference must be a Solution; got {type(reference).__name__}.")
+    other = reference.problem
+    for what, mine, its in (
+        ("problem is", problem.name, other.name),
+        ("domain is", problem.domain, other.domain),
+        ("unknowns are", dict(problem.unknowns), dict(other.unknowns)),
+    ):
+        if mine != its:
+            raise UsageError(f"the reference must solve the same problem: its {what} {its}, the solution's {mine}.")
 
 
 class _Sums:

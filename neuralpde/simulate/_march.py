@@ -12,12 +12,17 @@ from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import FIRST_FIT, Projection, Representation
-from neuralpde.simulate._arguments import check_march, check_parts, check_saved
+from neuralpde.simulate._arguments import as_number, check_march, check_options, check_parts, check_saved
+from neuralpde.simulate._growth import GrowthGuard
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import Status, UsageError, raise_for
 
 Progress = Callable[[int, int, State, StepInfo], bool | None]
 """(step, steps, state, info) → False to stop after this step."""
+
+
+MOST_STEPS = 1e15
+"""With more steps than this the times of two steps in a row are no longer told apart."""
 
 
 def _plan(dt: float, t_start: float, t_end: float) -> tuple[int, int, float, float]:
@@ -30,6 +35,8 @@ def _plan(dt: float, t_start: float, t_end: float) -> tuple[int, int, float, flo
         raise UsageError(f"dt must be positive; got {dt}.")
     if not t_end > t_start:
         raise UsageError(f"t_end must lie after the start t = {t_start:g}; got {t_end:g}.")
+    if t_end - t_start > MOST_STEPS * dt:
+        raise UsageError(f"dt = {dt:g} is below the rounding of t_end = {t_end:g}; use a longer step.")
     for origin in (0.0, t_start):
         steps = max(1, int(-(-(t_end - origin) // (dt * (1 + 1e-12)))))
         length = (t_end - origin) / steps
@@ -59,6 +66,7 @@ def simulate(
     initial_fit: dict[str, Any] | None = None,
     restart: State | None = None,
     progress: Progress | None = None,
+    growth_limit: float | None = 1e6,
     raise_on_failure: bool = True,
     **options: Any,
 ) -> Solution:
@@ -75,12 +83,16 @@ def simulate(
         initial_fit: options of the initial projection.
         restart: a :class:`State` to go on from, such as ``solution.last``.
         progress: called after every step; may return False to stop.
+        growth_limit: a run whose field grows beyond that many times its problem's scale is unstable, and ends there;
+            the scale is the largest of 1, |u| at the start, boundary data, and |F| at the start times the length
+            of the run. Raise it, or lift it by None, for a solution that does grow so far.
         raise_on_failure: raise when a step fails, instead of returning what there is.
         options: passed to the dynamics (``newton=``, ``fit=``, ``points=``, …).
 
     Raises:
         UsageError: for a steady problem, a non-positive dt, or parts that do not fit together.
-        NonFiniteError, NotConvergedError: when a step fails; the exception's ``result`` is the solution so far.
+        NonFiniteError: when NaN appears, or the field outgrows ``growth_limit``.
+        NotConvergedError: when a step fails; the exception's ``result`` is the solution so far.
 
     Example:
         >>> from neuralpde import GridField, Heat, RK4, simulate
@@ -90,10 +102,12 @@ def simulate(
         True
     """
     check_parts(problem, representation)
+    dt, t_end = as_number("dt", dt), as_number("t_end", t_end)
     check_march(integrator, restart, representation, save_every, t_end)
     if problem.time_order == 0:
         raise UsageError(f"{problem.name} is steady: use solve(problem, representation).")
     begin = time.perf_counter()
+    check_options(representation, method, options)
     dynamics = make_dynamics(problem, representation, method, **options)
     dynamics.check_march()
     integrator.check(dynamics)
@@ -108,12 +122,15 @@ def simulate(
         if dynamics.constrained:
             state = State(0.0, dynamics.constrain(state, 0.0).theta)
     times, states, infos = [state.t], [dynamics.complete(state.t, state.theta)], list[StepInfo]()
+    guard = GrowthGuard(problem, representation, dynamics, state, t_end, growth_limit)
     setup = time.perf_counter() - begin
     for k in range(done + 1, steps + 1) if status.ok else ():
         new, info = integrator.step(dynamics, state, length)
         infos.append(info)
         if not bool(torch.isfinite(new.theta).all()):
             info = StepInfo(Status.NON_FINITE, info.residual, info.iterations)
+        elif info.status.ok and not guard.holds(new):
+            info = StepInfo(Status.UNSTABLE, info.residual, info.iterations)
         if not info.status.ok:
             status = info.status
             break

@@ -11,7 +11,7 @@ from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
-from neuralpde.simulate._arguments import check_parts
+from neuralpde.simulate._arguments import check_options, check_parts
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import UsageError, raise_for
 
@@ -47,6 +47,7 @@ def solve(
     """
     check_parts(problem, representation)
     begin = time.perf_counter()
+    check_options(representation, "auto", options)
     dynamics = make_dynamics(problem, representation, "auto", **options)
     if problem.time_order != 0 and not dynamics.settles:
         raise UsageError(

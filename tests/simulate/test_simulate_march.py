@@ -6,19 +6,20 @@ import doctest
 import importlib
 import math
 import pkgutil
+from dataclasses import dataclass
 
 import pytest
 import torch
 from tables import UNIT, Forced
 
 from neuralpde.dynamics import DiscreteDynamics, GalerkinDynamics
-from neuralpde.geometry import Dirichlet
-from neuralpde.integrators import RK4, ImplicitMidpoint, LieSplitting, State
+from neuralpde.geometry import Box, Dirichlet, Periodic
+from neuralpde.integrators import RK4, Euler, ImplicitMidpoint, LieSplitting, State
 from neuralpde.optimize import GaussNewton
-from neuralpde.problems import Advection, Heat, Poisson, SineMode
-from neuralpde.representations import GridField, NeuralField
+from neuralpde.problems import Advection, Heat, Poisson, Problem, SineMode, TaylorGreen
+from neuralpde.representations import GridField, MacGrid, NeuralField
 from neuralpde.simulate import load_solution, simulate, solve
-from neuralpde.types import Status, UsageError
+from neuralpde.types import NonFiniteError, Status, UsageError
 
 FEW = {
     "initial_fit": {"options": GaussNewton(20, damping=1e-4, accept=math.inf)},
@@ -150,6 +151,31 @@ MISTAKEN = [
         r"save_every must be .*at least 1; got 0",
     ),
     (lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=math.inf), r"t_end must be finite; got inf"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt="0.1", t_end=1.0), r"dt must be a number; got str '0.1'"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=None, t_end=1.0), "dt must be a number; got NoneType"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=True, t_end=1.0), "dt must be a number; got bool True"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end="1"), "t_end must be a number; got str '1'"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=10**400), "t_end must be finite"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=1e-300, t_end=1.0), "^dt = 1e-300 is below the rounding of t_end = 1"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=5e-324, t_end=1.0), "is below the rounding of t_end = 1"),
+    (lambda: simulate(Heat(), _grid(), RK4(), dt=1e-14, t_end=1.0), r"^1.0e\+14 steps .* keep 1.0e\+14 states"),
+    (
+        lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, newtom=1),
+        r"DiscreteDynamics has the options newton; got 'newtom'\. Did you mean 'newton'\?",
+    ),
+    (
+        lambda: simulate(Heat(), NeuralField.for_problem(Heat()), RK4(), dt=0.1, t_end=1.0, method="galerkin", fit=1),
+        r"GalerkinDynamics has the options rcond, points, accept; got 'fit'",
+    ),
+    (
+        lambda: simulate(TaylorGreen(), MacGrid.for_problem(TaylorGreen(), 8), RK4(), dt=0.1, t_end=1.0, newton=1),
+        r"MacDynamics has no options; got 'newton'",
+    ),
+    (lambda: solve(Poisson(), GridField.for_problem(Poisson(), 9), points=3), "has the options newton; got 'points'"),
+    (
+        lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, growth_limit=0.5),
+        "growth_limit must be a number of at least 1, or None for no limit; got 0.5",
+    ),
 ]
 
 
@@ -219,3 +245,101 @@ def test_docstring_examples(name: str) -> None:
 @pytest.mark.parametrize("name", ["_field", "_jet"])
 def test_docstring_examples_of_fields(name: str) -> None:
     assert doctest.testmod(importlib.import_module(f"neuralpde.fields.{name}")).failed == 0
+
+
+@dataclass(frozen=True)
+class Grown(Problem):
+    """u_t = growth u + diffusion u_xx + source, from a cosine (``size`` high) or from rest."""
+
+    growth: float = 0.0
+    diffusion: float = 0.0
+    source: float = 0.0
+    size: float = 1.0
+    wall: float | None = None
+    domain = Box((0.0,), (1.0,))
+    needs = frozenset({"value", "laplacian"})
+
+    @property
+    def conditions(self):
+        if self.wall is None:
+            return (Periodic(),)
+        return (Dirichlet(lambda t, x: self.wall * t + 0 * x),)
+
+    def rhs(self, t, x, u):
+        return self.growth * u.value + self.diffusion * u.laplacian + self.source
+
+    def initial(self, x):
+        return self.size * torch.cos(2 * math.pi * x)
+
+
+class Fisher(Problem):
+    """u_t = 0.01 u_xx + u (1 − u), thin enough for explicit steps to fail slowly."""
+
+    domain = Box((0.0,), (1.0,))
+    conditions = (Dirichlet(0.0),)
+    needs = frozenset({"value", "laplacian"})
+
+    def rhs(self, t, x, u):
+        return 0.01 * u.laplacian + u.value * (1 - u.value)
+
+    def initial(self, x):
+        return torch.sin(math.pi * x)
+
+
+def test_a_run_that_blows_up_fails_long_before_infinity() -> None:
+    def run(**options):
+        return simulate(
+            Heat(), GridField.for_problem(Heat(), 64, order="fourier"), RK4(), dt=1e-3, t_end=0.2, **options
+        )
+
+    with pytest.raises(NonFiniteError, match=r"Heat, step \d+ of 200 .* beyond all bounds; an explicit step") as caught:
+        run()
+    left = caught.value.result
+    assert left.status is Status.UNSTABLE and left.status.blew_up and float(left.last.theta.abs().max()) <= 1e6
+    assert run(raise_on_failure=False).status is Status.UNSTABLE
+    assert float(run(growth_limit=None).last.theta.abs().max()) >= 1e100
+    assert float(run(growth_limit=1e30, raise_on_failure=False).last.theta.abs().max()) >= 1e20
+
+
+def test_a_slow_blow_up_fails_too() -> None:
+    r = GridField.for_problem(Fisher(), 65, order=6)
+    run = simulate(Fisher(), r, Euler(), dt=0.1, t_end=2.0, raise_on_failure=False)
+    assert run.status is Status.UNSTABLE and len(run.infos) < 20
+    assert simulate(Fisher(), r, ImplicitMidpoint(), dt=0.1, t_end=2.0).status is Status.COMPLETED
+
+
+SOUND = {
+    "growth": Grown(growth=10.0),
+    "a strong source": Grown(source=1e9),
+    "large values": Grown(growth=1.0, size=1e12),
+    "a wall that heats up": Grown(wall=1e9, diffusion=0.01, size=0.0),
+    "from rest": Grown(size=0.0),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_run_may_grow(name: str) -> None:
+    problem = SOUND[name]
+    run = simulate(problem, GridField.for_problem(problem, 16), RK4(), dt=0.01, t_end=1.0)
+    assert run.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("representation", ["grid", "neural field"])
+def test_growth_is_that_of_the_field(representation: str) -> None:
+    """e^(40 t) to t = 0.5 is 5e8: too far by default."""
+    problem = Grown(growth=40.0)
+    if representation == "grid":
+        r, options = GridField.for_problem(problem, 16), {}
+    else:
+        r, options = NeuralField.for_problem(problem, hidden=(4,)), FEW
+    run = simulate(problem, r, RK4(), dt=0.025, t_end=0.5, raise_on_failure=False, **options)
+    # the scale is the slope at the start times the length of the run: 40 · 0.5
+    assert run.status is Status.UNSTABLE and 0.4 <= run.last.t < 0.5, run.last.t
+    assert simulate(problem, r, RK4(), dt=0.025, t_end=0.5, growth_limit=1e9, **options).status.ok
+
+
+def test_an_unstable_flow_is_told_by_its_velocity() -> None:
+    flow = TaylorGreen(viscosity=1.0)
+    r = MacGrid.for_problem(flow, 16)
+    run = simulate(flow, r, RK4(), dt=0.2, t_end=20.0, raise_on_failure=False)
+    assert run.status.blew_up and float(r.split(run.last.theta)["velocity"].abs().max()) <= 1e7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from typing import ClassVar
 
 import h5py
 import numpy as np
@@ -15,7 +16,7 @@ from tables import SQUARE, UNIT, Drift, Waves, orders, points_in
 from neuralpde.geometry import Box, Dirichlet, Periodic
 from neuralpde.integrators import RK4, State
 from neuralpde.optimize import GaussNewton
-from neuralpde.problems import Burgers, Heat, Poisson, SineMode
+from neuralpde.problems import Advection, Burgers, Heat, Poisson, SineMode
 from neuralpde.representations import GridField, NeuralField
 from neuralpde.simulate import Solution, compare, load_solution, simulate, solve
 from neuralpde.types import DataError, Status, UsageError
@@ -118,6 +119,42 @@ def test_a_reference_stands_in_for_an_exact_solution() -> None:
         run.error()
     assert run.error(reference=run)["max_error"] == 0.0
     assert "no exact solution to compare with" in run.summary()
+    # other numbers of the same problem are the same problem: what a change of them does may be asked
+    other = Burgers(0.2)
+    near = simulate(other, GridField.for_problem(other, 16), RK4(), dt=0.01, t_end=0.05)
+    assert near.error([0.05], reference=fine)["rel_l2"] > 0
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        (Advection(), "its problem is Advection, the solution's Heat"),
+        (Heat(domain=Box((0.0,), (2.0,))), r"its domain is Box\(.*2\.0.*the solution's Box"),
+    ],
+)
+def test_a_reference_solves_the_same_problem(problem, sentence: str) -> None:
+    mine, other = (simulate(p, GridField.for_problem(p, 16), RK4(), dt=0.01, t_end=0.02) for p in (Heat(), problem))
+    for ask in (mine.error, mine.errors):
+        with pytest.raises(UsageError, match=f"the reference must solve the same problem: {sentence}"):
+            ask(reference=other)
+    with pytest.raises(UsageError, match="the reference must be a Solution; got dict"):
+        mine.error(reference={})
+
+
+class TwoHeats(Heat):
+    """Twice the heat equation, under its name."""
+
+    unknowns: ClassVar[dict[str, int]] = {"u": 1, "v": 1}
+    name = "Heat"
+
+    def initial(self, x):
+        return torch.cat([x, x], dim=-1)
+
+
+def test_a_reference_has_the_same_unknowns() -> None:
+    mine, other = (simulate(p, GridField.for_problem(p, 8), RK4(), dt=0.01, t_end=0.01) for p in (Heat(), TwoHeats()))
+    with pytest.raises(UsageError, match=r"its unknowns are \{'u': 1, 'v': 1\}, the solution's \{'u': 1\}"):
+        mine.error(reference=other)
 
 
 def test_probes() -> None:

@@ -1,0 +1,90 @@
+"""Whether a run still has the size of its problem, or grows without bounds."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from neuralpde.geometry import Grid
+from neuralpde.integrators import Dynamics, State
+from neuralpde.problems import Problem
+from neuralpde.representations import GridField, MacGrid, Product, Representation, SpectralGrid
+from neuralpde.types import UsageError
+
+PROBES = 256
+"""Points at which a field whose state is not made of its values is looked at."""
+
+
+class GrowthGuard:
+    """Tells a field that outgrows its problem: |u| > limit × scale somewhere.
+
+    The scale is the largest of 1, |u| at the start (with its boundary data at the first, middle and last time), and
+    |F(u)| at the start times the length of the run. Pressures, which follow from a constraint, are not looked at.
+
+    Args:
+        problem, representation: what is solved, and where its field is kept.
+        dynamics: gives F at the start.
+        start: the first state.
+        t_end: last time.
+        limit: largest growth; None for any.
+
+    Raises:
+        UsageError: for a limit that is no number of at least 1.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        representation: Representation,
+        dynamics: Dynamics,
+        start: State,
+        t_end: float,
+        limit: float | None,
+    ) -> None:
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= 1):
+            raise UsageError(f"growth_limit must be a number of at least 1, or None for no limit; got {limit!r}.")
+        self.problem, self.representation = problem, representation
+        self.on_grid = isinstance(representation, GridField | MacGrid | SpectralGrid)
+        self.points = None if self.on_grid else representation.quadrature(PROBES).points
+        self.bound = math.inf if limit is None else limit * self._scale(dynamics, start, t_end)
+
+    def holds(self, state: State) -> bool:
+        """Whether the state's field is of a size that can be believed."""
+        return self.bound == math.inf or _largest(self._values(state.theta, state.t)) <= self.bound
+
+    def _values(self, theta: Tensor, t: float) -> Tensor:
+        """Values of the unknowns that move by themselves: of a grid its state, else the field at the probes."""
+        r, hidden = self.representation, self.problem.algebraic
+        if self.points is None:
+            if not isinstance(r, Product):
+                return theta
+            return torch.cat([part.reshape(-1) for name, part in r.split(theta).items() if name not in hidden])
+        with torch.no_grad():
+            return self._moving(r.at(theta, t)(self.points))
+
+    def _moving(self, values: Tensor) -> Tensor:
+        """The channels ``(n, c)`` without those of the unknowns that follow from a constraint."""
+        counts = self.problem.unknowns.items()
+        parts = zip(counts, values.split([c for _, c in counts], dim=-1), strict=True)
+        return torch.cat([part for (name, _), part in parts if name not in self.problem.algebraic], dim=-1)
+
+    def _scale(self, dynamics: Dynamics, start: State, t_end: float) -> float:
+        r, sizes = self.representation, [1.0, _largest(self._values(start.theta, start.t))]
+        box = Grid(r.domain, (9,) * r.dim, (False,) * r.dim).points(r.dtype, r.device)
+        with torch.no_grad():
+            for t in (start.t, (start.t + t_end) / 2, t_end):
+                sizes.append(_largest(self._moving(r.at(start.theta, t)(box))))
+        if not dynamics.constrained:
+            slope = dynamics.slope(start.t, start.theta)
+            if self.points is not None and callable(slope):
+                slope = slope(self.points)
+            elif self.points is not None:
+                slope = torch.zeros(0)  # of weights, not of values
+            sizes.append(_largest(slope.detach()) * (t_end - start.t))
+        return max(size for size in sizes if math.isfinite(size))
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
