@@ -66,6 +66,8 @@ def run(
     bad = result.failure
     if bad is None:
         return
+    if bad.error is not None:
+        raise bad.error
     if bad.status is Status.INTERRUPTED:
         typer.echo(
             f"interrupted; go on with: neuralpde run {result.folder}/case.toml --restart {result.folder}", err=True
@@ -144,8 +146,10 @@ def _exit_code(error: BaseException) -> tuple[int, str]:
     for kind, code in kinds:
         if isinstance(error, kind):
             return code, str(error)
-    from neuralpde.cases import blame
+    from neuralpde.cases import blame, out_of_memory
 
+    if out_of_memory(error):
+        return USAGE, "not enough memory; use fewer nodes or weights, or a larger save_every."
     theirs = blame(error)
     if theirs is not None:
         return USAGE, theirs

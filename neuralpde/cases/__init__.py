@@ -1,6 +1,7 @@
 """Case files: a study written as TOML, run into a folder."""
 
 from neuralpde.cases._build import Run, Study, build_study, load_study
+from neuralpde.cases._memory import out_of_memory
 from neuralpde.cases._open import open_run, run_files, saved_case
 from neuralpde.cases._report import Outcome
 from neuralpde.cases._run import StudyResult, run_case
@@ -15,6 +16,7 @@ __all__ = [
     "build_study",
     "load_study",
     "open_run",
+    "out_of_memory",
     "run_case",
     "run_files",
     "saved_case",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralpde.cases._document import Document, apply_settings, normalise, read_document
+from neuralpde.cases._memory import check_nodes, enough_memory
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._parameters import Reader, parameters
 from neuralpde.cases._schema import Case, ConditionTable, ProblemTable, RunTable, TimeTable, check_case, run_key
@@ -157,7 +158,8 @@ def _build_representation(table: RunTable, problem: Problem, seed: int, reader: 
     arguments = reader.arguments(kind, table.representation.others, where, skip=skip, also=("kind",))
     if "seed" in parameters(kind):
         arguments.setdefault("seed", seed)
-    with where.refusals():
+    with where.refusals(), enough_memory():
+        check_nodes(arguments, problem)
         return kind.for_problem(problem, **arguments)
 
 
@@ -169,7 +171,7 @@ def _build_run(case: Case, table: RunTable, problem: Problem, reader: Reader, to
     fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
     method = fitting[0] if table.method == "auto" else table.method
     place.child("method").choose(method, METHODS)
-    with place.child("method").refusals():
+    with place.child("method").refusals(), enough_memory():
         # the same parts without options: refuses what does not fit together, and holds the default options
         plain = make_dynamics(problem, representation, method)
     defaults = {name: getattr(plain, attribute, None) for name, attribute in DEFAULT_OPTIONS.items()}
@@ -178,7 +180,7 @@ def _build_run(case: Case, table: RunTable, problem: Problem, reader: Reader, to
     options = reader.arguments(known, table.others, place, skip=MAKE_DYNAMICS, also=own, defaults=defaults)
     if "seed" in parameters(known):
         options.setdefault("seed", case.seed)
-    with place.refusals():
+    with place.refusals(), enough_memory():
         dynamics = make_dynamics(problem, representation, method, **options)
         if integrator is not None:
             integrator.check(dynamics)

@@ -120,7 +120,7 @@ def load_previous(study: Study, run: Run, path: Path, document: dict) -> Solutio
         document: the case that the file was made from.
 
     Raises:
-        UsageError: if it has another problem or representation.
+        UsageError: if it has another problem or representation, or has gone beyond the end that the case asks for.
         DataError: if the file is damaged.
     """
     if document["problem"] != study.document["problem"]:
@@ -133,6 +133,10 @@ def load_previous(study: Study, run: Run, path: Path, document: dict) -> Solutio
                 f"--restart {path}: expected the representation of run {run.name}, {key} = {new[key]}; "
                 f"the run was saved with {key} = {old.get(key)}."
             )
+    if run.integrator is not None and before.last.t > run.times["t_end"] + 1e-9 * run.times["dt"]:
+        raise UsageError(
+            f"--restart {path}: t_end must lie after the start t = {before.last.t:g}; got {run.times['t_end']:g}."
+        )
     return before
 
 

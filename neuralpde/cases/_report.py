@@ -16,10 +16,11 @@ from neuralpde.benches._rows import Row
 from neuralpde.cases._build import Study
 from neuralpde.cases._document import dump_document
 from neuralpde.cases._folder import CASE, METRICS, REPORT
+from neuralpde.cases._user_code import blame
 from neuralpde.integrators import INTEGRATORS
 from neuralpde.problems import exact_fits
 from neuralpde.simulate import Solution, compare
-from neuralpde.types import Status
+from neuralpde.types import Status, UsageError
 
 LATTICE = {1: 2001, 2: 201, 3: 41}
 """Points per axis on which errors are measured."""
@@ -55,6 +56,7 @@ class Outcome:
         solution: None where not even one step was done.
         seconds: building the representation, beyond what the solution counts.
         message: the failure's sentence, or nothing.
+        error: what was raised that is no failure of convergence (an equation's own mistake, for instance).
     """
 
     name: str
@@ -62,6 +64,12 @@ class Outcome:
     solution: Solution | None
     seconds: float = 0.0
     message: str = ""
+    error: Exception | None = None
+
+    @property
+    def word(self) -> str:
+        """How it ended, for a table."""
+        return "failed" if self.error is not None else self.status.name.lower().replace("_", " ")
 
 
 def error_times(solution: Solution) -> list[float]:
@@ -72,7 +80,19 @@ def error_times(solution: Solution) -> list[float]:
 
 
 def errors(study: Study, outcomes: Sequence[Outcome]) -> tuple[dict[str, dict[str, float]], str]:
-    """Errors by run, and what they are measured against (a clause for the report)."""
+    """Errors by run, and what they are measured against (a clause for the report).
+
+    Whatever goes wrong here is a reason why they are not measured: it must not cost the other figures.
+    """
+    try:
+        return _errors(study, outcomes)
+    except UsageError as error:
+        return {}, f"not measured: {str(error).rstrip('.')}"
+    except Exception as error:  # a user's exact solution may raise anything
+        return {}, f"not measured: {blame(error) or f'{type(error).__name__}: {error}'}"
+
+
+def _errors(study: Study, outcomes: Sequence[Outcome]) -> tuple[dict[str, dict[str, float]], str]:
     solved = {o.name: o.solution for o in outcomes if o.solution is not None}
     points = LATTICE.get(study.problem.domain.dim, 11)
     reference = study.case.output.reference
@@ -89,7 +109,8 @@ def errors(study: Study, outcomes: Sequence[Outcome]) -> tuple[dict[str, dict[st
         return found, f"measured against the run {reference}{_of_first(study)}"
     if not solved:
         return {}, "not measured, as no run has a solution"
-    known, why = exact_fits(study.problem, error_times(next(iter(solved.values()))))
+    # at the times of all: a run that ended early has not seen where the exact solution leaves its conditions
+    known, why = exact_fits(study.problem, sorted({t for s in solved.values() for t in error_times(s)}))
     if not known:
         return {}, f"not measured: {why}"
     found = {k: _figures(s.errors(error_times(s), points)) for k, s in solved.items()}
@@ -166,8 +187,8 @@ def cells(outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> list[dict[s
     for o in outcomes:
         values = {row.metric: row.value for row in table_rows if row.method == o.name}
         figures = {metric: figure(metric, values.get(metric)) for metric in SHOWN}
-        words = {"integrator": integrator_name(o) or "–", "status": o.status.name.lower()}
-        lines.append({"run": o.name, **figures, **{k: v.replace("_", " ") for k, v in words.items()}})
+        integrator = (integrator_name(o) or "–").replace("_", " ")
+        lines.append({"run": o.name, **figures, "integrator": integrator, "status": o.word})
     return lines
 
 
@@ -260,5 +281,5 @@ def _line(texts: Sequence[str]) -> str:
 def failure(outcomes: Sequence[Outcome]) -> Outcome | None:
     """The outcome that decides how the whole ended: an interruption, else the first failure."""
     bad = [o for o in outcomes if not o.status.ok]
-    stopped = [o for o in bad if o.status is Status.INTERRUPTED]
+    stopped = [o for o in bad if o.status is Status.INTERRUPTED and o.error is None]
     return next(iter(stopped or bad), None)

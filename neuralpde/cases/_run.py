@@ -24,8 +24,9 @@ from neuralpde.cases._report import (
     write_metrics,
     write_report,
 )
+from neuralpde.cases._user_code import blame
 from neuralpde.simulate import Solution, simulate, solve
-from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
+from neuralpde.types import NeuralPDEError, NonFiniteError, NotConvergedError, Status, UsageError
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def run_case(
         console, log: where results and progress go (stdout and stderr).
 
     Returns:
-        The folder and the outcomes; failures of runs are in them and are not raised.
+        The folder and the outcomes; failures of runs are in them and are not raised, except what is raised before
+        any run has done a step.
 
     Raises:
         UsageError: for a mistake in the case or the arguments.
@@ -84,6 +86,9 @@ def run_case(
         for run in wanted:
             if not stop.asked:
                 outcomes.append(_Attempt(study, run, folder, document, stop, log).outcome(previous.get(run.name)))
+                error = outcomes[-1].error
+                if error is not None and not any(o.solution for o in outcomes):
+                    raise error  # nothing was computed that a report could keep
     _conclude(folder, study, outcomes, console)
     return StudyResult(folder, tuple(outcomes))
 
@@ -132,8 +137,21 @@ class _Attempt:
                 solution = recorder.solution(status)
                 self.save(solution)
                 return Outcome(run.name, status, solution, run.seconds, str(error))
+            except Exception as error:  # of the user's equation, of memory, ours: its good steps are kept all the same
+                return self._failed(error, recorder, before)
         self.save(solution)
         return Outcome(run.name, solution.status, solution, run.seconds)
+
+    def _failed(self, error: Exception, recorder: Recorder, before: Solution | None) -> Outcome:
+        """The outcome of a run in which something was raised; its file is one that can be gone on from."""
+        sentence = blame(error) or " ".join(f"{type(error).__name__}: {error}".split())
+        if isinstance(error, NeuralPDEError):
+            sentence = str(error)
+        solution = None
+        if recorder.last is not None or before is not None:
+            solution = recorder.solution(Status.INTERRUPTED)
+            self.save(solution)
+        return Outcome(self.run.name, Status.INTERRUPTED, solution, self.run.seconds, sentence, error)
 
     def _solve(self, before: Solution | None, recorder: Recorder) -> Solution:
         study, run = self.study, self.run

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from neuralpde.geometry import Boundary
 from neuralpde.integrators import State, StepInfo
 from neuralpde.io import load_arrays, save_arrays
 from neuralpde.problems import Problem
 from neuralpde.representations import REPRESENTATIONS
+from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import DataError, Status
-
-
-def problem_data(problem: Problem) -> dict[str, Any]:
-    """What tells one problem of a class from another: its domain, its numbers, the kinds of its conditions."""
-    faces = {face: type(c).__name__ for face, c in sorted(Boundary(problem.domain, problem.conditions).table.items())}
-    names: list[str] = [f.name for f in dataclasses.fields(problem)] if dataclasses.is_dataclass(problem) else []
-    numbers = {name: getattr(problem, name) for name in names}
-    plain = {name: value for name, value in numbers.items() if isinstance(value, bool | int | float | str)}
-    if numbers.get("solid") is not None:  # a user's function is told by its name, not by where it lies in memory
-        plain["solid"] = re.sub(r" at 0x[0-9a-f]+", "", repr(numbers["solid"]))
-    return {"domain": [list(problem.domain.lower), list(problem.domain.upper)], "conditions": faces, **plain}
 
 
 def _host(tensor: torch.Tensor) -> np.ndarray:
@@ -72,9 +59,9 @@ def load_solution(path: str | Path, problem: Problem) -> Solution:
     arrays, meta = load_arrays(path)
     if meta["problem"] != problem.name:
         raise DataError(f"{path} holds a solution of {meta['problem']}, not of {problem.name}.")
-    for name, value in problem_data(problem).items():
-        if meta["data"].get(name) != value:
-            raise DataError(f"{path} holds {problem.name} with {name} = {meta['data'].get(name)}, not {value}.")
+    difference = first_difference(meta["data"], problem_data(problem))
+    if difference is not None:
+        raise DataError(f"{path} holds {problem.name} with {difference}.")
     config = dict(meta["representation"])
     kind = REPRESENTATIONS[config.pop("kind")]
     config["dtype"] = getattr(torch, config["dtype"])
