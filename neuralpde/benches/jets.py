@@ -95,7 +95,7 @@ def _contenders(dim: int, n: int) -> list[_Contender]:
     net = _network(dim)
     u = _plain(net)
     found = [_Contender("forward jets", _forward(net), n)]
-    for chunk in (256, 512, 768, 1024, 1536, 2048, n):
+    for chunk in (256, 300, 512, 700, 768, 1024, 1100, 1500, 2048, n):
         found.append(_Contender("nested autograd", _nested(u), chunk))
     for second in (hessian, lambda f: jacrev(jacrev(f))):  # hessian is jacfwd(jacrev)
         for chunk in (256, 1024):
