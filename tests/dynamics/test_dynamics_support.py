@@ -220,7 +220,7 @@ def test_conditions_made_anew_at_every_look_are_the_same_conditions() -> None:
         def rhs(self, t, x, u):
             return u.value
 
-    make_dynamics(Fresh(), GridField.for_problem(Fresh(), 8))
+    assert isinstance(make_dynamics(Fresh(), GridField.for_problem(Fresh(), 8)), DiscreteDynamics)
 
 
 HELD = [
