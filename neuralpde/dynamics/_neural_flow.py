@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._function_space import FunctionSpaceDynamics, row_jacobian, stage_of
-from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Box, Condition, cosine_lattice
+from neuralpde.dynamics._function_space import row_jacobian, stage_of
+from neuralpde.dynamics._solenoidal import Momentum, SolenoidalFits
+from neuralpde.fields import Field
+from neuralpde.geometry import cosine_lattice
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import GaussNewton, least_squares
-from neuralpde.problems import IncompressibleFlow, Problem, Term
+from neuralpde.problems import IncompressibleFlow
 from neuralpde.representations import NeuralFlow
 from neuralpde.types import UsageError
 
@@ -23,54 +23,6 @@ STEADY_FLOW = GaussNewton(maxiter=75, stall=0.0, damping=1e-4, atol=1e-9)
 
 PRESSURE = GaussNewton(maxiter=60, stall=1e-3, damping=1e-4)
 """The pressure's fit, from the last pressure."""
-
-
-@dataclass(frozen=True)
-class Momentum(Problem):
-    """u_t = −u·∇u + ν Δu: a flow without its pressure, for a velocity that needs none.
-
-    Args:
-        flow: the flow.
-    """
-
-    flow: IncompressibleFlow
-
-    @property
-    def domain(self) -> Box:  # type: ignore[override]
-        return self.flow.domain
-
-    @property
-    def conditions(self) -> tuple[Condition, ...]:  # type: ignore[override]
-        return self.flow.conditions
-
-    @property
-    def unknowns(self) -> dict[str, int]:  # type: ignore[override]
-        return {"velocity": self.flow.domain.dim}
-
-    @property
-    def needs(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({"value", "grad", "laplacian"} if self.flow.viscosity else {"value", "grad"})
-
-    def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        return self.flow.momentum(t, x, u)
-
-    def terms(self) -> tuple[Term, ...]:
-        return self.flow.terms()
-
-
-class SolenoidalFits(FunctionSpaceDynamics):
-    """Fits of velocities without divergence on a periodic lattice."""
-
-    def admissible(self, wanted: Tensor) -> Tensor:
-        """ŵ_k − k (k·ŵ_k)/|k|²: the values' part without divergence."""
-        shape = self.quadrature.shape
-        assert shape is not None  # a neural field's quadrature is a lattice
-        d, lengths = wanted.shape[1], self.representation.domain.lengths
-        axes = [2 * math.pi * torch.fft.fftfreq(n, length / n) for n, length in zip(shape, lengths, strict=True)]
-        k = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).to(wanted)
-        hat = torch.fft.fftn(wanted.reshape(*shape, d), dim=tuple(range(d)))
-        along = (k * hat).sum(-1, keepdim=True) / k.square().sum(-1, keepdim=True).clamp(min=1e-300)
-        return torch.fft.ifftn(hat - k * along, dim=tuple(range(d))).real.reshape(-1, d)
 
 
 class NeuralFlowDynamics(Dynamics):
