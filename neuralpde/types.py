@@ -33,6 +33,7 @@ class Status(Enum):
     CONVERGED_RTOL = ("relative tolerance reached", "")
     CONVERGED_ATOL = ("absolute tolerance reached", "")
     COMPLETED = ("every planned step was done", "")
+    STEADY = ("the field came to rest", "")
     STAGNATED = (
         "no step reduces the misfit any further",
         "the representation may be too small for this field: use more degrees of freedom, or a smaller time step",
@@ -61,7 +62,7 @@ class Status(Enum):
     UNSTABLE = (
         "the solution grew beyond all bounds",
         "an explicit step may be unstable: use a smaller time step or an implicit integrator; "
-        "if the solution does grow so far, raise simulate's growth_limit",
+        "if the solution does grow so far, raise growth_limit",
     )
     PRECONDITIONER_FAILED = ("the preconditioner raised or returned NaN", "solve with M=None to see whether A is sound")
     INTERRUPTED = ("stopped on request", "go on from the saved run with --restart")
@@ -78,7 +79,7 @@ class Status(Enum):
     @property
     def ok(self) -> bool:
         """True for the codes that mean success."""
-        return self in (Status.CONVERGED_RTOL, Status.CONVERGED_ATOL, Status.COMPLETED)
+        return self in (Status.CONVERGED_RTOL, Status.CONVERGED_ATOL, Status.COMPLETED, Status.STEADY)
 
     def sentence(self) -> str:
         """Meaning and remedy as one sentence."""

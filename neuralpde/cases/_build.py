@@ -41,7 +41,8 @@ class Run:
     Args:
         name: unique in its case.
         representation, integrator: the parts; no integrator for a steady problem.
-        times: dt, t_end and save_every of :func:`neuralpde.simulate.simulate`.
+        times: what ``[time]`` or the run says to :func:`neuralpde.simulate.simulate`: dt, t_end, save_every,
+            growth_limit, until_steady.
         method: of the dynamics.
         initial_fit: options of the first projection.
         options: of the dynamics.
@@ -213,8 +214,8 @@ def _refuse_options_of_other_methods(table: RunTable, method: str, place: Place)
 def _times(
     case: Case, table: RunTable, problem: Problem, top: Place, place: Place
 ) -> tuple[Integrator | None, dict[str, Any]]:
-    """The integrator, and dt, t_end and save_every: the run's own, or those of ``[time]``."""
-    names = ("integrator", "dt", "t_end", "save_every")
+    """The integrator and the other keys of ``[time]``: the run's own, or those of that table."""
+    names = tuple(TimeTable.model_fields)
     own = {name: getattr(table, name) for name in names if getattr(table, name) is not None}
     if problem.time_order == 0:
         for name in own:

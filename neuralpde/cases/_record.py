@@ -141,7 +141,9 @@ def load_previous(study: Study, run: Run, path: Path, document: dict) -> Solutio
 
 
 def is_finished(solution: Solution, run: Run) -> bool:
-    """Whether a saved run has reached the end that the case asks for."""
+    """Whether a saved run has reached the end that the case asks for, or the rest at which it may stop."""
     if run.integrator is None:
         return solution.status.ok
+    if solution.status is Status.STEADY and solution.recipe["until_steady"] <= run.times.get("until_steady", 0.0):
+        return True
     return solution.last.t >= run.times["t_end"] - 1e-9 * run.times["dt"]

@@ -146,6 +146,8 @@ def rows(study: Study, outcomes: Sequence[Outcome], found: dict[str, dict[str, f
             "setup_seconds": o.seconds + s.setup_seconds,
             "solve_seconds": s.solve_seconds,
             "steps": len(s.infos),
+            **({} if study.steady else {"last_time": s.last.t}),
+            **({"until_steady": s.recipe["until_steady"]} if "until_steady" in s.recipe else {}),
             "iterations": sum(info.iterations for info in s.infos),
             "fit_error": s.fit_error,
             "stage_residual": max((info.residual for info in s.infos), default=0.0),

@@ -122,7 +122,8 @@ class _Attempt:
         """Solve, or go on, and save what there is, whatever happened."""
         run = self.run
         if before is not None and is_finished(before, run):
-            before = replace(before, status=Status.COMPLETED)  # stopped just after its last step
+            if before.status is not Status.STEADY:
+                before = replace(before, status=Status.COMPLETED)  # stopped just after its last step
             self.save(before)
             return Outcome(run.name, before.status, before)
         with Display(self.log, run.name) as display:

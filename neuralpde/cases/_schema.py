@@ -3,12 +3,17 @@ in :mod:`neuralpde.cases._parameters`, so that a new one needs no new table here
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from neuralpde.cases._mistakes import Place, unknown_name
 from neuralpde.types import UsageError
+
+Name = Annotated[str | None, Field(description="the name of an integrator")]
+Positive = Annotated[FiniteFloat | None, Field(gt=0, description="a positive number")]
+Count = Annotated[int | None, Field(ge=1, description="a positive whole number")]
+Limit = Annotated[float | None, Field(ge=1, description="1 or more, or inf for no limit")]
 
 
 class Table(BaseModel):
@@ -52,10 +57,12 @@ class ProblemTable(OpenTable):
 class TimeTable(Table):
     """How time passes in every run that says nothing else."""
 
-    integrator: str | None = Field(None, description="the name of an integrator")
-    dt: FiniteFloat | None = Field(None, gt=0, description="a positive number")
-    t_end: FiniteFloat | None = Field(None, gt=0, description="a positive number")
-    save_every: int | None = Field(None, ge=1, description="a positive whole number")
+    integrator: Name = None
+    dt: Positive = None
+    t_end: Positive = None
+    save_every: Count = None
+    growth_limit: Limit = None
+    until_steady: Positive = None
 
 
 class RepresentationTable(OpenTable):
@@ -69,10 +76,12 @@ class RunTable(OpenTable):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="a name of letters, digits, - and _")
     representation: RepresentationTable = Field(description='a table {kind = "…", …}')
-    integrator: str | None = Field(None, description="the name of an integrator")
-    dt: FiniteFloat | None = Field(None, gt=0, description="a positive number")
-    t_end: FiniteFloat | None = Field(None, gt=0, description="a positive number")
-    save_every: int | None = Field(None, ge=1, description="a positive whole number")
+    integrator: Name = None
+    dt: Positive = None
+    t_end: Positive = None
+    save_every: Count = None
+    growth_limit: Limit = None
+    until_steady: Positive = None
     method: str = Field("auto", description="the name of a method")
     initial_fit: dict[str, Any] | None = Field(None, description="a table of options")
 

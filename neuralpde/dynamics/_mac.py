@@ -204,7 +204,7 @@ class MacDynamics(Dynamics):
         if self.representation.cut is not None:
             raise UsageError(
                 f"steady flows are solved for without solids; march {self.problem.name} until it no longer moves: "
-                "simulate(problem, representation, IncrementalPressureCorrection(), dt=, t_end=)."
+                "simulate(problem, representation, IncrementalPressureCorrection(), dt=, t_end=, until_steady=1e-6)."
             )
         return steady_flow(self, guess)
 

@@ -10,11 +10,9 @@ from torch import Tensor
 from neuralpde.geometry import Grid
 from neuralpde.integrators import Dynamics, State
 from neuralpde.problems import Problem
-from neuralpde.representations import GridField, MacGrid, Product, Representation, SpectralGrid
+from neuralpde.representations import Representation
+from neuralpde.simulate._evolving import EvolvingValues
 from neuralpde.types import UsageError
-
-PROBES = 256
-"""Points at which a field whose state is not made of its values is looked at."""
 
 
 class GrowthGuard:
@@ -45,42 +43,24 @@ class GrowthGuard:
     ) -> None:
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= 1):
             raise UsageError(f"growth_limit must be a number of at least 1, or None for no limit; got {limit!r}.")
-        self.problem, self.representation = problem, representation
-        self.on_grid = isinstance(representation, GridField | MacGrid | SpectralGrid)
-        self.points = None if self.on_grid else representation.quadrature(PROBES).points
+        self.values = EvolvingValues(problem, representation)
         self.bound = math.inf if limit is None else limit * self._scale(dynamics, start, t_end)
 
     def holds(self, state: State) -> bool:
         """Whether the state's field is of a size that can be believed."""
-        return self.bound == math.inf or _largest(self._values(state.theta, state.t)) <= self.bound
-
-    def _values(self, theta: Tensor, t: float) -> Tensor:
-        """Values of the unknowns that move by themselves: of a grid its state, else the field at the probes."""
-        r, hidden = self.representation, self.problem.algebraic
-        if self.points is None:
-            if not isinstance(r, Product):
-                return theta
-            return torch.cat([part.reshape(-1) for name, part in r.split(theta).items() if name not in hidden])
-        with torch.no_grad():
-            return self._moving(r.at(theta, t)(self.points))
-
-    def _moving(self, values: Tensor) -> Tensor:
-        """The channels ``(n, c)`` without those of the unknowns that follow from a constraint."""
-        counts = self.problem.unknowns.items()
-        parts = zip(counts, values.split([c for _, c in counts], dim=-1), strict=True)
-        return torch.cat([part for (name, _), part in parts if name not in self.problem.algebraic], dim=-1)
+        return self.bound == math.inf or _largest(self.values(state.theta, state.t)) <= self.bound
 
     def _scale(self, dynamics: Dynamics, start: State, t_end: float) -> float:
-        r, sizes = self.representation, [1.0, _largest(self._values(start.theta, start.t))]
+        r, sizes = self.values.representation, [1.0, _largest(self.values(start.theta, start.t))]
         box = Grid(r.domain, (9,) * r.dim, (False,) * r.dim).points(r.dtype, r.device)
         with torch.no_grad():
             for t in (start.t, (start.t + t_end) / 2, t_end):
-                sizes.append(_largest(self._moving(r.at(start.theta, t)(box))))
+                sizes.append(_largest(self.values.channels(r.at(start.theta, t)(box))))
         if not dynamics.constrained:
             slope = dynamics.slope(start.t, start.theta)
-            if self.points is not None and callable(slope):
-                slope = slope(self.points)
-            elif self.points is not None:
+            if self.values.points is not None and callable(slope):
+                slope = slope(self.values.points)
+            elif self.values.points is not None:
                 slope = torch.zeros(0)  # of weights, not of values
             sizes.append(_largest(slope.detach()) * (t_end - start.t))
         return max(size for size in sizes if math.isfinite(size))

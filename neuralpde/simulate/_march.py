@@ -14,6 +14,7 @@ from neuralpde.problems import Problem
 from neuralpde.representations import FIRST_FIT, Projection, Representation
 from neuralpde.simulate._arguments import as_number, check_march, check_options, check_parts, check_saved
 from neuralpde.simulate._growth import GrowthGuard
+from neuralpde.simulate._rest import RestTest
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import Status, UsageError, raise_for
 
@@ -67,6 +68,7 @@ def simulate(
     restart: State | None = None,
     progress: Progress | None = None,
     growth_limit: float | None = 1e6,
+    until_steady: float | None = None,
     raise_on_failure: bool = True,
     **options: Any,
 ) -> Solution:
@@ -86,6 +88,9 @@ def simulate(
         growth_limit: a run whose field grows beyond that many times its problem's scale is unstable, and ends there;
             the scale is the largest of 1, |u| at the start, boundary data, and |F| at the start times the length
             of the run. Raise it, or lift it by None, for a solution that does grow so far.
+        until_steady: end before ``t_end`` where the field has come to rest, ‖uⁿ⁺¹ − uⁿ‖ ≤ until_steady · dt ‖uⁿ⁺¹‖ in
+            the root mean square of what moves by itself (a flow's velocity); the status is then ``STEADY``. 1e-6 is a
+            good value. For data that do not move in time; see :class:`RestTest`.
         raise_on_failure: raise when a step fails, instead of returning what there is.
         options: passed to the dynamics (``newton=``, ``fit=``, ``points=``, …).
 
@@ -123,6 +128,7 @@ def simulate(
             state = State(0.0, dynamics.constrain(state, 0.0).theta)
     times, states, infos = [state.t], [dynamics.complete(state.t, state.theta)], list[StepInfo]()
     guard = GrowthGuard(problem, representation, dynamics, state, t_end, growth_limit)
+    rest = RestTest(problem, representation, until_steady)
     setup = time.perf_counter() - begin
     for k in range(done + 1, steps + 1) if status.ok else ():
         new, info = integrator.step(dynamics, state, length)
@@ -135,21 +141,24 @@ def simulate(
             status = info.status
             break
         # k·dt, not a running sum: saved times meet the asked ones to rounding
-        state = State(origin + k * length, new.theta, new.history)
-        if k % save_every == 0 or k == steps:
+        before, state = state, State(origin + k * length, new.theta, new.history)
+        stopped = progress is not None and progress(k, steps, state, info) is False
+        if rest.passes(before, state):
+            status = Status.STEADY
+        elif stopped:
+            status = Status.INTERRUPTED
+        ended = status is not Status.COMPLETED
+        if k % save_every == 0 or k == steps or ended:
             times.append(state.t)
             states.append(dynamics.complete(state.t, state.theta))
-        if progress is not None and progress(k, steps, state, info) is False:
-            status = Status.INTERRUPTED
-            if times[-1] != state.t:
-                times.append(state.t)
-                states.append(dynamics.complete(state.t, state.theta))
+        if ended:
             break
     recipe = {
         "integrator": repr(integrator),
         "dt": length,
         "method": method if isinstance(method, str) else method.__name__,
         "options": {k: str(v) for k, v in options.items()},
+        **({} if until_steady is None else {"until_steady": until_steady}),
     }
     solution = Solution(
         problem,

@@ -35,7 +35,7 @@ class Solution:
         states: saved θ, ``(k, p)``.
         infos: one :class:`StepInfo` per step taken in this run.
         last: the last state with its history; a restart continues from it.
-        status: ``COMPLETED``, or why the run ended early.
+        status: ``COMPLETED``; ``STEADY`` where the field came to rest before; or why the run ended early.
         setup_seconds: initial fit and construction of the dynamics.
         solve_seconds: all steps.
         fit_error: root mean square misfit of the initial fit (0 on grids).
@@ -59,14 +59,21 @@ class Solution:
         """Wall time: set-up, initial fit and all steps."""
         return self.setup_seconds + self.solve_seconds
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether the last state is a steady one: solved for as such, or marched to."""
+        return self.status is Status.STEADY or self.recipe.get("integrator") == "steady"
+
     def at(self, t: float) -> Field:
         """The field at a time: a saved state where there is one, else the cubic polynomial in time through the
-        values of the four nearest saved fields.
+        values of the four nearest saved fields. A field at rest stays as it was last.
 
         Raises:
             UsageError: for a time outside the saved ones.
         """
         times = self.times
+        if self.at_rest:
+            t = min(t, float(times[-1]))
         tolerance = 1e-9 * max(1.0, float(times.abs().max()))
         k = int((times - t).abs().argmin())
         if abs(float(times[k]) - t) <= tolerance:
@@ -166,7 +173,7 @@ class Solution:
         worst = max((i.residual for i in self.infos), default=0.0)
         lines = [
             f"{self.problem.name} on {type(r).__name__}: {r.num_dofs} dofs, {r.memory_bytes()} bytes ({r.dtype})",
-            f"{len(self.infos)} steps to t = {self.last.t:g}: {self.status.meaning}",
+            f"{len(self.infos)} steps to t = {self.last.t:g}: {self.status.meaning}{self._how_steady()}",
             f"{self.setup_seconds:.2f} s set-up (initial fit {self.fit_error:.1e}) + {self.solve_seconds:.2f} s solve, "
             f"{iterations} linear solves, largest stage residual {worst:.1e}",
         ]
@@ -179,6 +186,12 @@ class Solution:
                 whose = f"error of {unknown}" if len(errors) > 1 else "error"
                 lines.append(f"{whose}: " + ", ".join(f"{name} {value:.2e}" for name, value in e.items()))
         return "\n".join(lines)
+
+    def _how_steady(self) -> str:
+        tolerance = self.recipe.get("until_steady")
+        if self.status is not Status.STEADY or tolerance is None:
+            return ""
+        return f" (‖Δu‖ ≤ {tolerance:g} Δt ‖u‖)"
 
     def save(self, path: str | Path, case: dict[str, Any] | None = None) -> Path:
         """Write an HDF5 file with checksums, atomically; ``case`` is stored so that the command line can rebuild it."""

@@ -75,7 +75,8 @@ ON_GRIDS, ON_NETWORKS, IN_GALERKIN = (
     ", ".join(list(inspect.signature(dynamics).parameters)[2:])
     for dynamics in (DiscreteDynamics, FunctionSpaceDynamics, GalerkinDynamics)
 )
-RUN = "name, representation, integrator, dt, t_end, save_every, method, initial_fit"
+TIME = "integrator, dt, t_end, save_every, growth_limit, until_steady"
+RUN = f"name, representation, {TIME}, method, initial_fit"
 FUNCTION = '{sine = {…}} or {gaussian = {…}} or "file.py:function"'
 CONDITION = f"{', '.join(CONDITIONS)}; got 'dirichlt'; did you mean dirichlet?"
 
@@ -93,6 +94,36 @@ MISTAKES = {
         "dt = inf",
         "run.neural.dt: expected a positive finite number; got inf.",
     ),
+    "growth below one": (
+        "dt = 0.05",
+        "dt = 0.05\ngrowth_limit = 0.5",
+        "time.growth_limit: expected 1 or more, or inf for no limit; got 0.5.",
+    ),
+    "growth is nan": (
+        "dt = 0.05",
+        "dt = 0.05\ngrowth_limit = nan",
+        "time.growth_limit: expected 1 or more, or inf for no limit; got nan.",
+    ),
+    "growth of a run is text": (
+        "fit = {maxiter = 4}",
+        'growth_limit = "none"',
+        "run.neural.growth_limit: expected 1 or more, or inf for no limit; got 'none'.",
+    ),
+    "never steady": (
+        "dt = 0.05",
+        "dt = 0.05\nuntil_steady = 0.0",
+        "time.until_steady: expected a positive number; got 0.0.",
+    ),
+    "steady is true": (
+        "fit = {maxiter = 4}",
+        "until_steady = true",
+        "run.neural.until_steady: expected a positive number; got true.",
+    ),
+    "growth of a steady problem": (
+        'name = "advection"\nspeed = 0.25\n[time]\nintegrator = "rk4"\ndt = 0.05\nt_end = 1.0\n[[run]]\nname = "grid"',
+        'name = "poisson"\n[[run]]\nname = "grid"\ngrowth_limit = 10.0',
+        "run.grid.growth_limit: expected no growth_limit, as Poisson is steady; got one.",
+    ),
     "no dt": ("dt = 0.05\n", "", "time.dt: expected a positive number; it is missing."),
     "no integrator": (
         'integrator = "rk4"\n',
@@ -102,7 +133,7 @@ MISTAKES = {
     "misspelled key": (
         "dt = 0.05",
         "dtt = 0.05",
-        "time.dtt: expected one of integrator, dt, t_end, save_every; got dtt; did you mean dt?",
+        f"time.dtt: expected one of {TIME}; got dtt; did you mean dt?",
     ),
     "unknown section": (
         "seed = 0",
