@@ -49,7 +49,15 @@ from neuralpde.problems import (
     VortexPair,
     WalshFlow,
 )
-from neuralpde.representations import GridField, MacGrid, NeuralField, NeuralFlow, Representation, SpectralGrid
+from neuralpde.representations import (
+    GridField,
+    MacGrid,
+    NeuralField,
+    NeuralFlow,
+    NeuralVelocityPressure,
+    Representation,
+    SpectralGrid,
+)
 
 UNIT = Box((0.0,), (1.0,))
 SQUARE = Box((0.0, 0.0), (1.0, 1.0))
@@ -542,6 +550,9 @@ FLOW_REPRESENTATIONS = (
     RepresentationRow("staggered grid", MacGrid, {"shape": 12}),
     RepresentationRow("Fourier grid", SpectralGrid, {"shape": 12}, "all"),
     RepresentationRow("neural flow", NeuralFlow, {"hidden": (6,)}, "all", fit=0.5),
+    RepresentationRow(
+        "velocity and pressure networks", NeuralVelocityPressure, {"hidden": (6,), "pressure_hidden": (4,)}, fit=0.5
+    ),
 )
 
 
@@ -550,12 +561,14 @@ def flow_refusal(problem: ProblemRow, representation: RepresentationRow, family:
     flow, kind = problem.make(), representation.kind
     if kind is SpectralGrid and not problem.fully_periodic:
         return "SpectralGrid needs a domain that is periodic along every axis"
+    if kind is NeuralVelocityPressure and flow.solid is not None:  # type: ignore[attr-defined]
+        return "use a MacGrid"
     if kind is NeuralFlow and flow.solid is not None:  # type: ignore[attr-defined]
         return "use a MacGrid"
     if kind is NeuralFlow and not problem.fully_periodic and family != "steady":
         return "a neural flow between walls is solved to its steady state only; march on a MacGrid"
     if family == "steady":
-        if kind is SpectralGrid:
+        if kind in (SpectralGrid, NeuralVelocityPressure):
             return "moves in time: use simulate"
         if not flow.viscosity:  # type: ignore[attr-defined]
             return "without viscosity has many steady flows"

@@ -15,9 +15,18 @@ from neuralpde.dynamics._galerkin import GalerkinDynamics
 from neuralpde.dynamics._mac import MacDynamics
 from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
 from neuralpde.dynamics._spectral import SpectralDynamics
+from neuralpde.dynamics._velocity_pressure import VelocityPressureDynamics
 from neuralpde.geometry import Boundary, Condition, Dirichlet, Neumann, face_lattice
 from neuralpde.problems import Problem, check_problem
-from neuralpde.representations import GridField, MacGrid, NeuralField, NeuralFlow, Representation, SpectralGrid
+from neuralpde.representations import (
+    GridField,
+    MacGrid,
+    NeuralField,
+    NeuralFlow,
+    NeuralVelocityPressure,
+    Representation,
+    SpectralGrid,
+)
 from neuralpde.types import UsageError
 
 METHODS: dict[str, tuple[Any, type[Representation]]] = {
@@ -27,6 +36,7 @@ METHODS: dict[str, tuple[Any, type[Representation]]] = {
     "mac": (MacDynamics, MacGrid),
     "spectral": (SpectralDynamics, SpectralGrid),
     "neural_flow": (NeuralFlowDynamics, NeuralFlow),
+    "velocity_pressure": (VelocityPressureDynamics, NeuralVelocityPressure),
 }
 """Ways to move θ, by name, and the representation that each serves."""
 
@@ -140,5 +150,6 @@ __all__ = [
     "NeuralFlowDynamics",
     "Newton",
     "SpectralDynamics",
+    "VelocityPressureDynamics",
     "make_dynamics",
 ]

@@ -11,15 +11,23 @@ from neuralpde.representations._neural_flow import NeuralFlow
 from neuralpde.representations._product import Product
 from neuralpde.representations._spectral_grid import SpectralGrid
 from neuralpde.representations._stream_function import StreamFunctionField
+from neuralpde.representations._velocity_pressure import NeuralVelocityPressure
 
 REPRESENTATIONS: dict[
-    str, type[GridField] | type[NeuralField] | type[MacGrid] | type[NeuralFlow] | type[SpectralGrid]
+    str,
+    type[GridField]
+    | type[NeuralField]
+    | type[MacGrid]
+    | type[NeuralFlow]
+    | type[NeuralVelocityPressure]
+    | type[SpectralGrid],
 ] = {
     "grid": GridField,
     "neural_field": NeuralField,
     "mac_grid": MacGrid,
     "spectral_grid": SpectralGrid,
     "neural_flow": NeuralFlow,
+    "neural_velocity_pressure": NeuralVelocityPressure,
 }
 """Representations by their names in a case file."""
 
@@ -33,6 +41,7 @@ __all__ = [
     "MacGrid",
     "NeuralField",
     "NeuralFlow",
+    "NeuralVelocityPressure",
     "Product",
     "Projection",
     "Representation",

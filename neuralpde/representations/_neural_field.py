@@ -25,6 +25,7 @@ from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._fit import fit_field
 from neuralpde.representations._hard_boundary import HardBoundary
 from neuralpde.representations._stream_walls import StreamWalls
+from neuralpde.representations._velocity_walls import VelocityWalls
 from neuralpde.types import UsageError
 
 FEATURES = ("centred", "harmonic", "fourier", "coordinates")
@@ -92,7 +93,7 @@ class NeuralField(Representation):
         self.shapes = [p.shape for _, p in self.network.named_parameters()]
         self.sizes = [p.numel() for p in self.network.parameters()]
         self.frozen = dict(self.network.named_buffers())
-        self.hard: HardBoundary | StreamWalls = HardBoundary(self.boundary, channels)
+        self.hard: HardBoundary | StreamWalls | VelocityWalls = HardBoundary(self.boundary, channels)
         if tuple(self.network.periods) != self.boundary.periods:
             raise UsageError(
                 f"features={features!r} cannot be periodic along this domain's periodic axes; "
@@ -149,7 +150,10 @@ class NeuralField(Representation):
     def jacobian(self, theta: Tensor, x: Tensor, channel: int = 0) -> Tensor:
         """∂u_channel(x_i)/∂θ, ``(n, p)``; the lift and t drop out."""
         rows = vmap(grad(lambda th, p: self.at_network(th, p[None])[0, channel]), in_dims=(None, 0))(theta, x)
-        return rows * self.hard.factor(x) if self.hard.active else rows
+        if not self.hard.active:
+            return rows
+        factor = self.hard.factor(x)  # one for all channels, or one for each
+        return rows * (factor if factor.shape[1] == 1 else factor[:, channel : channel + 1])
 
     def at_network(self, theta: Tensor, x: Tensor) -> Tensor:
         """The bare network N_θ at points, ``(n, c)``."""

@@ -1,0 +1,124 @@
+"""Walls of a box, held exactly by a plain velocity: a factor and a lift for every component."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import prod
+
+import torch
+from torch import Tensor
+
+from neuralpde.fields import Jet, autodiff_jet
+from neuralpde.geometry import AXES, Boundary, Condition, Dirichlet, FreeSlip, Outflow, Periodic, face_lattice
+from neuralpde.representations._hard_boundary import HardBoundary
+from neuralpde.types import UsageError
+
+
+class VelocityWalls:
+    """u_i = lift_i + φ_i N_i with u = g on Dirichlet faces and u·n = 0 on FreeSlip faces.
+
+    A free-slip wall holds its normal component alone: φ_i vanishes on the Dirichlet faces and on the free-slip faces
+    whose normal is e_i. Where data jump from face to face (a lid that slides along a wall at rest) the lift is the mean
+    of the faces' data weighted by the inverse distances from them, which has the jump in the corner, and there alone.
+
+    Args:
+        boundary: Dirichlet, FreeSlip and Periodic; an open face is not held.
+
+    Raises:
+        UsageError: for other conditions.
+
+    Source: Rvachev, Sheiko, Shapiro & Tsukanov, Transfinite interpolation over implicitly defined sets, CAGD 18 (2001),
+    for the weighted mean.
+    """
+
+    constant = None
+
+    def __init__(self, boundary: Boundary) -> None:
+        for name, condition in boundary.table.items():
+            if isinstance(condition, Outflow) or not isinstance(condition, Dirichlet | FreeSlip | Periodic):
+                raise UsageError(
+                    f"velocity and pressure networks on a box take Dirichlet, FreeSlip and Periodic; {name} has "
+                    f"{condition}; use a MacGrid."
+                )
+        dim = boundary.domain.dim
+        self.components = [_Component(Boundary(boundary.domain, _of_component(boundary, i)), 1) for i in range(dim)]
+        self.active = any(component.active for component in self.components)
+
+    def factor(self, x: Tensor) -> Tensor:
+        """φ at points ``(n, d)``, ``(n, d)``."""
+        return torch.cat([component.factor(x) for component in self.components], dim=1)
+
+    def lift(self, t: float, x: Tensor) -> Tensor:
+        """A velocity with the walls' data, ``(n, d)``."""
+        return torch.cat([component.lift(t, x) for component in self.components], dim=1)
+
+    def factor_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        """φ and its derivatives."""
+        return _beside([component.factor_jet(x, needs) for component in self.components])
+
+    def lift_jet(self, t: float, x: Tensor, needs: frozenset[str]) -> Jet:
+        """The lift and its derivatives."""
+        return _beside([component.lift_jet(t, x, needs) for component in self.components])
+
+
+class _Component(HardBoundary):
+    """One component's factor and lift."""
+
+    def __init__(self, boundary: Boundary, channels: int) -> None:
+        super().__init__(boundary, channels)
+        self.jumps = self.constant is None and any(self._jump(*pair) for pair in combinations(self.data, 2))
+
+    def _jump(self, one: tuple[int, int], other: tuple[int, int]) -> bool:
+        """Whether the data of two faces differ at t = 0 where these meet."""
+        if one[0] == other[0]:
+            return False
+        x = face_lattice(self.domain, *one, 5).points
+        x[:, other[0]] = (self.domain.upper if other[1] else self.domain.lower)[other[0]]
+        a, b = (self.data[face].at(0.0, x, 1) for face in (one, other))
+        return not torch.allclose(a, b, rtol=1e-6, atol=1e-9)
+
+    def lift(self, t: float, x: Tensor) -> Tensor:
+        if not self.jumps:
+            return super().lift(t, x)
+        tiny = torch.finfo(x.dtype).tiny ** 0.3  # in a corner it makes the weights equal, elsewhere it is lost
+        away = {f: self._unit(x, f[0]).sub(f[1]).abs().clamp(min=tiny) for f in self.data}
+        weights = {f: prod((away[g] for g in away if g != f), start=torch.ones_like(x[:, 0])) for f in away}
+        values = {f: c.at(t, self._onto(x, *f), 1)[:, 0] for f, c in self.data.items()}
+        total = torch.stack([weights[f] * values[f] for f in away]).sum(0)
+        return (total / torch.stack(list(weights.values())).sum(0))[:, None]
+
+    def _onto(self, x: Tensor, axis: int, side: int) -> Tensor:
+        end = self.domain.upper[axis] if side else self.domain.lower[axis]
+        return torch.stack([torch.full_like(c, end) if i == axis else c for i, c in enumerate(x.unbind(1))], dim=1)
+
+    def lift_jet(self, t: float, x: Tensor, needs: frozenset[str]) -> Jet:
+        if not self.jumps:
+            return super().lift_jet(t, x, needs)
+        return autodiff_jet(lambda p: self.lift(t, p), x, needs)
+
+
+def _of_component(boundary: Boundary, i: int) -> tuple[Condition, ...]:
+    """What a component is held to, face by face."""
+    domain, out = boundary.domain, list[Condition]()
+    for name in domain.faces:
+        condition, (axis, side) = boundary.table.get(name), domain.face(name)
+        if isinstance(condition, Periodic) and side == 0:
+            out.append(Periodic(AXES[axis]))
+        elif isinstance(condition, FreeSlip) and axis == i:
+            out.append(Dirichlet(0.0, name))
+        elif isinstance(condition, Dirichlet):
+            out.append(Dirichlet(_component_of(condition, i, domain.dim), name))
+    return tuple(out)
+
+
+def _component_of(condition: Dirichlet, i: int, dim: int):  # type: ignore[no-untyped-def]
+    value = condition.value
+    if callable(value):
+        return lambda t, x: condition.at(t, x, dim)[:, i : i + 1]
+    return float(value) if isinstance(value, int | float) else float(value[i])
+
+
+def _beside(jets: list[Jet]) -> Jet:
+    parts = [jet.parts() for jet in jets]
+    shared = [name for name in parts[0] if all(name in part for part in parts)]
+    return Jet(**{name: torch.cat([part[name] for part in parts], dim=1) for name in shared})
