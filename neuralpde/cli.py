@@ -99,18 +99,14 @@ def info(
 def plot(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A run file, or a run folder to compare its runs.")],
     out: Annotated[Path | None, typer.Option(help="The picture: .png, .pdf, .svg, or .gif to animate.")] = None,
+    quantity: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What is shown: of flows vorticity, speed, pressure, velocity.")
+    ] = None,
 ) -> None:
     """Draw a saved run, or all runs of a folder side by side."""
-    from neuralpde.cases import open_run, run_files
-    from neuralpde.simulate import compare
+    from neuralpde.cases import draw_saved
 
-    solutions = dict(open_run(file) for file in run_files(path))
-    if path.is_dir():
-        typer.echo(compare(solutions, out or path / "comparison.png"))
-        return
-    ((name, solution),) = solutions.items()
-    target = out or path.with_suffix(".png")
-    typer.echo(solution.animate(target, name) if target.suffix.lower() == ".gif" else solution.plot(target, name))
+    typer.echo(draw_saved(path, out, quantity))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from neuralpde.cases._build import Run, Study, build_study, load_study
 from neuralpde.cases._memory import out_of_memory
 from neuralpde.cases._open import open_run, run_files, saved_case
+from neuralpde.cases._pictures import draw_saved
 from neuralpde.cases._report import Outcome
 from neuralpde.cases._run import StudyResult, run_case
 from neuralpde.cases._user_code import blame
@@ -14,6 +15,7 @@ __all__ = [
     "StudyResult",
     "blame",
     "build_study",
+    "draw_saved",
     "load_study",
     "open_run",
     "out_of_memory",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,24 @@ from neuralpde.cases._document import Document, apply_settings, normalise, read_
 from neuralpde.cases._memory import check_nodes, enough_memory
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._parameters import Reader, parameters
-from neuralpde.cases._schema import Case, ConditionTable, ProblemTable, RunTable, TimeTable, check_case, run_key
+from neuralpde.cases._schema import (
+    REFERENCE,
+    Case,
+    ConditionTable,
+    ProblemTable,
+    ReferenceTable,
+    RunTable,
+    TimeTable,
+    check_case,
+    run_key,
+)
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
 from neuralpde.dynamics import METHODS, check_pair, make_dynamics
 from neuralpde.geometry import Boundary, Box, Condition, Dirichlet, FreeSlip, Neumann, Outflow, Periodic
 from neuralpde.integrators import INTEGRATORS, Integrator
 from neuralpde.problems import PROBLEMS, Problem, check_problem
 from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, Representation
+from neuralpde.simulate import quantity_names
 from neuralpde.types import UsageError
 
 CONDITIONS: dict[str, type] = {
@@ -29,6 +40,7 @@ CONDITIONS: dict[str, type] = {
     "outflow": Outflow,
 }
 
+AnyRun = RunTable | ReferenceTable
 MAKE_DYNAMICS = ("problem", "representation")
 DEFAULT_OPTIONS = {"fit": "fit_options", "newton": "newton"}
 """Option objects of a dynamics, and the attribute that holds the defaults which a table changes in part."""
@@ -61,13 +73,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """A case file with everything it names: a problem and its runs.
+    """A case file with everything it names: a problem, its runs, and the reference that they are measured against.
 
     Args:
         name: of the case (the file's stem).
         base: folder that ``"file.py:Class"`` is relative to.
         document: the TOML document with its settings applied.
         case: the same, checked.
+        runs: of the tables ``[[run]]``.
+        reference_run: of the table ``[reference]``, or None.
     """
 
     name: str
@@ -76,15 +90,26 @@ class Study:
     case: Case
     problem: Problem
     runs: tuple[Run, ...] = field(default=())
+    reference_run: Run | None = None
 
     @property
     def steady(self) -> bool:
         """Whether the problem has no time."""
         return self.problem.time_order == 0
 
+    @property
+    def all_runs(self) -> tuple[Run, ...]:
+        """The runs, and last that of the reference."""
+        return self.runs if self.reference_run is None else (*self.runs, self.reference_run)
+
+    @property
+    def reference(self) -> str | None:
+        """The name of the run that errors are measured against; None for the exact solution."""
+        return self.case.output.reference if self.reference_run is None else self.reference_run.name
+
     def run(self, name: str) -> Run:
         """A run by its name."""
-        return next(run for run in self.runs if run.name == name)
+        return next(run for run in self.all_runs if run.name == name)
 
 
 def load_study(path: str | Path, settings: Sequence[str] = ()) -> Study:
@@ -108,7 +133,23 @@ def build_study(document: Document, name: str, base: Path, file: str) -> Study:
     for k, table in enumerate(case.run):
         place = top.child("run").child(run_key(document["run"], k))
         runs.append(_build_run(case, table, problem, reader, top, place))
-    return Study(name, base, document, case, problem, tuple(runs))
+    if case.output.quantity is not None:
+        top.child("output").child("quantity").choose(case.output.quantity, dict.fromkeys(quantity_names(problem)))
+    return Study(name, base, document, case, problem, tuple(runs), _build_reference(case, problem, runs, reader, top))
+
+
+def _build_reference(case: Case, problem: Problem, runs: Sequence[Run], reader: Reader, top: Place) -> Run | None:
+    """The run of the table ``[reference]``, which ends with the longest of the others."""
+    if case.reference is None:
+        return None
+    place = top.child(REFERENCE)
+    if "t_end" in case.reference.others and problem.time_order:
+        message = "expected no t_end, as the reference lasts as long as the longest run; got one."
+        raise UsageError(place.child("t_end").says(message))
+    run = _build_run(case, case.reference, problem, reader, top, place)
+    if run.integrator is None:
+        return run
+    return replace(run, times={**run.times, "t_end": max(other.times["t_end"] for other in runs)})
 
 
 def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
@@ -150,7 +191,7 @@ def build_condition(table: ConditionTable, reader: Reader, place: Place) -> Cond
     return reader.build(place.child("kind").choose(table.kind, CONDITIONS), table.others, place)
 
 
-def _build_representation(table: RunTable, problem: Problem, seed: int, reader: Reader, place: Place) -> Representation:
+def _build_representation(table: AnyRun, problem: Problem, seed: int, reader: Reader, place: Place) -> Representation:
     where = place.child("representation")
     kind = where.child("kind").choose(table.representation.kind, REPRESENTATIONS)
     with where.refusals():
@@ -164,7 +205,7 @@ def _build_representation(table: RunTable, problem: Problem, seed: int, reader: 
         return kind.for_problem(problem, **arguments)
 
 
-def _build_run(case: Case, table: RunTable, problem: Problem, reader: Reader, top: Place, place: Place) -> Run:
+def _build_run(case: Case, table: AnyRun, problem: Problem, reader: Reader, top: Place, place: Place) -> Run:
     begin = time.perf_counter()
     representation = _build_representation(table, problem, case.seed, reader, place)
     seconds = time.perf_counter() - begin
@@ -176,7 +217,7 @@ def _build_run(case: Case, table: RunTable, problem: Problem, reader: Reader, to
         # the same parts without options: refuses what does not fit together, and holds the default options
         plain = make_dynamics(problem, representation, method)
     defaults = {name: getattr(plain, attribute, None) for name, attribute in DEFAULT_OPTIONS.items()}
-    known, own = METHODS[method][0], tuple(RunTable.model_fields)
+    known, own = METHODS[method][0], tuple(type(table).model_fields)
     _refuse_options_of_other_methods(table, method, place)
     options = reader.arguments(known, table.others, place, skip=MAKE_DYNAMICS, also=own, defaults=defaults)
     if "seed" in parameters(known):
@@ -188,10 +229,11 @@ def _build_run(case: Case, table: RunTable, problem: Problem, reader: Reader, to
         elif not hasattr(dynamics, "steady"):
             raise UsageError(f"method={method!r} has no steady solver.")
     initial_fit = _initial_fit(table.initial_fit or {}, representation, reader, place.child("initial_fit"))
-    return Run(table.name, representation, integrator, times, method, initial_fit, options, seconds)
+    name = table.name if isinstance(table, RunTable) else REFERENCE
+    return Run(name, representation, integrator, times, method, initial_fit, options, seconds)
 
 
-def _refuse_options_of_other_methods(table: RunTable, method: str, place: Place) -> None:
+def _refuse_options_of_other_methods(table: AnyRun, method: str, place: Place) -> None:
     """An option of another dynamics is no misspelling, for which the nearest name would be offered: say whose it is.
 
     Raises:
@@ -212,11 +254,10 @@ def _refuse_options_of_other_methods(table: RunTable, method: str, place: Place)
 
 
 def _times(
-    case: Case, table: RunTable, problem: Problem, top: Place, place: Place
+    case: Case, table: AnyRun, problem: Problem, top: Place, place: Place
 ) -> tuple[Integrator | None, dict[str, Any]]:
     """The integrator and the other keys of ``[time]``: the run's own, or those of that table."""
-    names = tuple(TimeTable.model_fields)
-    own = {name: getattr(table, name) for name in names if getattr(table, name) is not None}
+    own = {name: given for name in TimeTable.model_fields if (given := getattr(table, name, None)) is not None}
     if problem.time_order == 0:
         for name in own:
             raise UsageError(place.child(name).says(f"expected no {name}, as {problem.name} is steady; got one."))
@@ -224,8 +265,9 @@ def _times(
     shared = case.time.model_dump(exclude_none=True) if case.time is not None else {}
     values = {**shared, **own}
     for name in ("integrator", "dt", "t_end"):
-        if name not in values:
-            raise top.child("time").child(name).missing(str(TimeTable.model_fields[name].description))
+        if name not in values and name in type(table).model_fields:
+            missing = place if isinstance(table, ReferenceTable) else top.child("time")
+            raise missing.child(name).missing(str(TimeTable.model_fields[name].description))
     where = place if "integrator" in own else top.child("time")
     integrator = where.child("integrator").choose(values.pop("integrator"), INTEGRATORS)()
     return integrator, values

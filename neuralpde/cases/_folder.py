@@ -131,7 +131,7 @@ def environment(study: Study) -> dict[str, Any]:
                 "representation": run.representation.config().get("seed"),
                 "dynamics": run.options.get("seed"),
             }
-            for run in study.runs
+            for run in study.all_runs
         },
     }
 

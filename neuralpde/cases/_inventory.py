@@ -100,13 +100,12 @@ def _print(console: Console, lines: Iterable[str]) -> None:
 def _case_lines(path: Path) -> list[str]:
     study = load_study(path)
     lines = [f"case {path}", f"  problem  {study.problem}"]
-    for run in study.runs:
+    for run in study.all_runs:
         r = run.representation
+        label = "reference" if run is study.reference_run else f"run      {run.name}:"
         how = repr(run.integrator) if run.integrator is not None else "steady"
         times = ", ".join(f"{k} = {v:g}" for k, v in run.times.items())
-        lines.append(
-            f"  run      {run.name}: {type(r).__name__}, {r.num_dofs} dofs, {run.method}, {how} {times}".rstrip()
-        )
+        lines.append(f"  {label} {type(r).__name__}, {r.num_dofs} dofs, {run.method}, {how} {times}".rstrip())
     return lines
 
 

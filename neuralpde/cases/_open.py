@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from neuralpde.cases._build import build_problem
 from neuralpde.cases._folder import is_run_folder
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._parameters import Reader
-from neuralpde.cases._schema import check_case
+from neuralpde.cases._schema import REFERENCE, check_case
 from neuralpde.io import load_arrays
 from neuralpde.simulate import Solution, load_solution
 from neuralpde.types import DataError
@@ -38,6 +39,43 @@ def open_run(path: Path) -> tuple[str, Solution]:
     table = check_case(saved["document"], str(path)).problem
     problem = build_problem(table, Reader(path.resolve().parent), Place(str(path), "problem"))
     return saved["run"], load_solution(path, problem)
+
+
+@dataclass(frozen=True)
+class SavedRuns:
+    """Runs from their files.
+
+    Args:
+        solutions: by the names of the runs.
+        reference: what their case measures them against, where it is a complete run in the same folder.
+        quantity: what their case shows; None for what comes first.
+    """
+
+    solutions: dict[str, Solution]
+    reference: Solution | None
+    quantity: str | None
+
+
+def open_runs(path: Path) -> SavedRuns:
+    """The run of a file, or those of a run folder without the run of the table ``[reference]``.
+
+    Raises:
+        DataError, UsageError: as :func:`open_run` and :func:`run_files`.
+    """
+    files = run_files(path)
+    solutions = dict(open_run(file) for file in files)
+    document = saved_case(files[0])["document"]
+    output = document.get("output", {})
+    name = REFERENCE if REFERENCE in document else output.get("reference")
+    reference = solutions.get(name)
+    if path.is_dir() and name == REFERENCE and len(solutions) > 1:
+        solutions.pop(REFERENCE, None)
+    beside = files[0].with_name(f"{name}.h5")
+    if reference is None and beside.is_file() and saved_case(beside)["document"]["problem"] == document["problem"]:
+        reference = open_run(beside)[1]
+    if reference is not None and (not reference.status.ok or all(s is reference for s in solutions.values())):
+        reference = None
+    return SavedRuns(solutions, reference, output.get("quantity"))
 
 
 def run_files(path: Path) -> list[Path]:

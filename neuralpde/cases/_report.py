@@ -19,7 +19,8 @@ from neuralpde.cases._folder import CASE, METRICS, REPORT
 from neuralpde.cases._user_code import blame
 from neuralpde.integrators import INTEGRATORS
 from neuralpde.problems import exact_fits
-from neuralpde.simulate import Solution, compare
+from neuralpde.simulate import Solution
+from neuralpde.simulate._errors import errors_of_all
 from neuralpde.types import Status, UsageError
 
 LATTICE = {1: 2001, 2: 201, 3: 41}
@@ -95,26 +96,30 @@ def errors(study: Study, outcomes: Sequence[Outcome]) -> tuple[dict[str, dict[st
 def _errors(study: Study, outcomes: Sequence[Outcome]) -> tuple[dict[str, dict[str, float]], str]:
     solved = {o.name: o.solution for o in outcomes if o.solution is not None}
     points = LATTICE.get(study.problem.domain.dim, 11)
-    reference = study.case.output.reference
-    if reference is not None and (solved.get(reference) is None or not solved[reference].status.ok):
-        return {}, f"not measured, as the reference run {reference} is not complete"
-    if reference is not None:
-        against = solved[reference]
-        others = {k: s for k, s in solved.items() if k != reference}
-        span = float(against.times[-1]) * (1 + 1e-9)
-        found = {
-            k: _figures(s.errors([t for t in error_times(s) if t <= span], points, reference=against))
-            for k, s in others.items()
-        }
-        return found, f"measured against the run {reference}{_of_first(study)}"
+    if study.reference is not None:
+        against, whose = solved.get(study.reference), _of_reference(study)
+        if against is None or not against.status.ok:
+            return {}, f"not measured, as {whose}{',' * (study.reference_run is not None)} is not complete"
+        others = {k: s for k, s in solved.items() if s is not against}
+        times = {k: [t for t in error_times(s) if against.spans(t)] for k, s in others.items()}
+        found = errors_of_all(others, times, points, against) if others else {}
+        return {k: _figures(e) for k, e in found.items()}, f"measured against {whose}{_of_first(study)}"
     if not solved:
         return {}, "not measured, as no run has a solution"
     # at the times of all: a run that ended early has not seen where the exact solution leaves its conditions
     known, why = exact_fits(study.problem, sorted({t for s in solved.values() for t in error_times(s)}))
     if not known:
         return {}, f"not measured: {why}"
-    found = {k: _figures(s.errors(error_times(s), points)) for k, s in solved.items()}
-    return found, f"measured against the exact solution{_of_first(study)}"
+    found = errors_of_all(solved, {k: error_times(s) for k, s in solved.items()}, points)
+    return {k: _figures(e) for k, e in found.items()}, f"measured against the exact solution{_of_first(study)}"
+
+
+def _of_reference(study: Study) -> str:
+    """What the errors are measured against, in words."""
+    run = study.reference_run
+    if run is None:
+        return f"the run {study.reference}"
+    return f"the reference, {type(run.representation).__name__} with {run.representation.num_dofs} dofs"
 
 
 def _figures(by_unknown: dict[str, dict[str, float]]) -> dict[str, float]:
@@ -218,24 +223,6 @@ def _width(name: str, lines: Sequence[dict[str, str]]) -> int:
     """What a column needs: an integrator's name is broken between its words, nothing else is."""
     texts = [SHOWN.get(name, name), *(line[name] for line in lines)]
     return max(len(part) for text in texts for part in (text.split() if name == "integrator" else [text]))
-
-
-def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[list[Path], str]:
-    """Draw what the case asks for; the paths, and why there are none."""
-    output = study.case.output
-    solved = {o.name: o.solution for o in outcomes if o.solution is not None}
-    if not solved or not (output.plot or output.animate):
-        return [], ""
-    if study.problem.domain.dim > 2:
-        return [], "no pictures: they show fields in 1 or 2 dimensions; Solution.export('run.pvd') is for ParaView"
-    drawn = []
-    if output.plot:
-        drawn += [s.plot(folder / f"{name}.png", name) for name, s in solved.items()]
-        if len(solved) > 1:
-            drawn.append(compare(solved, folder / "comparison.png"))
-    if output.animate and max(len(s.times) for s in solved.values()) > 1:
-        drawn.append(compare(solved, folder / "comparison.gif"))
-    return drawn, ""
 
 
 def write_metrics(folder: Path, study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> None:

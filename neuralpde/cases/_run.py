@@ -12,18 +12,19 @@ from neuralpde.cases._build import Run, Study, load_study
 from neuralpde.cases._document import Document
 from neuralpde.cases._folder import make_folder, write_start
 from neuralpde.cases._open import run_files, saved_case
+from neuralpde.cases._pictures import pictures
 from neuralpde.cases._progress import Display, Stop
 from neuralpde.cases._record import Recorder, is_finished, joined, load_previous
 from neuralpde.cases._report import (
     Outcome,
     errors,
     failure,
-    pictures,
     rows,
     table,
     write_metrics,
     write_report,
 )
+from neuralpde.cases._schema import REFERENCE
 from neuralpde.cases._user_code import blame
 from neuralpde.simulate import Solution, simulate, solve
 from neuralpde.types import NeuralPDEError, NonFiniteError, NotConvergedError, Status, UsageError
@@ -78,9 +79,10 @@ def run_case(
     else:
         folder = make_folder(Path(out) if out is not None else None, study.name, force)
     document = write_start(folder, study, Path(path), settings)
-    wanted = study.runs
+    # the reference first: what an interruption leaves of the others is then measured all the same
+    wanted = [*study.all_runs[len(study.runs) :], *study.runs]
     if restart is not None and not Path(restart).is_dir():
-        wanted = tuple(run for run in study.runs if run.name in previous)
+        wanted = [run for run in wanted if run.name in previous or run is study.reference_run]
     outcomes: list[Outcome] = []
     with Stop(log) as stop:
         for run in wanted:
@@ -89,16 +91,21 @@ def run_case(
                 error = outcomes[-1].error
                 if error is not None and not any(o.solution for o in outcomes):
                     raise error  # nothing was computed that a report could keep
+    names = [run.name for run in study.all_runs]
+    outcomes.sort(key=lambda outcome: names.index(outcome.name))
     _conclude(folder, study, outcomes, console)
     return StudyResult(folder, tuple(outcomes))
 
 
 def _previous(study: Study, restart: Path) -> dict[str, Solution]:
-    """Saved runs by name, each checked against the case."""
-    out = {}
-    for file in run_files(restart):
+    """Saved runs by name, each checked against the case; with a single run comes the reference beside it."""
+    out, files = {}, run_files(restart)
+    beside = restart.with_name(f"{REFERENCE}.h5")
+    if study.reference_run is not None and not restart.is_dir() and restart != beside and beside.is_file():
+        files.append(beside)
+    for file in files:
         saved = saved_case(file)
-        names = [run.name for run in study.runs]
+        names = [run.name for run in study.all_runs]
         if saved["run"] not in names:
             expected = f"one of the case's runs {', '.join(names)}"
             raise UsageError(f"--restart {file}: expected {expected}; got {saved['run']}.")

@@ -16,6 +16,10 @@ Count = Annotated[int | None, Field(ge=1, description="a positive whole number")
 Limit = Annotated[float | None, Field(ge=1, description="1 or more, or inf for no limit")]
 
 
+REFERENCE = "reference"
+"""The name of the table [reference], and of its run."""
+
+
 class Table(BaseModel):
     """A table whose keys are all known; the description of a field is what a mistake says was expected."""
 
@@ -86,11 +90,25 @@ class RunTable(OpenTable):
     initial_fit: dict[str, Any] | None = Field(None, description="a table of options")
 
 
+class ReferenceTable(OpenTable):
+    """A run that is there to measure the others against: it has no name, and lasts as long as the longest of them."""
+
+    representation: RepresentationTable = Field(description='a table {kind = "…", …}')
+    integrator: Name = None
+    dt: Positive = None
+    save_every: Count = None
+    growth_limit: Limit = None
+    until_steady: Positive = None
+    method: str = Field("auto", description="the name of a method")
+    initial_fit: dict[str, Any] | None = Field(None, description="a table of options")
+
+
 class OutputTable(Table):
     """What the run folder holds beyond numbers."""
 
     plot: bool = Field(True, description="true or false")
     animate: bool = Field(True, description="true or false")
+    quantity: str | None = Field(None, description="the name of what pictures show")
     reference: str | None = Field(None, description="the name of a run")
 
 
@@ -101,6 +119,9 @@ class Case(Table):
     problem: ProblemTable = Field(description='a table [problem], or a string "file.py:Class"')
     time: TimeTable | None = Field(None, description="a table [time]")
     run: list[RunTable] = Field(min_length=1, description="one or more tables [[run]]")
+    reference: ReferenceTable | None = Field(
+        None, description="a table [reference] (the name of a run is output.reference)"
+    )
     output: OutputTable = Field(default_factory=lambda: OutputTable.model_validate({}), description="a table [output]")
 
 
@@ -130,6 +151,12 @@ def _check_names(case: Case, top: Place) -> None:
             where = top.child("run").child(k).child("name")
             raise where.wrong(f"a name that no other run has (run[{seen[run.name] + 1}] has it)", run.name)
         seen[run.name] = k
+    if case.reference is not None and REFERENCE in seen:
+        where = top.child("run").child(seen[REFERENCE]).child("name")
+        raise where.wrong(f"another name than {REFERENCE}, which is the run of the table [{REFERENCE}]", REFERENCE)
+    if case.reference is not None and case.output.reference is not None:
+        where = top.child("output").child("reference")
+        raise where.wrong(f"no second reference beside the table [{REFERENCE}]", case.output.reference)
     if case.output.reference is not None:
         top.child("output").child("reference").choose(case.output.reference, seen)
 

@@ -158,7 +158,7 @@ def _line_row(figure: Figure, row: list[Axes], methods: Sequence[Samples], chann
 def _line_panel(ax: Axes, samples: Samples, channel: int) -> Show:
     fields, looks = [samples.values], [{"color": METHODS[0], "linewidth": 2.2, "label": "computed"}]
     if samples.exact is not None:
-        fields, looks = [*fields, samples.exact], [*looks, {**EXACT, "label": "exact"}]
+        fields, looks = [*fields, samples.exact], [*looks, {**EXACT, "label": samples.known_as}]
     panels.lines(ax, samples.axes[0], [field[0, :, channel] for field in fields], looks)
     curves = ax.get_lines()
 

@@ -121,7 +121,7 @@ def _profiles(ax: Axes, methods: Sequence[Samples], channel: int) -> None:
     if known:
         finest = max(known, key=lambda method: (method.times[-1], len(method.axes[0])))
         reference = np.asarray(finest.exact)[-1, :, channel]
-        panels.lines(ax, finest.axes[0], [reference], [{**EXACT, "label": "exact"}])
+        panels.lines(ax, finest.axes[0], [reference], [{**EXACT, "label": finest.known_as}])
     panels.value_axis(ax, methods[0].labels[channel], limits(*values_and_exact(methods, channel, slice(-1, None))))
     ax.set_xlim(min(m.axes[0][0] for m in methods), max(m.axes[0][-1] for m in methods))
 

@@ -111,8 +111,9 @@ def note(ax: Axes, text: str) -> None:
 
 
 def error_label(samples: Samples, channel: int) -> str:
-    """``|error|``, with the channel's name where there are several."""
-    return "|error|" if samples.channels == 1 else f"|error of {samples.labels[channel]}|"
+    """``|error|``, with the channel's name where there are several; says so where it is against a reference."""
+    what = "error" if samples.channels == 1 else f"error of {samples.labels[channel]}"
+    return f"|{what}|" if samples.known_as == "exact" else f"|{what}| to {samples.known_as}"
 
 
 def colour_bar(

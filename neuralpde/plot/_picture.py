@@ -87,7 +87,7 @@ def _profiles(ax: Axes, samples: Samples, channel: int) -> None:
     panels.lines(ax, x, [samples.values[i, :, channel] for i in picks], looks)
     if samples.exact is not None:
         reference = [samples.exact[i, :, channel] for i in picks]
-        panels.lines(ax, x, reference, [{**EXACT, "label": "exact"}] * len(picks))
+        panels.lines(ax, x, reference, [{**EXACT, "label": samples.known_as}] * len(picks))
     panels.value_axis(ax, samples.labels[channel], limits(*_shown(samples, channel)))
 
 

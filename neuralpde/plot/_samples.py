@@ -27,6 +27,7 @@ class Samples:
         title: what the field is, for instance ``"Advection"``.
         velocity: of a flow on a plane, shape ``(k, *lattice, 2)``; pictures show it as streamlines over the values,
             for instance the vorticity. Where the values are NaN they show a solid.
+        known_as: what ``exact`` is called in legends: ``"exact"``, or ``"reference"`` where it is computed.
 
     Raises:
         UsageError: for d = 3, for shapes that disagree, for coordinates or times that do not increase, for a velocity
@@ -46,6 +47,7 @@ class Samples:
     labels: tuple[str, ...] = ("u",)
     title: str = ""
     velocity: np.ndarray | None = None
+    known_as: str = "exact"
 
     def __post_init__(self) -> None:
         axes = tuple(_increasing(f"axes[{j}]", axis) for j, axis in enumerate(self.axes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,27 +83,61 @@ def errors_by_unknown(
     Raises:
         UsageError: if there is neither an exact solution nor a reference, or the reference solves another problem.
     """
-    problem, d = solution.problem, solution.problem.domain.dim
-    x = lattice(solution, min(points, MOST_POINTS[d]) if d > 1 else points)[1]
-    inside = solid_distance(problem, x)
-    if inside is not None:
-        x = x[inside >= 0]
     wanted = [float(t) for t in (solution.times if times is None else times)]
+    return errors_of_all({"": solution}, {"": wanted}, points, reference)[""]
+
+
+def errors_of_all(
+    solutions: Mapping[str, Solution],
+    times: Mapping[str, Sequence[float]],
+    points: int,
+    reference: Solution | None = None,
+) -> dict[str, dict[str, dict[str, float]]]:
+    """:func:`errors_by_unknown` of several solutions of one problem, each over its own times.
+
+    At a time that several share, what they are measured against is evaluated once.
+    """
+    problem = next(iter(solutions.values())).problem
+    every = sorted({t for wanted in times.values() for t in wanted})
     if reference is None:
-        fits, reason = exact_fits(problem, wanted)
+        fits, reason = exact_fits(problem, every)
         if not fits:
             raise UsageError(f"{problem.name}: {reason}; pass reference=another_solution.")
     else:
         check_reference(problem, reference)
-    sums = {unknown: _Sums() for unknown in problem.unknowns}
-    for t in wanted:
-        exact = problem.exact(t, x) if reference is None else values_at(reference.at(t), x)
+    at = {name: _outside(problem, s, points) for name, s in solutions.items()}
+    sums = {name: {unknown: _Sums() for unknown in problem.unknowns} for name in solutions}
+    for t in every:
+        known: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+        for name, solution in solutions.items():
+            if t not in times[name]:
+                continue
+            x = at[name]
+            if (x.dtype, x.device) not in known:
+                known[x.dtype, x.device] = _known(problem, reference, t, x)
+            found, exact = values_at(solution.at(t), x), known[x.dtype, x.device]
+            for unknown, total in sums[name].items():
+                channels = channels_of(problem, unknown)
+                total.add(found[:, channels], exact[:, channels])
+    return {name: {unknown: total.errors() for unknown, total in of.items()} for name, of in sums.items()}
+
+
+def _outside(problem: Problem, solution: Solution, points: int) -> Tensor:
+    """The lattice without the points inside a solid."""
+    d = problem.domain.dim
+    x = lattice(solution, min(points, MOST_POINTS[d]) if d > 1 else points)[1]
+    inside = solid_distance(problem, x)
+    return x if inside is None else x[inside >= 0]
+
+
+def _known(problem: Problem, reference: Solution | None, t: float, x: Tensor) -> Tensor:
+    """The reference's values, or those of the exact solution."""
+    if reference is None:
+        exact = problem.exact(t, x)
         assert exact is not None  # exact_fits has seen to it
-        found = values_at(solution.at(t), x)
-        for unknown, total in sums.items():
-            channels = channels_of(problem, unknown)
-            total.add(found[:, channels], exact[:, channels])
-    return {unknown: total.errors() for unknown, total in sums.items()}
+        return exact
+    r = reference.representation
+    return values_at(reference.at(t), x.to(dtype=r.dtype, device=r.device)).to(x)
 
 
 def check_reference(problem: Problem, reference: Solution) -> None:

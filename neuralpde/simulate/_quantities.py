@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch.func import jvp
 from neuralpde.fields import Field, Jet, autodiff_jet
 from neuralpde.plot import Samples
 from neuralpde.problems import Problem, Quantity, exact_fits
-from neuralpde.simulate._errors import CHUNK, channels_of, lattice, solid_distance
+from neuralpde.simulate._errors import CHUNK, channels_of, check_reference, lattice, solid_distance
 from neuralpde.types import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def component_names(problem: Problem, unknown: str) -> tuple[str, ...]:
     return tuple(f"{unknown}_{i + 1}" for i in range(count))
 
 
+def quantity_names(problem: Problem) -> list[str]:
+    """What pictures can show: the problem's quantities, then its unknowns."""
+    return list(dict.fromkeys([*(q.name for q in problem.quantities()), *problem.unknowns]))
+
+
 def chosen_quantity(problem: Problem, name: str | None) -> tuple[Quantity, tuple[str, ...]]:
     """The quantity of that name, or the unknown, and its labels; by default the first quantity, else all unknowns.
 
@@ -47,8 +52,7 @@ def chosen_quantity(problem: Problem, name: str | None) -> tuple[Quantity, tuple
     if name in offered:
         return offered[name], (name,)
     if name not in problem.unknowns:
-        known = ", ".join(dict.fromkeys([*offered, *problem.unknowns]))
-        raise UsageError(f"what can be shown of {problem.name}: {known}; got {name!r}.")
+        raise UsageError(f"what can be shown of {problem.name}: {', '.join(quantity_names(problem))}; got {name!r}.")
     channels = channels_of(problem, name)
     return Quantity(name, lambda u: u.value[:, channels]), component_names(problem, name)
 
@@ -96,8 +100,16 @@ def samples_of(
     frames: int = 61,
     name: str | None = None,
     quantity: str | None = None,
+    reference: Solution | None = None,
+    remembered: dict[tuple[float, int], Tensor | None] | None = None,
 ) -> Samples:
-    """Values on a lattice at up to ``frames`` saved times, for pictures; see :meth:`Solution.samples`."""
+    """Values on a lattice at up to ``frames`` saved times, for pictures; see :meth:`Solution.samples`.
+
+    Args:
+        solution, points, frames, name, quantity, reference: see there.
+        remembered: the reference's (or exact) values by time and number of points, for several solutions that are
+            shown alike; what is missing is added.
+    """
     problem, representation = solution.problem, solution.representation
     d = problem.domain.dim
     if d > 2:
@@ -120,8 +132,12 @@ def samples_of(
         return values.reshape(len(times), *grid.shape, -1).cpu().numpy()
 
     exact = None
-    if exact_fits(problem, times)[0]:
-        known = [e for t in times if (e := exact_quantity(problem, shown, t, x)) is not None]
+    if _is_known(problem, times, reference):
+        memory = {} if remembered is None else remembered
+        for t in times:
+            if (t, len(x)) not in memory:
+                memory[t, len(x)] = _known_quantity(problem, shown, t, x, reference)
+        known = [e.to(x) for t in times if (e := memory[t, len(x)]) is not None]
         exact = array(known) if len(known) == len(times) else None
     velocity = array([_velocity(field, x, d) for field in fields]) if shown.streamlines else None
     return Samples(
@@ -133,7 +149,25 @@ def samples_of(
         labels,
         problem.name,
         velocity,
+        "exact" if reference is None else "reference",
     )
+
+
+def _is_known(problem: Problem, times: Sequence[float], reference: Solution | None) -> bool:
+    """Whether there is something to compare with at all the times."""
+    if reference is None:
+        return exact_fits(problem, times)[0]
+    check_reference(problem, reference)
+    return reference.spans(times[0]) and reference.spans(times[-1])
+
+
+def _known_quantity(
+    problem: Problem, shown: Quantity, t: float, x: Tensor, reference: Solution | None
+) -> Tensor | None:
+    if reference is None:
+        return exact_quantity(problem, shown, t, x)
+    r = reference.representation
+    return quantity_of(reference.at(t).jet, shown, x.to(dtype=r.dtype, device=r.device))
 
 
 def _velocity(field: Field, x: Tensor, d: int) -> Tensor:

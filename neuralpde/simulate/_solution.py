@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,10 @@ class Solution:
     def at_rest(self) -> bool:
         """Whether the last state is a steady one: solved for as such, or marched to."""
         return self.status is Status.STEADY or self.recipe.get("integrator") == "steady"
+
+    def spans(self, t: float) -> bool:
+        """Whether :meth:`at` knows the field at a time."""
+        return float(self.times[0]) <= t and (self.at_rest or t <= float(self.times[-1]) * (1 + 1e-9))
 
     def at(self, t: float) -> Field:
         """The field at a time: a saved state where there is one, else the cubic polynomial in time through the
@@ -137,7 +141,12 @@ class Solution:
         return errors_by_unknown(self, times, points, reference)
 
     def samples(
-        self, points: int | None = None, frames: int = 61, name: str | None = None, quantity: str | None = None
+        self,
+        points: int | None = None,
+        frames: int = 61,
+        name: str | None = None,
+        quantity: str | None = None,
+        reference: Solution | None = None,
     ) -> Samples:
         """Values on a lattice at up to ``frames`` saved times, for pictures.
 
@@ -148,24 +157,37 @@ class Solution:
             quantity: one of the problem's quantities (a flow's ``"vorticity"``, ``"speed"`` or ``"pressure"``) or
                 unknowns; by default the first quantity, or all unknowns where there is none. The vorticity comes with
                 the velocity, for streamlines. Inside a solid the values are NaN, and stay blank.
+            reference: a better solution of the same problem, which errors are shown against in place of the exact one;
+                none are shown where it ends before the last of the times.
 
         Raises:
-            UsageError: in 3D, or for a name that there is not.
+            UsageError: in 3D, for a name that there is not, or a reference that solves another problem.
         """
-        return samples_of(self, points, frames, name, quantity)
+        return samples_of(self, points, frames, name, quantity, reference)
 
-    def plot(self, path: str | Path, name: str | None = None, quantity: str | None = None) -> Path:
-        """A PNG picture: profiles and space–time image in 1D, images in 2D, errors where they are known; of flows the
-        vorticity with streamlines, or another ``quantity`` (see :meth:`samples`)."""
+    def plot(
+        self,
+        path: str | Path,
+        name: str | None = None,
+        quantity: str | None = None,
+        reference: Solution | None = None,
+    ) -> Path:
+        """A PNG picture: profiles and space–time image in 1D, images in 2D, errors where they are known or against a
+        ``reference``; of flows the vorticity with streamlines, or another ``quantity`` (see :meth:`samples`)."""
         # a picture of a plane shows four times, evenly chosen; thin layers need more points than a film has
         points, frames = (None, 61) if self.problem.domain.dim == 1 else (PICTURE_POINTS, 4)
-        return picture(self.samples(points, frames, name, quantity), path)
+        return picture(self.samples(points, frames, name, quantity, reference), path)
 
     def animate(
-        self, path: str | Path, name: str | None = None, seconds: float = 4.0, quantity: str | None = None
+        self,
+        path: str | Path,
+        name: str | None = None,
+        seconds: float = 4.0,
+        quantity: str | None = None,
+        reference: Solution | None = None,
     ) -> Path:
-        """A GIF of the saved times."""
-        return animation([self.samples(name=name, quantity=quantity)], path, seconds)
+        """A GIF of the saved times; ``quantity`` and ``reference`` as for :meth:`samples`."""
+        return animation([self.samples(name=name, quantity=quantity, reference=reference)], path, seconds)
 
     def summary(self) -> str:
         """A few lines: what was solved, how, how long it took, how wrong it is where that is known."""
@@ -237,17 +259,23 @@ class Solution:
         return save_probes(self, path, points, times)
 
 
-def compare(solutions: dict[str, Solution], path: str | Path, quantity: str | None = None) -> Path:
+def compare(
+    solutions: dict[str, Solution], path: str | Path, quantity: str | None = None, reference: Solution | None = None
+) -> Path:
     """Solutions of one problem side by side: a PNG, or a GIF by the path's suffix.
 
     Args:
         solutions: by the name of their method.
         path: of the picture.
         quantity: what is shown, see :meth:`Solution.samples`.
+        reference: what errors are shown against, see :meth:`Solution.samples`; if it is one of the solutions, that one
+            is shown without an error.
     """
     moving = Path(path).suffix.lower() == ".gif"
-    several = []
+    several: list[Samples] = []
+    remembered: dict[tuple[float, int], Tensor | None] = {}
     for name, s in solutions.items():
         points, frames = (None, 61) if moving or s.problem.domain.dim == 1 else (PICTURE_POINTS, 2)
-        several.append(s.samples(points, frames, name, quantity))
+        shown = samples_of(s, points, frames, name, quantity, reference, remembered)
+        several.append(replace(shown, exact=None) if s is reference else shown)
     return animation(several, path) if moving else comparison(several, path)

@@ -76,6 +76,12 @@ ON_GRIDS, ON_NETWORKS, IN_GALERKIN = (
     for dynamics in (DiscreteDynamics, FunctionSpaceDynamics, GalerkinDynamics)
 )
 TIME = "integrator, dt, t_end, save_every, growth_limit, until_steady"
+FITTED = " or ".join(
+    dict.fromkeys(
+        f"a {kind.__name__}" for made, kind in METHODS.values() if "fit" in inspect.signature(made).parameters
+    )
+)
+REFERENCE = "representation, integrator, dt, save_every, growth_limit, until_steady, method, initial_fit"
 RUN = f"name, representation, {TIME}, method, initial_fit"
 FUNCTION = '{sine = {…}} or {gaussian = {…}} or "file.py:function"'
 CONDITION = f"{', '.join(CONDITIONS)}; got 'dirichlt'; did you mean dirichlet?"
@@ -138,7 +144,7 @@ MISTAKES = {
     "unknown section": (
         "seed = 0",
         "sead = 0",
-        "sead: expected one of seed, problem, time, run, output; got sead; did you mean seed?",
+        "sead: expected one of seed, problem, time, run, reference, output; got sead; did you mean seed?",
     ),
     "seed is half": ("seed = 0", "seed = 0.5", "seed: expected a whole number, 0 or more; got 0.5."),
     "unknown integrator": (
@@ -293,7 +299,7 @@ MISTAKES = {
     "fit on a grid": (
         "order = 6}",
         "order = 6}\nfit = {maxiter = 4}",
-        f"run.grid.fit: expected no fit, an option of a NeuralField or a NeuralFlow; a GridField takes {ON_GRIDS}.",
+        f"run.grid.fit: expected no fit, an option of {FITTED}; a GridField takes {ON_GRIDS}.",
     ),
     "fit in the table of a grid": (
         "order = 6}",
@@ -350,6 +356,64 @@ MISTAKES = {
         "fit = {maxiter = 4}",
         '[output]\nreference = "gird"',
         "output.reference: expected one of grid, neural; got 'gird'; did you mean grid?",
+    ),
+    "two references": (
+        "fit = {maxiter = 4}",
+        '[reference]\nrepresentation = {kind = "grid"}\n[output]\nreference = "grid"',
+        "output.reference: expected no second reference beside the table [reference]; got 'grid'.",
+    ),
+    "reference is a name": (
+        "seed = 0",
+        'reference = "grid"',
+        "reference: expected a table [reference] (the name of a run is output.reference); got 'grid'.",
+    ),
+    "run called reference": (
+        'name = "grid"\nrepresentation = {kind = "grid", shape = 32, order = 6}',
+        'name = "reference"\nrepresentation = {kind = "grid", shape = 32}\n'
+        '[reference]\nrepresentation = {kind = "grid"}',
+        "run[1].name: expected another name than reference, which is the run of the table [reference]; "
+        "got 'reference'.",
+    ),
+    "reference without a representation": (
+        "fit = {maxiter = 4}",
+        "[reference]\ndt = 0.1",
+        'reference.representation: expected a table {kind = "…", …}; it is missing.',
+    ),
+    "end of a reference": (
+        "fit = {maxiter = 4}",
+        '[reference]\nrepresentation = {kind = "grid"}\nt_end = 2.0',
+        "reference.t_end: expected no t_end, as the reference lasts as long as the longest run; got one.",
+    ),
+    "key of a reference": (
+        "fit = {maxiter = 4}",
+        '[reference]\nrepresentation = {kind = "grid"}\nintegrater = "rk4"',
+        f"reference.integrater: expected one of {REFERENCE}, {ON_GRIDS}; got integrater; did you mean integrator?",
+    ),
+    "unknown representation of a reference": (
+        "fit = {maxiter = 4}",
+        '[reference]\nrepresentation = {kind = "gird"}',
+        f"reference.representation.kind: expected one of {KINDS}; got 'gird'; did you mean grid?",
+    ),
+    "integrator of a reference": (
+        "fit = {maxiter = 4}",
+        '[reference]\nrepresentation = {kind = "grid"}\nintegrator = "rk5"',
+        f"reference.integrator: expected one of {STEPS}; got 'rk5'; did you mean rk4?",
+    ),
+    "negative dt of a reference": (
+        "fit = {maxiter = 4}",
+        '[reference]\nrepresentation = {kind = "grid"}\ndt = -0.1',
+        "reference.dt: expected a positive number; got -0.1.",
+    ),
+    "reference that nobody steps": (
+        'integrator = "rk4"\ndt = 0.05\nt_end = 1.0\n[[run]]\nname = "grid"',
+        't_end = 1.0\n[reference]\nrepresentation = {kind = "grid"}\n[[run]]\nname = "grid"\nintegrator = "rk4"\n'
+        "dt = 0.05",
+        "time.integrator: expected the name of an integrator; it is missing.",
+    ),
+    "unknown quantity": (
+        "fit = {maxiter = 4}",
+        '[output]\nquantity = "vorticity"',
+        "output.quantity: expected one of u; got 'vorticity'.",
     ),
     "problem is a number": (
         '[problem]\nname = "advection"\nspeed = 0.25',
