@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from neuralpde.types import NonFiniteError, Status
 Rows = Callable[[Tensor], Tensor]
 """θ → residual or Jacobian."""
 
-WALL = 10.0
+WALL = 3.0
 """Weight of the rows of ∂p/∂n beside those of Δp, in units of the box's size."""
 
 
@@ -50,7 +51,9 @@ class PressureFits:
         length = pressure.domain.volume ** (1 / pressure.dim)
         self.level, self.wall_unit = 1 / length**2, WALL / length  # rows of one unit
 
-    def solve(self, source: Tensor, slopes: Sequence[Tensor], starts: Sequence[Tensor], unit: float) -> Stage:
+    def solve(
+        self, source: Tensor, slopes: Sequence[Tensor], starts: Sequence[Tensor], unit: float, first: bool = False
+    ) -> Stage:
         """p of zero mean with Δp = f and ∂p/∂n = h on the walls.
 
         Args:
@@ -58,6 +61,7 @@ class PressureFits:
             slopes: h at each wall's points.
             starts: weights to start from; the best is taken.
             unit: of f, in which residuals are told and compared with the options' tolerances.
+            first: the start is random, and the fit takes five times as many iterations as the options say.
         """
         wanted = torch.cat([f.reshape(-1) for f in (source, source.new_zeros(1), *slopes)])
         scale = self._scale() / unit
@@ -74,7 +78,8 @@ class PressureFits:
             linear = [self._best_outer(theta, residual, jacobian) for theta in starts]
             start = min(linear, key=lambda theta: float(residual(theta).norm()))
         try:
-            fit = least_squares(residual, start, self.options, jacobian=jacobian)
+            many = replace(self.options, maxiter=5 * self.options.maxiter, stall=0.0)
+            fit = least_squares(residual, start, many if first else self.options, jacobian=jacobian)
         except NonFiniteError:
             return Stage(start, Status.NON_FINITE, math.nan)
         return stage_of(fit, self.options.accept)
