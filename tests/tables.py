@@ -33,6 +33,7 @@ from neuralpde.integrators import (
 from neuralpde.optimize import GaussNewton
 from neuralpde.problems import (
     Advection,
+    BeltramiFlow,
     Burgers,
     CylinderChannel,
     DoubleShearLayer,
@@ -365,6 +366,7 @@ FLOWS = (
     ProblemRow("Taylor–Green, decaying", lambda: TaylorGreen(viscosity=0.05)),
     ProblemRow("Walsh flow", WalshFlow),
     ProblemRow("Walsh flow without viscosity", lambda: WalshFlow(viscosity=0.0, waves=25, seed=3)),
+    ProblemRow("Beltrami flow", BeltramiFlow),
     ProblemRow("Navier–Stokes", NavierStokes),
     ProblemRow("Euler", EulerFlow),
     ProblemRow("vortex pair", VortexPair),
@@ -565,8 +567,8 @@ def flow_refusal(problem: ProblemRow, representation: RepresentationRow, family:
         return "use a MacGrid"
     if kind is NeuralFlow and flow.solid is not None:  # type: ignore[attr-defined]
         return "use a MacGrid"
-    if kind is NeuralFlow and not problem.fully_periodic and family != "steady":
-        return "a neural flow between walls is solved to its steady state only; march on a MacGrid"
+    if kind is NeuralFlow and isinstance(flow, LidDrivenCavity) and family != "steady":
+        return "makes the velocity jump in its corners"
     if family == "steady":
         if kind in (SpectralGrid, NeuralVelocityPressure):
             return "moves in time: use simulate"
@@ -574,13 +576,13 @@ def flow_refusal(problem: ProblemRow, representation: RepresentationRow, family:
             return "without viscosity has many steady flows"
         if flow.solid is not None:  # type: ignore[attr-defined]
             return "steady flows are solved for without solids"
+        if kind is MacGrid and flow.domain.dim == 3:
+            return "steady flows are solved for in 2D"
         return "nothing holds the velocity along the periodic axis" if problem.fully_periodic else None
-    if family == "implicit" and kind is not MacGrid:
+    if family == "implicit" and kind not in (MacGrid, NeuralFlow):
         return "has implicit stages; use RK4, or IncrementalPressureCorrection on a grid"
     if kind is NeuralFlow and family in ("splitting", "reflection"):
         return f"{'LieSplitting' if family == 'splitting' else 'AdvectionReflection'} needs a flow for every term"
-    if kind is NeuralFlow and family == "correction":
-        return "IncrementalPressureCorrection takes diffusion implicitly by itself"
     return None
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from neuralpde.dynamics._linearised import refuse_undetermined
-from neuralpde.dynamics._terms import chosen_rhs, field_of, term_flow, whole_only
+from neuralpde.dynamics._terms import chosen_rhs, field_of, term_flow
 from neuralpde.fields import Jet
 from neuralpde.geometry import Neumann, Quadrature, face_lattice, random_points
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
@@ -95,13 +95,12 @@ class FunctionSpaceDynamics(Dynamics):
     def implicit(
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
-        whole_only(part)
-        r, problem = self.representation, self.problem
-        needs = problem.needs | {"value"}
+        r, rhs = self.representation, chosen_rhs(self.problem, part)
+        needs = self.problem.needs | {"value"}
 
         def rows(theta: Tensor, x: Tensor) -> Tensor:
             u = r.at(theta, t).jet(x, needs)
-            return u.value - gamma * problem.rhs(t, x, u)
+            return u.value - gamma * rhs(t, x, u)
 
         return self._fit(rows, base, terms, t, guess, pointwise=rows)
 
@@ -138,6 +137,13 @@ class FunctionSpaceDynamics(Dynamics):
         """What of the target's values ``(q, c)`` a field can have: all of them, if no subclass has a constraint."""
         return wanted
 
+    def restricted(self, rows: Tensor, own: bool) -> Tensor:
+        """What counts of the weighted rows ``(c q, …)`` of a residual or its Jacobian: all, if there is no constraint.
+
+        ``own``: the rows are the field's own values, and not those of an implicit stage.
+        """
+        return rows
+
     def _fit(
         self, rows: Rows, base: State, terms: Terms, t: float, guess: Tensor | None, pointwise: Rows | None
     ) -> Stage:
@@ -167,7 +173,7 @@ class FunctionSpaceDynamics(Dynamics):
             return Stage(starts[-1], Status.NON_FINITE, math.nan)
 
         def residual(theta: Tensor) -> Tensor:
-            inside = (root * (rows(theta, x) - wanted)).T.reshape(-1)
+            inside = self.restricted((root * (rows(theta, x) - wanted)).T.reshape(-1), pointwise is None)
             return torch.cat([inside, *self._wall_residual(theta, t)])
 
         def jacobian(theta: Tensor) -> Tensor:
@@ -175,7 +181,8 @@ class FunctionSpaceDynamics(Dynamics):
             for a in range(r.channels):
                 block = r.jacobian(theta, x, a) if pointwise is None else row_jacobian(pointwise, theta, x, a)
                 blocks.append(root * block)
-            return torch.cat([*blocks, *self._wall_jacobian(theta, t)])
+            inside = self.restricted(torch.cat(blocks), pointwise is None)
+            return torch.cat([inside, *self._wall_jacobian(theta, t)])
 
         with torch.no_grad():
             start = min(starts, key=lambda theta: float(residual(theta).norm()))
@@ -184,7 +191,11 @@ class FunctionSpaceDynamics(Dynamics):
         except NonFiniteError:  # the march reports it, with the solution so far
             return Stage(start, Status.NON_FINITE, math.nan)
         # a steady problem is fitted to zero: there the misfit at the start sets the scale
-        size = float((root * wanted).norm()) if self.problem.time_order else fit.history[0]
+        size = (
+            float(self.restricted((root * wanted).T.reshape(-1), pointwise is None).norm())
+            if self.problem.time_order
+            else fit.history[0]
+        )
         return stage_of(fit, self.fit_options.accept * max(size, 1e-9))
 
     def _wall_values(self, theta: Tensor, t: float, wall: tuple[Quadrature, Neumann, int, float], x: Tensor) -> Tensor:

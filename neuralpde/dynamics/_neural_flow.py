@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -26,12 +25,15 @@ PRESSURE = GaussNewton(maxiter=60, stall=1e-3, damping=1e-4)
 
 
 class NeuralFlowDynamics(Dynamics):
-    """Stages θ = argmin Σ_q |u_θ(x_q) − u_base(x_q) − Σ c_j F_j(x_q)|², F = −u·∇u + ν Δu, over velocities u_θ = ∇×A_θ.
+    """Stages θ = argmin Σ_q w_q |P (u_θ − γ F(u_θ) − u_base − Σ c_j F_j)|²(x_q), F = −u·∇u + ν Δu, over u_θ = ∇×A_θ.
 
-    The gradient of a pressure is orthogonal to every velocity without divergence: the fit leaves it over, so it
-    projects by itself, and a Runge–Kutta method keeps its order. The gradient part is taken out of the target by
-    Fourier transforms on the lattice all the same, because a fit knows by its residual when it is done. The pressure is
-    computed where it is asked for: p minimising Σ_q (Δp + Σ_ij ∂_i u_j ∂_j u_i)².
+    The gradient of a pressure is orthogonal to every velocity without divergence: a fit leaves it over, so it
+    projects by itself, and a Runge–Kutta method keeps its order. P takes the gradient part out of the residual all the
+    same (see :class:`SolenoidalFits`): a fit then knows when it is done, and an implicit stage needs no pressure. The
+    pressure is computed where it is asked for.
+
+    A start whose F does not vanish on walls at rest grows a layer of thickness √(νt) there, and a lid that starts at
+    once has one that is infinitely thin: the first stages of such flows leave larger residuals.
 
     Args:
         problem: the flow.
@@ -43,7 +45,6 @@ class NeuralFlowDynamics(Dynamics):
     Source: Leray's projection; for stages in function space TENG, Chen et al., ICML 2024.
     """
 
-    explicit_only = True
     constrained = True
     settles = True
 
@@ -67,20 +68,29 @@ class NeuralFlowDynamics(Dynamics):
         return (False,) * len(self.parts)
 
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Callable[[Tensor], Tensor]:
+        if part == "pressure":
+            return torch.zeros_like  # its gradient is taken out of every stage
         return self.velocity.slope(t, self.representation.split(theta)["velocity"], part)
 
     def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
+        return self._staged(base, lambda start, known: self.velocity.explicit(known, terms, t, start), guess)
+
+    def _staged(self, base: State, stage: Callable[[Tensor | None, State], Stage], guess: Tensor | None) -> Stage:
+        """A stage of the velocity; the pressure stays as it is."""
         r = self.representation
         parts = r.split(base.theta)
         start = None if guess is None else r.split(guess)["velocity"]
-        stage = self.velocity.explicit(State(base.t, parts["velocity"]), terms, t, start)
-        theta = r.join({"velocity": stage.theta, "pressure": parts["pressure"]})
-        return Stage(theta, stage.status, stage.residual, stage.iterations)
+        made = stage(start, State(base.t, parts["velocity"]))
+        theta = r.join({"velocity": made.theta, "pressure": parts["pressure"]})
+        return Stage(theta, made.status, made.residual, made.iterations)
 
     def implicit(
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
-        raise UsageError("a neural flow takes explicit stages; use RK4, or a MacGrid with another integrator.")
+        if not gamma:
+            return self.explicit(base, terms, t, guess)
+        start = base.predict(t) if guess is None else guess
+        return self._staged(base, lambda s, known: self.velocity.implicit(known, terms, gamma, t, s, part), start)
 
     def flow(
         self,
@@ -93,8 +103,12 @@ class NeuralFlowDynamics(Dynamics):
         raise UsageError("a neural flow has no flows of single terms; use RK4, or a MacGrid with a splitting.")
 
     def check_march(self) -> None:
-        if self.representation.velocity.walls is not None:
-            raise UsageError("a neural flow between walls is solved to its steady state only; march on a MacGrid.")
+        walls = self.representation.velocity.walls
+        if walls is not None and walls.jumps:
+            raise UsageError(
+                "a wall that slides past walls at rest makes the velocity jump in its corners, where a neural flow has "
+                "no stages; march on a MacGrid, or solve for the steady flow."
+            )
 
     def steady(self, guess: Tensor) -> Stage:
         """θ minimising Σ_q w_q |−u·∇u + ν Δu − ∇p|², velocity and pressure together.
@@ -105,7 +119,7 @@ class NeuralFlowDynamics(Dynamics):
         r, problem = self.representation, self.problem
         if not problem.viscosity:
             raise UsageError(f"{problem.name} without viscosity has many steady flows: give it a viscosity.")
-        if r.velocity.walls is None:
+        if r.velocity.means and not (r.velocity.walls and r.velocity.walls.rough):
             raise UsageError(
                 "nothing holds the velocity along the periodic axis, so that this flow has many steady states: march "
                 "with simulate(problem, representation, RK4(), dt=, t_end=)."
@@ -137,26 +151,49 @@ class NeuralFlowDynamics(Dynamics):
         return Stage(state.theta)
 
     def complete(self, t: float, theta: Tensor) -> Tensor:
+        """Poisson's equation on the torus; between walls ∇p is the gradient part of F, which has the walls' data too:
+        the p that comes closest to F in its gradient has Δp = ∇·F inside and ∂p/∂n = n·F at the walls."""
         r = self.representation
         parts = r.split(theta)
-        x = r.pressure.quadrature().points
-        source = pressure_source(r.velocity.at(parts["velocity"], t), x)
-        n = x.shape[0]
-        level = 1 / r.domain.volume ** (2 / r.dim)  # rows of Δp and of the mean of p have one unit
+        u = r.velocity.at(parts["velocity"], t)
+        if r.velocity.walls is None:
+            x = r.pressure.quadrature().points
+            weights, wanted = torch.full_like(x[:, 0], 1 / x.shape[0]), pressure_source(u, x)
+        else:
+            x, weights = self.velocity.quadrature.points, self.velocity.quadrature.weights / r.domain.volume
+            wanted = self._gradient_part(t, u, x)
+        fit = self._fit_pressure(parts["pressure"], x, weights, wanted)
+        return r.join({"velocity": parts["velocity"], "pressure": fit})
 
-        def rows(weights: Tensor, points: Tensor) -> Tensor:
-            return r.pressure.at(weights, t).jet(points, frozenset({"laplacian"})).laplacian
+    def _gradient_part(self, t: float, u: Field, x: Tensor) -> Tensor:
+        """F − P F, ``(q, d)``."""
+        with torch.no_grad():
+            force = self.problem.momentum(t, x, u.jet(x, self.velocity.problem.needs))
+        root = self.velocity.quadrature.weights.sqrt()[:, None]
+        rows = (root * force).T.reshape(-1)
+        return (rows - self.velocity.restricted(rows, own=False)).reshape(force.shape[1], -1).T / root
 
-        def residual(weights: Tensor) -> Tensor:
-            mean = r.pressure.at(weights, t)(x).mean()
-            return torch.cat([(rows(weights, x) - source)[:, 0] / math.sqrt(n), level * mean[None]])
+    def _fit_pressure(self, start: Tensor, x: Tensor, weights: Tensor, wanted: Tensor) -> Tensor:
+        """Weights of the pressure of mean 0 whose Laplacian ``(q, 1)`` or gradient ``(q, d)`` is wanted."""
+        r, order = self.representation.pressure, 2 if wanted.shape[1] == 1 else 1
+        root = weights.sqrt()[:, None]
+        level = 1 / r.domain.volume ** (order / r.dim)  # all rows have one unit
 
-        def jacobian(weights: Tensor) -> Tensor:
-            mean = r.pressure.jacobian(weights, x).mean(0, keepdim=True)
-            return torch.cat([row_jacobian(rows, weights, x, 0) / math.sqrt(n), level * mean])
+        def rows(theta: Tensor, points: Tensor) -> Tensor:
+            if order == 2:
+                return r.at(theta).jet(points, frozenset({"laplacian"})).laplacian
+            return r.at(theta).jet(points, frozenset({"grad"})).grad[:, 0]
 
-        fit = least_squares(residual, parts["pressure"], self.pressure_fit, jacobian=jacobian)
-        return r.join({"velocity": parts["velocity"], "pressure": fit.theta})
+        def residual(theta: Tensor) -> Tensor:
+            mean = weights @ r.at(theta)(x)[:, 0]
+            return torch.cat([(root * (rows(theta, x) - wanted)).T.reshape(-1), level * mean[None]])
+
+        def jacobian(theta: Tensor) -> Tensor:
+            mean = weights @ r.jacobian(theta, x)
+            blocks = [root * row_jacobian(rows, theta, x, c) for c in range(wanted.shape[1])]
+            return torch.cat([*blocks, level * mean[None]])
+
+        return least_squares(residual, start, self.pressure_fit, jacobian=jacobian).theta
 
 
 def pressure_source(u: Field, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
 from neuralpde.geometry._domain import Box
@@ -70,6 +71,33 @@ def cosine_lattice(
     return Quadrature(points, weights.reshape(-1), shape=(count,) * domain.dim)
 
 
+def gauss_lattice(
+    domain: Box,
+    n: int,
+    periodic: Sequence[bool],
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | None = None,
+) -> Quadrature:
+    """At least n points: Gauss–Legendre points between faces, equally spaced ones along periodic axes.
+
+    Spectrally accurate for smooth functions, where a lattice of midpoints is so on a torus only. With m points an axis
+    the first lies about 1.4 / m² of the length from its face.
+    """
+    axes, weights = [], torch.ones((), dtype=dtype, device=device)
+    density = (n / domain.volume) ** (1 / domain.dim)
+    for a, length, around in zip(domain.lower, domain.lengths, periodic, strict=True):
+        count = max(1, int(np.ceil(round(density * length, 9))))
+        if around:
+            s, w = (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
+        else:
+            s, w = leggauss(count)
+            s, w = (s + 1) / 2, w / 2
+        axes.append(a + length * torch.as_tensor(s, dtype=dtype, device=device))
+        weights = weights[..., None] * (length * torch.as_tensor(w, dtype=dtype, device=device))
+    points = torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
+    return Quadrature(points, weights.reshape(-1), shape=tuple(len(axis) for axis in axes))
+
+
 def random_points(
     domain: Box, n: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64
 ) -> Quadrature:
@@ -80,7 +108,7 @@ def random_points(
 
 def gauss_legendre(domain: Box, n: int, dtype: torch.dtype = torch.float64) -> Quadrature:
     """Tensor-product Gauss–Legendre rule with n points per axis: exact for polynomials of degree 2n − 1."""
-    nodes, weights = np.polynomial.legendre.leggauss(n)
+    nodes, weights = leggauss(n)
     s, w = torch.as_tensor((nodes + 1) / 2, dtype=dtype), torch.as_tensor(weights / 2, dtype=dtype)
     points = torch.stack([c.reshape(-1) for c in torch.meshgrid(*[s] * domain.dim, indexing="ij")], dim=-1)
     products = torch.stack(torch.meshgrid(*[w] * domain.dim, indexing="ij")).prod(dim=0).reshape(-1)

@@ -1,6 +1,13 @@
 """Plain ``nn.Module`` networks that know their own derivatives."""
 
-from neuralpde.networks._first_layers import CentredLayer, Coordinates, FirstLayer, FourierFeatures, HarmonicFeatures
+from neuralpde.networks._first_layers import (
+    CentredLayer,
+    Coordinates,
+    FirstLayer,
+    FourierFeatures,
+    HarmonicFeatures,
+)
+from neuralpde.networks._mirrored import MirroredLayer
 from neuralpde.networks._mlp import ACTIVATIONS, MLP, hidden_widths
 
 __all__ = [
@@ -11,5 +18,6 @@ __all__ = [
     "FirstLayer",
     "FourierFeatures",
     "HarmonicFeatures",
+    "MirroredLayer",
     "hidden_widths",
 ]

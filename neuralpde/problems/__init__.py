@@ -5,7 +5,14 @@ from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._cylinder import CylinderChannel
 from neuralpde.problems._exact_fits import exact_fits
 from neuralpde.problems._flow import EulerFlow, IncompressibleFlow, NavierStokes, follow_flow
-from neuralpde.problems._flow_cases import DoubleShearLayer, LidDrivenCavity, TaylorGreen, VortexPair, WalshFlow
+from neuralpde.problems._flow_cases import (
+    BeltramiFlow,
+    DoubleShearLayer,
+    LidDrivenCavity,
+    TaylorGreen,
+    VortexPair,
+    WalshFlow,
+)
 from neuralpde.problems._poisson import Poisson, ProductOfSines
 from neuralpde.problems._transport import Advection, Burgers, GaussianBump, Heat, SineMode, SineSpeed
 
@@ -18,6 +25,7 @@ PROBLEMS: dict[str, type[Problem]] = {
     "euler_flow": EulerFlow,
     "taylor_green": TaylorGreen,
     "walsh_flow": WalshFlow,
+    "beltrami_flow": BeltramiFlow,
     "vortex_pair": VortexPair,
     "double_shear_layer": DoubleShearLayer,
     "lid_driven_cavity": LidDrivenCavity,
@@ -28,6 +36,7 @@ PROBLEMS: dict[str, type[Problem]] = {
 __all__ = [
     "PROBLEMS",
     "Advection",
+    "BeltramiFlow",
     "Burgers",
     "CylinderChannel",
     "DoubleShearLayer",

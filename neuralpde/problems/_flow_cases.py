@@ -107,6 +107,50 @@ class WalshFlow(IncompressibleFlow):
 
 
 @dataclass(frozen=True)
+class BeltramiFlow(IncompressibleFlow):
+    """Arnold, Beltrami and Childress's flow, carried by a mean wind: u = U + v(x − U t) e^{−νk²t} with
+
+        v = (A sin Z + C cos Y, B sin X + A cos Z, C sin Y + B cos X),   X, Y, Z = k (x, y, z).
+
+    Exact, with p = −½|v|² e^{−2νk²t} + const.: ∇×v = k v, so v·∇v is a gradient. Its streamlines are chaotic where A, B
+    and C are alike.
+
+    Args:
+        viscosity: ν ≥ 0.
+        wind: U.
+        amplitudes: A, B, C.
+        domain, conditions: a cube of side 2π/k.
+
+    Source: Dombre et al., Chaotic streamlines in the ABC flows, JFM 167 (1986).
+    """
+
+    viscosity: float = 0.01
+    wind: tuple[float, float, float] = (1.0, 0.5, 0.25)
+    amplitudes: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    domain: Box = field(default_factory=lambda: Box((0.0,) * 3, (2 * math.pi,) * 3))
+    conditions: tuple[Condition, ...] = (Periodic(),)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        lengths = self.domain.lengths
+        if self.domain.dim != 3 or not all(math.isclose(lengths[0], other) for other in lengths):
+            raise UsageError(f"{self.name} needs a cube; got {self.domain}.")
+
+    def initial_velocity(self, x: Tensor) -> Tensor:
+        return self.exact(0.0, x)[:, :3]
+
+    def exact(self, t: float, x: Tensor) -> Tensor:
+        k, (a, b, c) = 2 * math.pi / self.domain.lengths[0], self.amplitudes
+        wind = x.new_tensor(self.wind)
+        angle = k * (x - x.new_tensor(self.domain.lower) - wind * t)
+        sine, cosine = torch.sin(angle), torch.cos(angle)
+        v = sine[:, [2, 0, 1]] * x.new_tensor([a, b, c]) + cosine[:, [1, 2, 0]] * x.new_tensor([c, a, b])
+        v = v * math.exp(-self.viscosity * k**2 * t)
+        mean = 0.5 * (a**2 + b**2 + c**2) * math.exp(-2 * self.viscosity * k**2 * t)
+        return torch.cat([wind + v, mean - 0.5 * v.square().sum(-1, keepdim=True)], dim=-1)
+
+
+@dataclass(frozen=True)
 class VortexPair(IncompressibleFlow):
     """Two equal Gaussian vortices that turn around each other and merge by and by, on the torus.
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import AXES, Box, Condition, Periodic, Quadrature
+from neuralpde.geometry import AXES, Box, Condition, Periodic, Quadrature, gauss_lattice
+from neuralpde.networks import MLP, MirroredLayer
 from neuralpde.optimize import GaussNewton
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._fit import fit_field
@@ -24,9 +25,9 @@ class StreamFunctionField(Representation):
 
     Its divergence is zero at every point, whatever θ is, so a least-squares fit of u to any vector field is the
     fit to that field's divergence-free part: on a periodic box the L² projection that takes the pressure gradient away
-    (Helmholtz and Leray) is done by the fit itself. θ holds the weights of the potential and, where all axes are
-    periodic, the mean velocity U. Walls of a 2D box are held exactly, see :class:`StreamWalls`; between two walls along
-    a periodic axis the flow has no net flux.
+    (Helmholtz and Leray) is done by the fit itself. θ holds the weights of the potential and the mean velocity U along
+    every periodic axis; between two walls it has a profile. Walls of a 2D box are held exactly, see
+    :class:`StreamWalls`.
 
     Args:
         domain, conditions, dtype, device: as for every representation; in 3D periodic along every axis.
@@ -56,10 +57,8 @@ class StreamFunctionField(Representation):
         self.walls = None if all(periodic) else self._walls()
         axes = [Periodic(AXES[i]) for i in range(self.dim) if periodic[i]]
         components = 1 if domain.dim == 2 else 3
-        self.potential = NeuralField(domain, tuple(axes), components, dtype=dtype, device=device, **options)
-        if self.walls is not None:
-            self.potential.hard = self.walls
-        self.means = self.dim if all(periodic) else 0
+        self.potential = _Potential(self.walls, domain, tuple(axes), components, dtype=dtype, device=device, **options)
+        self.means = len(axes)
         """Number of dofs of the mean velocity."""
 
     def _walls(self) -> StreamWalls:
@@ -88,6 +87,12 @@ class StreamFunctionField(Representation):
     def at(self, theta: Tensor, t: float = 0.0) -> StreamFunctionAt:
         return StreamFunctionAt(self, theta)
 
+    def carried(self, x: Tensor) -> Tensor:
+        """Velocities of mean 1 along every periodic axis, ``(n, d, means)``."""
+        if self.walls is not None:
+            return self.walls.carried(x)[..., None]
+        return torch.eye(self.dim, dtype=x.dtype, device=x.device).expand(x.shape[0], -1, -1)
+
     def jacobian(self, theta: Tensor, x: Tensor, channel: int = 0) -> Tensor:
         """∂u_channel(x_i)/∂θ, ``(n, p)``."""
         need = frozenset({"grad"})
@@ -99,13 +104,14 @@ class StreamFunctionField(Representation):
         rows = vmap(grad(value), in_dims=(None, 0))(weights, x)
         if not self.means:
             return rows
-        mean = torch.zeros(x.shape[0], self.dim, dtype=rows.dtype, device=rows.device)
-        mean[:, channel] = 1.0
-        return torch.cat([rows, mean], dim=1)
+        return torch.cat([rows, self.carried(x)[:, channel]], dim=1)
 
     def quadrature(self, n: int | None = None) -> Quadrature:
-        """A lattice of n points (3p/d by default)."""
-        return self.potential.quadrature(n or 3 * self.num_dofs // self.dim)
+        """A lattice of n points (3p/d by default); between walls they are Gauss's."""
+        count = n or 3 * self.num_dofs // self.dim
+        if self.walls is None:
+            return self.potential.quadrature(count)
+        return gauss_lattice(self.domain, count, self.boundary.periodic, self.dtype, self.device)
 
     def project(
         self,
@@ -125,17 +131,39 @@ class StreamFunctionField(Representation):
         return {**self.potential.config(), "kind": "stream_function"}
 
 
+class _Potential(NeuralField):
+    """The network of a potential, even about walls without friction, times the factor of the walls."""
+
+    def __init__(self, walls: StreamWalls | None, *args: Any, **options: Any) -> None:
+        self.walls = walls
+        super().__init__(*args, **options)
+        if walls is not None:
+            self.hard = walls
+
+    def _build(self, seed: int, generator: torch.Generator | None = None) -> MLP:
+        network = super()._build(seed, generator)
+        if self.walls is not None and any(map(any, self.walls.mirrors)):
+            layer = MirroredLayer(network.first, self.domain.lower, self.domain.upper, self.walls.mirrors)
+            network.first = layer.to(dtype=self.dtype, device=self.device)
+        return network
+
+
 class StreamFunctionAt(Field):
     """The velocity of one θ."""
 
     def __init__(self, representation: StreamFunctionField, theta: Tensor) -> None:
-        self.dim = representation.dim
+        self.dim, self.walls = representation.dim, representation.walls
         weights, mean = representation.cut(theta)
         self.potential = representation.potential.at(weights)
         self.mean = torch.zeros((), dtype=theta.dtype, device=theta.device) if mean is None else mean
+        self.profile = self.walls if mean is not None else None
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.mean + curl(self.potential.jet(x, frozenset({"grad"})).grad)
+        return self._mean(x) + curl(self.potential.jet(x, frozenset({"grad"})).grad)
+
+    def _mean(self, x: Tensor) -> Tensor:
+        """The velocity of the net flux: between walls it has a profile, without walls it is the same everywhere."""
+        return self.mean if self.profile is None else self.mean * self.profile.carried(x)
 
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         if not needs - {"value"}:
@@ -144,7 +172,12 @@ class StreamFunctionAt(Field):
             raise UsageError("a stream-function field gives value, gradient and Laplacian of its velocity, no Hessian.")
         jet = self.potential.jet(x, frozenset({"grad", "hess"}))
         gradient = torch.stack([curl(jet.hess[..., j]) for j in range(self.dim)], dim=-1)
-        return Jet(self.mean + curl(jet.grad), gradient, curl(self._bend(x)) if "laplacian" in needs else None)
+        laplacian = curl(self._bend(x)) if "laplacian" in needs else None
+        if self.profile is not None:
+            mean = self.profile.carried_jet(x, needs | {"grad"})
+            gradient = gradient + self.mean * mean.grad
+            laplacian = None if laplacian is None else laplacian + self.mean * mean.laplacian
+        return Jet(self._mean(x) + curl(jet.grad), gradient, laplacian)
 
     def _bend(self, x: Tensor) -> Tensor:
         """∇ΔA, ``(n, a, d)``: third derivatives, by one forward pass through the Laplacian per axis."""

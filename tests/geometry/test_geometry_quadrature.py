@@ -12,6 +12,7 @@ from neuralpde.geometry import (
     Box,
     Grid,
     face_lattice,
+    gauss_lattice,
     gauss_legendre,
     lattice,
     random_points,
@@ -36,11 +37,12 @@ def _integrate(quadrature) -> float:
     [
         lattice(BOX, 50),
         gauss_legendre(BOX, 4),
+        gauss_lattice(BOX, 50, (False, True)),
         random_points(BOX, 50, torch.Generator().manual_seed(0)),
         uniform_grid_quadrature(Grid(BOX, (7, 5), (False, False))),
         uniform_grid_quadrature(Grid(BOX, (7, 5), (True, False))),
     ],
-    ids=["lattice", "Gauss", "Monte Carlo", "grid", "periodic grid"],
+    ids=["lattice", "Gauss", "Gauss lattice", "Monte Carlo", "grid", "periodic grid"],
 )
 def test_weights_sum_to_the_volume_of_points_inside(quadrature) -> None:
     assert float(quadrature.weights.sum()) == pytest.approx(BOX.volume, rel=1e-14)
@@ -53,6 +55,16 @@ def test_gauss_legendre_is_exact_for_polynomials() -> None:
     x, y = q.points.T
     assert float((q.weights * x**5 * y**4).sum()) == pytest.approx(2**6 / 6 / 5, rel=1e-13)
     assert float((q.weights * x**6).sum()) != pytest.approx(2**7 / 7, rel=1e-6)
+
+
+def test_a_gauss_lattice_is_spectral_between_faces_and_along_periodic_axes() -> None:
+    box = Box((0.0, 0.0), (1.0, 2.0))
+    q = gauss_lattice(box, 200, (True, False))
+    x, y = q.points.T
+    wave = torch.exp(torch.sin(2 * math.pi * x)) * torch.exp(y)
+    assert q.shape == (10, 20) and len(x) == 200
+    assert float((q.weights * wave).sum()) == pytest.approx(1.2660658777520084 * (math.exp(2) - 1), rel=1e-9)
+    assert float(q.weights.sum()) == pytest.approx(box.volume, rel=1e-13)
 
 
 @pytest.mark.parametrize("kind", ["midpoints", "trapezoids"])

@@ -10,11 +10,23 @@ from torch import Tensor
 from torch.func import functional_call, grad, jacfwd, vmap
 
 from neuralpde.fields import Jet, autodiff_jet
-from neuralpde.networks import MLP, CentredLayer, Coordinates, FirstLayer, FourierFeatures, HarmonicFeatures, _mlp
+from neuralpde.networks import (
+    MLP,
+    CentredLayer,
+    Coordinates,
+    FirstLayer,
+    FourierFeatures,
+    HarmonicFeatures,
+    MirroredLayer,
+    _mlp,
+)
 from neuralpde.types import UsageError
 
 LOWER, UPPER = [0.0, -1.0, 0.5], [2.0, 1.0, 2.0]
-FIRST = ("coordinates", "centred", "centred periodic", "centred mixed", "harmonic", "harmonic mixed", "fourier")
+FIRST = (
+    *("coordinates", "centred", "centred periodic", "centred mixed", "harmonic", "harmonic mixed", "fourier"),
+    *("mirrored", "mirrored ends"),
+)
 NEEDS = ({"value"}, {"grad"}, {"laplacian"}, {"hess"}, {"value", "grad", "laplacian", "hess"})
 
 
@@ -38,6 +50,10 @@ def _first(name: str, dim: int) -> FirstLayer:
     kind, _, which = name.partition(" ")
     if kind == "coordinates":
         return Coordinates(lower, upper)
+    if kind == "mirrored":
+        inner = CentredLayer(lower, upper, 9, [None] * dim, steepness=4.0, generator=seed)
+        ends = ((True, True), (True, False), (False, True)) if which == "ends" else ((False, True), (False, False))
+        return MirroredLayer(inner, lower, upper, (ends * 2)[:dim])
     if kind == "fourier":
         return FourierFeatures(lower, upper, 8, scale=2.0, generator=seed)
     if kind == "harmonic":
@@ -63,6 +79,17 @@ def _same(jet: Jet, reference: Jet, rtol: float) -> None:
         assert part.shape == expected.shape, name
         scale = expected.abs().max().item() if expected.numel() else 0.0
         assert (part - expected).abs().max().item() <= rtol * max(scale, 1e-3), name
+
+
+def test_a_mirrored_network_is_even_about_its_mirrors() -> None:
+    """No slope across a face that mirrors, and one across a face that does not."""
+    net, x = _net("mirrored ends", dim=3), _points(3, 9)
+    for axis, ends in enumerate(net.first.mirrors):
+        for side, mirror in enumerate(ends):
+            face = x.clone()
+            face[:, axis] = (UPPER if side else LOWER)[axis]
+            slope = net.jet(face, frozenset({"grad"})).grad[..., axis].abs().max()
+            assert float(slope) <= 1e-13 if mirror else float(slope) > 0.05
 
 
 @pytest.mark.parametrize("dim", [1, 3])
