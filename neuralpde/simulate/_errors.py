@@ -12,6 +12,7 @@ from torch import Tensor
 from neuralpde.fields import Field
 from neuralpde.geometry import Grid
 from neuralpde.problems import Problem, exact_fits
+from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.types import UsageError
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ def _known(problem: Problem, reference: Solution | None, t: float, x: Tensor) ->
 
 
 def check_reference(problem: Problem, reference: Solution) -> None:
-    """Refuse to compare with what solves another problem.
+    """Refuse to compare with what solves another problem: another equation, domain or unknowns, other conditions or
+    parameters. A function that cannot be told from another one is not compared.
 
     Raises:
         UsageError: naming what differs.
@@ -149,13 +151,20 @@ def check_reference(problem: Problem, reference: Solution) -> None:
     if not isinstance(getattr(reference, "problem", None), Problem):
         raise UsageError(f"the reference must be a Solution; got {type(reference).__name__}.")
     other = reference.problem
+    if other is problem:
+        return
+    refusal = "the reference must solve the same problem"
     for what, mine, its in (
         ("problem is", problem.name, other.name),
         ("domain is", problem.domain, other.domain),
         ("unknowns are", dict(problem.unknowns), dict(other.unknowns)),
     ):
         if mine != its:
-            raise UsageError(f"the reference must solve the same problem: its {what} {its}, the solution's {mine}.")
+            raise UsageError(f"{refusal}: its {what} {its}, the solution's {mine}.")
+    difference = first_difference(problem_data(other), problem_data(problem))
+    if difference is not None:
+        name, its, mine = difference
+        raise UsageError(f"{refusal}: its {name} is {its}, the solution's {mine}.")
 
 
 class _Sums:

@@ -61,7 +61,8 @@ def load_solution(path: str | Path, problem: Problem) -> Solution:
         raise DataError(f"{path} holds a solution of {meta['problem']}, not of {problem.name}.")
     difference = first_difference(meta["data"], problem_data(problem))
     if difference is not None:
-        raise DataError(f"{path} holds {problem.name} with {difference}.")
+        name, held, asked = difference
+        raise DataError(f"{path} holds {problem.name} with {name} = {held}, not {asked}.")
     config = dict(meta["representation"])
     kind = REPRESENTATIONS[config.pop("kind")]
     config["dtype"] = getattr(torch, config["dtype"])

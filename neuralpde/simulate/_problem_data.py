@@ -59,14 +59,23 @@ def problem_data(problem: Problem) -> dict[str, Any]:
     return data
 
 
-def first_difference(saved: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """What a file holds that the problem has not, as "name = saved, not now"; None where they agree.
+FACES = {"conditions": "condition", "condition values": "value"}
+"""What is told apart face by face, and what to call it in a sentence."""
 
-    Names that only one of them has are not compared: older files know fewer.
+
+def first_difference(saved: dict[str, Any], now: dict[str, Any]) -> tuple[str, str, str] | None:
+    """The first thing in which two problems differ: its name, what it is in one, and in the other; None if they agree.
+
+    Names that only one of them has are not compared, as older files know fewer; nor is what cannot be told.
     """
     for name, value in now.items():
-        if name in saved and not _agree(saved[name], value):
-            return f"{name} = {_text(saved[name])}, not {_text(value)}"
+        if name not in saved or _agree(saved[name], value):
+            continue
+        if name not in FACES:
+            return name, _text(saved[name]), _text(value)
+        faces = [face for face in value if face in saved[name] and not _agree(saved[name][face], value[face])]
+        face = min(faces, key=lambda face: (face[:-1], face[-1] == "+"))
+        return f"{FACES[name]} on {face}", _text(saved[name][face]), _text(value[face])
     return None
 
 

@@ -127,8 +127,8 @@ class Solution:
             ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both), ``max_error``.
 
         Raises:
-            UsageError: if there is neither an exact solution nor a reference, the reference solves another problem (by
-                its name, domain or unknowns), or there is no such unknown.
+            UsageError: if there is neither an exact solution nor a reference, the reference solves another problem
+                (another domain, other conditions, another viscosity, …), or there is no such unknown.
         """
         name = unknown or next(iter(self.problem.unknowns))
         channels_of(self.problem, name)  # refuses a name that no unknown has

@@ -42,13 +42,13 @@ PAIRS: dict[str, tuple[Callable[[], Problem], Callable[[], Problem], str]] = {
     ),
     "another class": (Heat, lambda: Heat(profile=GaussianBump()), r"profile = SineMode.*, not GaussianBump\(centre"),
     "no period": (Advection, lambda: Advection(profile=GaussianBump(period=None)), r".*period=4\.0.*period=None"),
-    "value": (lambda: flat(1.0), lambda: flat(0.0), "condition values = .*1.0.*, not .*0.0"),
+    "value": (lambda: flat(1.0), lambda: flat(0.0), "value on x- = 1.0, not 0.0"),
     "slope": (
         lambda: Heat(conditions=(Neumann(1.0),)),
         lambda: Heat(conditions=(Neumann(2.0),)),
-        "condition values",
+        "value on x- = 1.0, not 2.0",
     ),
-    "value in time": (lambda: flat(wave), lambda: flat(lambda t, x: math.cos(3 * t) + x), "condition values"),
+    "value in time": (lambda: flat(wave), lambda: flat(lambda t, x: math.cos(3 * t) + x), "value on x- = a function"),
     "function": (
         lambda: Heat(diffusivity=lambda x: 0.1 + 0.05 * x),
         lambda: Heat(diffusivity=lambda x: 0.1 + 0.06 * x),

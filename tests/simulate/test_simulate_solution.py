@@ -119,10 +119,6 @@ def test_a_reference_stands_in_for_an_exact_solution() -> None:
         run.error()
     assert run.error(reference=run)["max_error"] == 0.0
     assert "no exact solution to compare with" in run.summary()
-    # other numbers of the same problem are the same problem: what a change of them does may be asked
-    other = Burgers(0.2)
-    near = simulate(other, GridField.for_problem(other, 16), RK4(), dt=0.01, t_end=0.05)
-    assert near.error([0.05], reference=fine)["rel_l2"] > 0
 
 
 @pytest.mark.parametrize(
@@ -228,7 +224,7 @@ def test_a_file_of_another_problem_is_refused(tmp_path) -> None:
     path = _runs()["grid"]().save(tmp_path / "run.h5")
     with pytest.raises(DataError, match=r"run.h5 holds a solution of Heat, not of Burgers"):
         load_solution(path, Burgers())
-    with pytest.raises(DataError, match=r"run.h5 holds Heat with conditions = {'x\+': 'Periodic'.*, not .*Dirichlet"):
+    with pytest.raises(DataError, match=r"run.h5 holds Heat with condition on x- = Periodic, not Dirichlet"):
         load_solution(path, Heat(conditions=(Dirichlet(0.0),)))
     with pytest.raises(DataError, match=r"run.h5 holds Heat with diffusivity = 0.1, not 5.0"):
         load_solution(path, Heat(diffusivity=5.0))
