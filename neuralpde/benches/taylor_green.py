@@ -8,6 +8,8 @@ nothing, has no error at all, and the bench tells whether a solver keeps what it
 Methods:
 
 - ``neural``: a stream function and a pressure, stepped by projected RK4. Worst of three seeds.
+- ``neural velocity–pressure``: two plain networks, velocity and pressure, which every stage of RK4 makes free of
+  divergence by a fit of Poisson's equation. One seed.
 - ``grid same memory``, ``grid same error``: the best of staggered and Fourier grids and of their step sizes.
 - ``spectral``: a Fourier grid of 16² with INSR's own step, to which this flow is a single mode.
 - ``frozen field``: the initial velocity for ever.
@@ -23,7 +25,7 @@ from dataclasses import replace
 from neuralpde.benches._flows import FlowReference, FlowSearch, frozen_field
 from neuralpde.benches._grids import grid_rows
 from neuralpde.benches._marching import SEEDS, Measured, one_thread, rows_of
-from neuralpde.benches._neural_flows import NeuralFlowMethod
+from neuralpde.benches._neural_flows import NeuralFlowMethod, VelocityPressureMethod
 from neuralpde.benches._rows import Row
 from neuralpde.integrators import RK4
 from neuralpde.problems import TaylorGreen
@@ -35,7 +37,9 @@ ERRORS = ("mse", "mse_final", "rel_l2", "max_error")
 DT, STEPS = 0.05, 100
 
 NEURAL = NeuralFlowMethod(DT, (20, 20), (12, 12), density=1.5, first=200, atol=5e-7, maxiter=6, stall=0.05)
+PLAIN = VelocityPressureMethod(RK4(), DT, (14, 14), (10, 10), first=200, atol=5e-6, divergence=1e-4)
 QUICK = replace(NEURAL, hidden=(8, 8), pressure_hidden=(6,), first=40, atol=1e-3, accept=math.inf)
+PLAIN_QUICK = replace(PLAIN, hidden=(8, 8), pressure_hidden=(6,), first=40, atol=1e-3, accept=math.inf)
 
 
 @one_thread()
@@ -50,6 +54,7 @@ def rows(quick: bool = False) -> list[Row]:
         ``rel_l2``, ``max_error``, ``steps``, ``iterations``.
     """
     method, seeds, steps = (QUICK, SEEDS[:1], 4) if quick else (NEURAL, SEEDS, STEPS)
+    plain = PLAIN_QUICK if quick else PLAIN
     problem = TaylorGreen()
     reference = FlowReference(problem, [DT * k for k in range(1, steps + 1)])
     runs = [method.run(reference, seed) for seed in seeds]
@@ -58,6 +63,7 @@ def rows(quick: bool = False) -> list[Row]:
     spectral = simulate(problem, SpectralGrid.for_problem(problem, 16), RK4(), dt=DT, t_end=reference.times[-1])
     return [
         *rows_of(CASE, "neural", runs, ERRORS),
+        *rows_of(CASE, "neural velocity–pressure (RK4)", [plain.run(reference, SEEDS[0])], ERRORS),
         *grid_rows(CASE, search, runs, nodes, ERRORS),
         *rows_of(CASE, "spectral (16², RK4, dt 0.05)", [Measured.of(spectral, reference)], ERRORS),
         *frozen_field(CASE, reference, ERRORS),

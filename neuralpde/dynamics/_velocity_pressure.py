@@ -35,6 +35,10 @@ class VelocityPressureDynamics(Dynamics):
     divergence the base has left goes into the next pressure: it does not add up over the steps. The residual of a
     pressure fit is the divergence that it leaves, as a share of the velocity's gradient (both root mean square).
 
+    The errors of a splitting's fits, three or more of a velocity in a step, add up from step to step, and a reflection
+    doubles them; of a Runge–Kutta step only the last stage's does, as slopes of the others enter times dt. So take RK4
+    where dt is limited by nothing else, and tight tolerances with splittings.
+
     Args:
         problem: the flow.
         representation: velocity and pressure.

@@ -11,6 +11,7 @@ import torch
 from neuralpde.benches._flows import FlowReference, FlowSearch, flow_kinds, frozen_field, spectral_reference
 from neuralpde.benches._grids import grid_rows
 from neuralpde.benches._marching import Measured
+from neuralpde.benches._neural_flows import VelocityPressureMethod
 from neuralpde.geometry import Box, Dirichlet, Outflow
 from neuralpde.integrators import RK4
 from neuralpde.problems import NavierStokes, TaylorGreen, VortexPair, WalshFlow
@@ -122,3 +123,11 @@ def test_a_spectral_reference_says_how_good_it_is() -> None:
     assert rows["dofs"].value == 64 * 64 * 3
     assert rows["dofs"].method == "spectral reference (64×64)"
     assert rows["rel_l2_to_half_resolution"].value == found[1].difference
+
+
+def test_velocity_and_pressure_networks_march() -> None:
+    reference = FlowReference(WalshFlow(waves=1, viscosity=0.05), TIMES, points=20)
+    method = VelocityPressureMethod(RK4(), 0.05, (10, 10), (8,), first=60, atol=1e-3)
+    found = method.run(reference, 0)
+    still = {row.metric: row.value for row in frozen_field("walsh", reference)}
+    assert found.steps == 2 and found.errors["rel_l2"] <= 0.1 * still["rel_l2"]
