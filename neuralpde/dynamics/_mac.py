@@ -12,7 +12,7 @@ from torch import Tensor
 from neuralpde.dynamics._mac_solids import CutDiffusion, CutPoisson, body_force
 from neuralpde.dynamics._mac_steady import steady_flow
 from neuralpde.fields import Field, FieldSum
-from neuralpde.geometry import Dirichlet, Outflow
+from neuralpde.geometry import Condition, Dirichlet, Outflow
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.linalg import BoxLaplacian, Kind
 from neuralpde.problems import IncompressibleFlow, follow_flow
@@ -210,10 +210,20 @@ class MacDynamics(Dynamics):
 
     def energy(self, theta: Tensor) -> Tensor:
         """Kinetic energy ½ Σ |u|² over the free faces times the cell's (open) volume, ``(…)``."""
-        velocity, cut = self.representation.split(theta)["velocity"], self.representation.cut
-        if cut is not None:
-            velocity = velocity * self.representation.velocity.pack(cut.areas).sqrt()
-        return 0.5 * math.prod(self.representation.spacing) * velocity.square().sum(-1)
+        return 0.5 * self.work(theta, self.representation.split(theta)["velocity"])
+
+    def work(self, theta: Tensor, slope: Tensor) -> Tensor:
+        """Σ u F over the free faces times the cell's (open) volume, ``(…)``."""
+        r = self.representation
+        velocity = r.split(theta)["velocity"]
+        if r.cut is not None:
+            velocity = velocity * r.velocity.pack(r.cut.areas)
+        return math.prod(r.spacing) * torch.einsum("...i,...i->...", velocity, slope)
+
+    @property
+    def passive(self) -> bool:  # type: ignore[override]
+        """Whether all walls are at rest and no face is open."""
+        return all(_at_rest(condition) for condition in self.representation.boundary.table.values())
 
     def force(self, t: float, theta: Tensor) -> Tensor:
         """The force on the solid, ``(…, d)``; see :func:`body_force`.
@@ -260,6 +270,14 @@ class MacDynamics(Dynamics):
             else:
                 out.append(box.solve(u + beta * g, 1.0, beta).flatten(-r.dim))
         return _finite(r.join({"velocity": torch.cat(out, dim=-1), "pressure": parts["pressure"]}))
+
+
+def _at_rest(condition: Condition) -> bool:
+    """Whether fluid can gain no energy there; of functions of time nothing is known beforehand."""
+    if not isinstance(condition, Dirichlet):
+        return not isinstance(condition, Outflow)
+    value = condition.value
+    return not callable(value) and not any(value if isinstance(value, Sequence) else (value,))
 
 
 def _finite(theta: Tensor) -> Stage:

@@ -44,6 +44,7 @@ class SpectralDynamics(Dynamics):
 
     explicit_only = True
     constrained = True
+    passive = True
 
     def __init__(self, problem: IncompressibleFlow, representation: SpectralGrid, dealias: str = "truncate") -> None:
         if dealias not in ("truncate", "pad"):

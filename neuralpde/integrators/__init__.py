@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from neuralpde.integrators._base import Blend, Dynamics, Integrator, Stage, State, StepInfo, Terms
+from neuralpde.integrators._pressure_correction import IncrementalPressureCorrection
 from neuralpde.integrators._runge_kutta import (
     RK4,
     SDIRK4,
@@ -14,7 +15,7 @@ from neuralpde.integrators._runge_kutta import (
     RungeKutta,
     Tableau,
 )
-from neuralpde.integrators._splitting import AdvectionReflection, IncrementalPressureCorrection, LieSplitting
+from neuralpde.integrators._splitting import AdvectionReflection, LieSplitting
 
 INTEGRATORS: dict[str, Callable[[], Integrator]] = {
     "euler": Euler,

@@ -20,11 +20,14 @@ class State:
         t: time.
         theta: ``(p,)``.
         history: earlier (t, θ), newest first; used to predict, and by multi-step methods.
+        memory: slopes at the history's states, as far as a multi-step method has them at hand. They follow from the
+            history, so that restarts do without.
     """
 
     t: float
     theta: Tensor
     history: tuple[tuple[float, Tensor], ...] = ()
+    memory: tuple[Any, ...] = ()
 
     def predict(self, t: float) -> Tensor | None:
         """θ extrapolated linearly to time t, or None at the first step.
@@ -152,6 +155,17 @@ class Dynamics(ABC):
             increment: add that force to the state's own, instead of putting it in its place.
         """
         raise UsageError("this problem has no constraint; use another integrator.")
+
+    passive: bool = False
+    """Whether nothing outside can add to :meth:`energy`: no inflow, no moving wall, no open end, no source."""
+
+    def energy(self, theta: Tensor) -> Tensor | None:
+        """The kinetic energy, ``(…)``, or None where there is nothing of the kind."""
+        return None
+
+    def work(self, theta: Tensor, slope: Any) -> Tensor | None:
+        """∫ u_θ·F of a slope, by which it changes the energy, ``(…)``, or None where that is not at hand."""
+        return None
 
     def check_march(self) -> None:  # noqa: B027 (most can march)
         """Refuse to march, before the first step, where only the steady state can be solved for.

@@ -14,19 +14,25 @@ from neuralpde.representations import Representation
 from neuralpde.simulate._evolving import EvolvingValues
 from neuralpde.types import UsageError
 
+MOST_ENERGY = 1.01
+"""Kinetic energy of a flow that nothing drives, over that of the start: rounding and interpolation may add a little."""
+
 
 class GrowthGuard:
-    """Tells a field that outgrows its problem: |u| > limit × scale somewhere.
+    """Tells a field that outgrows its problem: |u| > limit × scale somewhere, or a kinetic energy that grows by itself.
 
     The scale is the largest of 1, |u| at the start (with its boundary data at the first, middle and last time), and
     |F(u)| at the start times the length of the run. Pressures, which follow from a constraint, are not looked at.
+
+    Where nothing outside drives a flow (``dynamics.passive``: no inflow, no moving wall, no open end) its kinetic
+    energy can only fall; a run has outgrown it above 1.01 times that of the start.
 
     Args:
         problem, representation: what is solved, and where its field is kept.
         dynamics: gives F at the start.
         start: the first state.
         t_end: last time.
-        limit: largest growth; None for any.
+        limit: largest growth; None for any, of the energy too.
 
     Raises:
         UsageError: for a limit that is no number of at least 1.
@@ -44,10 +50,18 @@ class GrowthGuard:
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit >= 1):
             raise UsageError(f"growth_limit must be a number of at least 1, or None for no limit; got {limit!r}.")
         self.values = EvolvingValues(problem, representation)
+        self.dynamics, self.most_energy = dynamics, math.inf
+        energy = dynamics.energy(start.theta) if dynamics.passive and limit is not None else None
+        if energy is not None:
+            self.most_energy = MOST_ENERGY * float(energy.detach())
         self.bound = math.inf if limit is None else limit * self._scale(dynamics, start, t_end)
 
     def holds(self, state: State) -> bool:
         """Whether the state's field is of a size that can be believed."""
+        if self.most_energy < math.inf:
+            energy = self.dynamics.energy(state.theta)
+            if energy is not None and not float(energy.detach()) <= self.most_energy:
+                return False
         return self.bound == math.inf or _largest(self.values(state.theta, state.t)) <= self.bound
 
     def _scale(self, dynamics: Dynamics, start: State, t_end: float) -> float:
