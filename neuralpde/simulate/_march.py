@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import Integrator, State, StepInfo
@@ -48,12 +49,27 @@ def _plan(dt: float, t_start: float, t_end: float) -> tuple[int, int, float, flo
     return done, steps, length, origin
 
 
+ZERO = 1e-2
+"""Size of a field that is zero everywhere, as a share of the random field that its fit starts from."""
+
+
 def _fit_status(problem: Problem, representation: Representation, projection: Projection, accept: float) -> Status:
-    """Bad where the initial field misses the initial values by more than ``accept`` of their root mean square."""
-    size = float(problem.initial(representation.quadrature().points).square().mean().sqrt())
-    if projection.error <= accept * max(size, 1e-9):
+    """Bad where the initial field misses the initial values by more than ``accept`` of their root mean square.
+
+    Values that are zero everywhere have no size of their own, and a fit comes to them only as near as its iterations
+    last: it has found them where it leaves 1e-4 (``accept`` × ``ZERO``) of what it started from.
+    """
+    x = representation.quadrature().points
+    size = _root_mean_square(problem.initial(x))
+    if size == 0:
+        size = ZERO * _root_mean_square(representation.at(representation.initial())(x))
+    if projection.error <= accept * size:
         return Status.COMPLETED
     return Status.STAGNATED if projection.status.ok else projection.status
+
+
+def _root_mean_square(values: Tensor) -> float:
+    return float(values.detach().square().mean().sqrt())
 
 
 def simulate(

@@ -19,7 +19,7 @@ from neuralpde.optimize import GaussNewton
 from neuralpde.problems import Advection, Heat, Poisson, Problem, SineMode, TaylorGreen
 from neuralpde.representations import GridField, MacGrid, NeuralField
 from neuralpde.simulate import load_solution, simulate, solve
-from neuralpde.types import NonFiniteError, Status, UsageError
+from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
 
 FEW = {
     "initial_fit": {"options": GaussNewton(20, damping=1e-4, accept=math.inf)},
@@ -343,3 +343,27 @@ def test_an_unstable_flow_is_told_by_its_velocity() -> None:
     r = MacGrid.for_problem(flow, 16)
     run = simulate(flow, r, RK4(), dt=0.2, t_end=20.0, raise_on_failure=False)
     assert run.status.blew_up and float(r.split(run.last.theta)["velocity"].abs().max()) <= 1e7
+
+
+@pytest.mark.parametrize("hidden", [(5,), (8, 8)])
+def test_a_network_starts_from_zero_everywhere(hidden: tuple[int, ...]) -> None:
+    """u_t = u_xx/10 + sin πx between walls at rest: u = (1 − e^{−λt}) sin(πx)/λ, λ = π²/10."""
+    heat = Heat(
+        profile=torch.zeros_like,
+        source_term=lambda x: torch.sin(math.pi * x),
+        domain=UNIT,
+        conditions=(Dirichlet(0.0),),
+    )
+    field = NeuralField.for_problem(heat, hidden=hidden, steepness=4)
+    run = simulate(heat, field, RK4(), dt=0.02, t_end=0.2)
+    x, rate = torch.linspace(0, 1, 33, dtype=torch.float64)[:, None], 0.1 * math.pi**2
+    exact = (1 - math.exp(-rate * 0.2)) / rate * torch.sin(math.pi * x)
+    assert 0 <= run.fit_error < 1e-6 and float((run.at(0.2)(x) - exact).abs().max()) < 2e-3 * float(exact.max())
+
+
+def test_a_bad_fit_of_zero_fails() -> None:
+    heat = Heat(profile=torch.zeros_like, source_term=1.0)
+    field = NeuralField.for_problem(heat, hidden=(8, 8))
+    with pytest.raises(NotConvergedError, match="Heat, first fit") as caught:
+        simulate(heat, field, ImplicitMidpoint(), dt=0.05, t_end=0.1, initial_fit={"options": GaussNewton(2)})
+    assert caught.value.result.fit_error > 1e-5
