@@ -11,11 +11,11 @@ from torch import Tensor
 
 from neuralpde.dynamics._mac_solids import CutDiffusion, CutPoisson, body_force
 from neuralpde.dynamics._mac_steady import steady_flow
-from neuralpde.fields import Field, FieldSum
+from neuralpde.dynamics._semi_lagrangian import advected
 from neuralpde.geometry import Condition, Dirichlet, Outflow
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.linalg import BoxLaplacian, Kind
-from neuralpde.problems import IncompressibleFlow, follow_flow
+from neuralpde.problems import IncompressibleFlow
 from neuralpde.representations import MacGrid
 from neuralpde.types import Status, UsageError
 
@@ -34,8 +34,7 @@ class MacDynamics(Dynamics):
 
     Args:
         problem: the flow.
-        representation: the grid. States of shape ``(b, p)`` are b cases that march together (not in semi-Lagrangian
-            flows).
+        representation: the grid. States of shape ``(b, p)`` are b cases that march together.
 
     Raises:
         UsageError: where as much does not flow out as in, or the grid has another solid than the problem.
@@ -170,9 +169,9 @@ class MacDynamics(Dynamics):
             theta = self._blended(base)
             half = self.slope(base.t, theta, "diffusion")
             return self._diffuse(self._sum(State(base.t, theta), ((0.5 * dt, half),)), 0.5 * dt, t)
-        field, wind = self._velocity(base), None if carrier is None else self._velocity(carrier)
-        values = [follow_flow(base.t, field, x, dt, wind)[:, i] for i, x in enumerate(r.velocity.points)]
-        velocity = r.velocity.without_closed(torch.cat(values))
+        field = self._continued(base)
+        moved = advected(r.velocity, field, field if carrier is None else self._continued(carrier), dt)
+        velocity = r.velocity.without_closed(moved)
         return _finite(r.join({"velocity": velocity, "pressure": r.split(self._blended(base))["pressure"]}))
 
     @property
@@ -235,12 +234,15 @@ class MacDynamics(Dynamics):
             raise UsageError(f"{self.problem.name} has no solid, on which a force could act.")
         return body_force(self, t, theta)
 
-    def _velocity(self, base: State | Blend) -> Field:
-        """The velocity alone: interpolating the pressure along with it would be for nothing."""
+    def _continued(self, base: State | Blend) -> list[Tensor]:
+        """What is interpolated of a velocity, with the boundary data of each state's own time."""
         velocity = self.representation.velocity
         parts = ((1.0, base),) if isinstance(base, State) else base.parts
-        fields = [velocity.at(self.representation.split(state.theta)["velocity"], state.t) for _, state in parts]
-        return fields[0] if isinstance(base, State) else FieldSum([c for c, _ in parts], fields)
+        arrays = [velocity.continued(self.faces(state.theta, state.t), state.t, straight=True) for _, state in parts]
+        return [
+            sum((c * u for (c, _), u in zip(parts[1:], same[1:], strict=True)), parts[0][0] * same[0])
+            for same in zip(*arrays, strict=True)
+        ]
 
     def _blended(self, base: State | Blend) -> Tensor:
         if isinstance(base, State):

@@ -13,14 +13,15 @@ from torch import Tensor
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Box, Condition, Grid, Outflow, Quadrature
 from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._cubic import CubicAxis, continued, cubic, from_inside, through_wall
 from neuralpde.representations._difference_jet import difference_jet
-from neuralpde.representations._interpolation import interpolate
 from neuralpde.representations._staggered import ends, pad
 from neuralpde.types import Status
 
 
 class CellField(Representation):
-    """One value per cell, the pressure of a staggered grid: even across walls, zero on outflow faces.
+    """One value per cell, the pressure of a staggered grid: even across walls, zero on outflow faces. Between the
+    midpoints: cubic interpolation, which on walls goes on from the cells before them.
 
     Args:
         domain, conditions, dtype, device: as for every representation; the conditions are those of the velocity.
@@ -43,14 +44,10 @@ class CellField(Representation):
         self.cells = Grid(domain, shape, (True,) * domain.dim).shape  # type: ignore[arg-type]
         self.spacing = tuple(length / n for length, n in zip(domain.lengths, self.cells, strict=True))
         self.closed = closed
-        half = [
-            (0.5 if periodic else -0.5) * h for h, periodic in zip(self.spacing, self.boundary.periodic, strict=True)
+        self.lattice = [
+            CubicAxis(n, periodic, True) for n, periodic in zip(self.cells, self.boundary.periodic, strict=True)
         ]
-        signs = [1 if periodic else -1 for periodic in self.boundary.periodic]
-        lower = tuple(a + s for a, s in zip(domain.lower, half, strict=True))
-        upper = tuple(b + sign * s for b, s, sign in zip(domain.upper, half, signs, strict=True))
-        counts = tuple(n if p else n + 2 for n, p in zip(self.cells, self.boundary.periodic, strict=True))
-        self.padded_grid = Grid(Box(lower, upper), counts, self.boundary.periodic)
+        """Per axis where the values of :meth:`continued` stand."""
         axes = [
             a + (torch.arange(n, dtype=dtype, device=self.device) + 0.5) * h
             for a, n, h in zip(domain.lower, self.cells, self.spacing, strict=True)
@@ -77,6 +74,23 @@ class CellField(Representation):
         signs = [-1.0 if isinstance(self.boundary.on(a, side), Outflow) else 1.0 for side in (0, 1)]
         lower, upper = ends(p, axis)
         return pad(p, axis, signs[0] * lower, signs[1] * upper)
+
+    def continued(self, p: Tensor) -> Tensor:
+        """Cell values with what cubic interpolation needs beyond the ends: zero on outflow faces; on walls whatever the
+        cells before them say, for only differences take a pressure as even there."""
+        for a, periodic in enumerate(self.boundary.periodic):
+            axis = a - self.dim
+            if periodic:
+                p = continued(p, axis)
+                continue
+            layers = [
+                through_wall(p, axis, side, 0.0)
+                if isinstance(self.boundary.on(a, side), Outflow)
+                else from_inside(p, axis, side)
+                for side in (0, 1)
+            ]
+            p = continued(p, axis, *layers)
+        return p
 
     def at(self, theta: Tensor, t: float = 0.0) -> CellFieldAt:
         return CellFieldAt(self, theta)
@@ -106,12 +120,13 @@ class CellFieldAt(Field):
         p = representation.array(theta)
         if representation.closed is not None:
             p = _continued(p, representation.closed)
-        for a, periodic in enumerate(representation.boundary.periodic):
-            p = p if periodic else representation.padded(p, a)
-        self.values = p[..., None]
+        self.values = representation.continued(p).reshape(-1)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return interpolate(self.values, self.representation.padded_grid, x, 4)
+        r = self.representation
+        axes = zip(r.lattice, r.domain.lower, r.spacing, strict=True)
+        stencils = [axis.stencil((x[:, a] - low) / h) for a, (axis, low, h) in enumerate(axes)]
+        return cubic(self.values, [axis.size for axis in r.lattice], stencils)[:, None]
 
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         r = self.representation

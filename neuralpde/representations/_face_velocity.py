@@ -13,8 +13,9 @@ from torch import Tensor
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Box, Condition, Dirichlet, Grid, Neumann, Outflow, Quadrature, Solid
 from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._cubic import CubicAxis, Stencil, cubic
 from neuralpde.representations._difference_jet import difference_jet
-from neuralpde.representations._interpolation import interpolate
+from neuralpde.representations._past_walls import continued_velocity
 from neuralpde.representations._sections import periodic_distance, section
 from neuralpde.representations._staggered import ends, inside, pad
 from neuralpde.types import Status, UsageError
@@ -31,7 +32,7 @@ class FaceVelocity(Representation):
     component after component, the last axis running fastest.
 
     Beyond a wall a tangential component continues as 2g − u (g the wall's velocity), beyond a wall without friction and
-    an outflow as u. Between the faces: cubic interpolation.
+    an outflow as u: what differences see. Between the faces: cubic interpolation, for which g is a value on the wall.
 
     Args:
         domain, conditions, dtype, device: as for every representation; the conditions of a velocity.
@@ -75,7 +76,8 @@ class FaceVelocity(Representation):
             math.prod(len(range(*s.indices(n))) for s, n in zip(f, full, strict=True))
             for f, full in zip(self.free, self.shapes, strict=True)
         ]
-        self.grids = [self._grid(i) for i in range(d)]
+        self.lattices = [[CubicAxis(n, periodic[a], a != i) for a, n in enumerate(self.cells)] for i in range(d)]
+        """Per component and axis where the values of :meth:`continued` stand."""
         self.points = [self._points(i) for i in range(d)]
         """Per component the midpoints of its free faces, ``(n_i, d)``."""
         self.solid = solid
@@ -116,17 +118,6 @@ class FaceVelocity(Representation):
     def _points(self, i: int) -> Tensor:
         axes = [self.axis(i, a)[self.free[i][a]] for a in range(self.dim)]
         return torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
-
-    def _grid(self, i: int) -> Grid:
-        """Where the values of component i, with its ghosts, stand."""
-        lower, upper, shape = [], [], []
-        for a, (low, high, h) in enumerate(zip(self.domain.lower, self.domain.upper, self.spacing, strict=True)):
-            periodic = self.boundary.periodic[a]
-            shift = 0.0 if a == i else 0.5 * h if periodic else -0.5 * h
-            lower.append(low + shift)
-            upper.append(high + shift if periodic else high - shift)
-            shape.append(self.shapes[i][a] + (0 if periodic or a == i else 2))
-        return Grid(Box(tuple(lower), tuple(upper)), tuple(shape), self.boundary.periodic)
 
     @property
     def num_dofs(self) -> int:
@@ -178,17 +169,20 @@ class FaceVelocity(Representation):
             return None
         layer = u.narrow(i - self.dim, 0, 1)
         if isinstance(condition, Dirichlet):
-            return self._data(condition, i, i, side, t).to(u).expand_as(layer)
+            return self.data(condition, i, i, side, t).to(u).expand_as(layer)
         return torch.zeros_like(layer)
 
-    def _data(self, condition: Dirichlet, i: int, a: int, side: int, t: float) -> Tensor:
-        """Component i of a Dirichlet velocity on the face of axis a: a number, or one layer of values."""
+    def data(self, condition: Dirichlet, i: int, a: int, side: int, t: float, wide: Sequence[int] = ()) -> Tensor:
+        """Component i of a Dirichlet velocity on the face of axis a: a number, or one layer of values; along the axes
+        ``wide`` with the face's own ends."""
         value = condition.value
         if not callable(value):
             return torch.as_tensor(float(value[i] if isinstance(value, Sequence) else value))
         axes = [self.axis(i, b) for b in range(self.dim)]
-        end = self.domain.upper[a] if side else self.domain.lower[a]
-        axes[a] = torch.full((1,), end, dtype=self.dtype, device=self.device)
+        for b in wide:
+            low, high = (axes[b].new_full((1,), end[b]) for end in (self.domain.lower, self.domain.upper))
+            axes[b] = torch.cat([low, axes[b], high])
+        axes[a] = axes[a].new_full((1,), self.domain.upper[a] if side else self.domain.lower[a])
         x = torch.stack([c.reshape(-1) for c in torch.meshgrid(*axes, indexing="ij")], dim=-1)
         return condition.at(t, x, self.dim)[:, i].reshape([len(axis) for axis in axes])
 
@@ -210,19 +204,42 @@ class FaceVelocity(Representation):
             condition = self.boundary.on(a, side)
             # along its own axis a component ends on the boundary itself: it goes on as it is (zero slope)
             if isinstance(condition, Dirichlet) and self.mirrored(i, a, side):
-                inner = 2 * self._data(condition, i, a, side, t).to(u) - inner
+                inner = 2 * self.data(condition, i, a, side, t).to(u) - inner
             ghosts.append(inner)
         return pad(u, axis, ghosts[0], ghosts[1])
 
-    def interpolate(self, faces: Sequence[Tensor], t: float, x: Tensor) -> Tensor:
-        """The velocity at points ``(n, d)``, ``(n, d)``, from arrays of all faces."""
-        columns = []
-        for i, u in enumerate(faces):
-            for a in range(self.dim):
-                if a != i and not self.boundary.periodic[a]:
-                    u = self.padded(u, i, a, t)
-            columns.append(interpolate(u[..., None], self.grids[i], x, 4)[:, 0])
-        return torch.stack(columns, dim=-1)
+    def continued(self, faces: Sequence[Tensor], t: float, straight: bool = False) -> list[Tensor]:
+        """All faces with what cubic interpolation needs beyond the ends, one array per component.
+
+        Linear in faces and boundary data: what is interpolated of a sum of fields is the sum of these arrays.
+
+        Args:
+            faces: of :meth:`faces`, ``(…, *shape_i)``.
+            t: time of the boundary data.
+            straight: continue as 2g − u like the difference operators, for fields that are carried along. A cubic
+                through the wall's value swings too far inside where a layer is thinner than a cell, and step by step
+                that adds up (cavity of 32² cells, Re 1000, t = 4: error 0.36 instead of 0.24; Re 100: 0.027, 0.029).
+        """
+        return continued_velocity(self, faces, t, straight)
+
+    def component(
+        self, i: int, values: Tensor, stencils: Sequence[Sequence[Stencil]], start: Tensor | int = 0
+    ) -> Tensor:
+        """u_i at points by :func:`cubic`, ``(n,)``, from its flat array of :meth:`continued` and :meth:`stencils`."""
+        chosen = [stencils[a][a != i] for a in range(self.dim)]
+        return cubic(values, [lattice.size for lattice in self.lattices[i]], chosen, start)
+
+    def stencils(self, s: Sequence[Tensor]) -> list[tuple[Stencil, Stencil]]:
+        """Per axis the stencils of values at the ends of cells and in their midpoints, at positions in cells from the
+        lower end, each ``(n,)``."""
+        return [
+            (self.lattices[a][a].stencil(s[a]), self.lattices[(a + 1) % self.dim][a].stencil(s[a]))
+            for a in range(self.dim)
+        ]
+
+    def positions(self, x: Tensor) -> list[Tensor]:
+        """Points ``(…, d)`` counted in cells from the lower end, per axis."""
+        return [(x[..., a] - self.domain.lower[a]) / h for a, h in enumerate(self.spacing)]
 
     def at(self, theta: Tensor, t: float = 0.0) -> FaceVelocityAt:
         return FaceVelocityAt(self, theta, t)
@@ -253,11 +270,13 @@ class FaceVelocityAt(Field):
     """The velocity of one θ at one time."""
 
     def __init__(self, representation: FaceVelocity, theta: Tensor, t: float) -> None:
-        self.representation, self.t = representation, t
-        self.faces = representation.faces(theta, t)
+        self.representation = representation
+        self.values = [u.reshape(-1) for u in representation.continued(representation.faces(theta, t), t)]
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.representation.interpolate(self.faces, self.t, x)
+        r = self.representation
+        stencils = r.stencils(r.positions(x))
+        return torch.stack([r.component(i, u, stencils) for i, u in enumerate(self.values)], dim=-1)
 
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         r = self.representation
