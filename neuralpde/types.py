@@ -64,6 +64,10 @@ class Status(Enum):
         "an explicit step may be unstable: use a smaller time step or an implicit integrator; "
         "if the solution does grow so far, raise growth_limit",
     )
+    UNBALANCED = (
+        "the boundary velocities push more into a closed domain than out of it, or less",
+        "open a face with Outflow, or balance them at all times",
+    )
     PRECONDITIONER_FAILED = ("the preconditioner raised or returned NaN", "solve with M=None to see whether A is sound")
     INTERRUPTED = ("stopped on request", "go on from the saved run with --restart")
 

@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._mac_balance import Balance
 from neuralpde.dynamics._mac_solids import CutDiffusion, CutPoisson, body_force
 from neuralpde.dynamics._mac_steady import steady_flow
 from neuralpde.dynamics._semi_lagrangian import advected
@@ -37,7 +38,7 @@ class MacDynamics(Dynamics):
         representation: the grid. States of shape ``(b, p)`` are b cases that march together.
 
     Raises:
-        UsageError: where as much does not flow out as in, or the grid has another solid than the problem.
+        UsageError: where at t = 0 as much does not flow out as in, or the grid has another solid than the problem.
     """
 
     constrained = True
@@ -60,8 +61,8 @@ class MacDynamics(Dynamics):
         else:
             self.poisson = CutPoisson(r)
             self.diffusion = [CutDiffusion(r, i) for i in range(r.dim)]
-        if not r.pressure_fixed:
-            self._check_balance()
+        self.balance = Balance(r, self.poisson)
+        self.balance.check()
 
     def _cell_kinds(self) -> list[Kind]:
         return [self._kind(a, lambda c: not isinstance(c, Outflow)) for a in range(self.representation.dim)]
@@ -88,17 +89,6 @@ class MacDynamics(Dynamics):
             )
         free = [len(range(*s.indices(n))) for s, n in zip(r.velocity.free[i], r.velocity.shapes[i], strict=True)]
         return BoxLaplacian(free, r.spacing, kinds, dtype=r.dtype, device=r.device)
-
-    def _check_balance(self) -> None:
-        r = self.representation
-        walls = r.velocity.faces(r.velocity.initial(), 0.0)
-        net = float(r.divergence(walls).sum()) * math.prod(r.spacing)
-        size = max(float(u.abs().max()) for u in walls) * r.domain.volume / min(r.domain.lengths)
-        if abs(net) > 1e-10 * size:
-            raise UsageError(
-                f"the boundary velocities push {net:.3g} more out of this closed domain than into it; open a face with "
-                "Outflow, or balance them."
-            )
 
     def faces(self, theta: Tensor, t: float) -> list[Tensor]:
         """All faces of a state."""
@@ -179,16 +169,22 @@ class MacDynamics(Dynamics):
         return (True,) * len(self.parts)
 
     def constrain(self, state: State, dt: float, increment: bool = False) -> Stage:
-        """u − G q with −D G q = −D u, and q/dt as the pressure (added to the state's own where ``increment``)."""
+        """u − G q with −D G q = −D u, and q/dt as the pressure (added to the state's own where ``increment``).
+
+        ``UNBALANCED`` where the boundary data of the state's time leave a divergence that no pressure removes."""
         r = self.representation
         parts = r.split(state.theta)
         u = r.velocity.faces(parts["velocity"], state.t)
-        q = self.poisson.solve(-r.divergence(u))
+        surplus = r.divergence(u)
+        q = self.poisson.solve(-surplus)
         velocity = parts["velocity"] - r.velocity.pack(r.gradient(q))
         pressure = q.flatten(-r.dim) / dt if dt else parts["pressure"]
         if increment and dt:
             pressure = parts["pressure"] + pressure
-        return _finite(r.join({"velocity": velocity, "pressure": pressure}))
+        stage = _finite(r.join({"velocity": velocity, "pressure": pressure}))
+        if stage.status.ok and not self.balance.holds(u, surplus):
+            return Stage(stage.theta, Status.UNBALANCED)
+        return stage
 
     def complete(self, t: float, theta: Tensor) -> Tensor:
         """θ with the pressure that belongs to its velocity: D G p = D(−∇·(u u) + ν Δ_h u), boundary data at rest."""

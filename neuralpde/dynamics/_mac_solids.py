@@ -32,7 +32,7 @@ class CutPoisson:
     """−D A G p = b in the cells that the solid leaves open; p = 0 in the others.
 
     Factorised once by sparse LU in 2D, else conjugate gradients with algebraic multigrid built once. Where a pool of
-    cells has no open end b's mean over it is left out, and p has mean 0 there.
+    cells has no open end b's mean over it is left out (see :class:`Balance`), and p has mean 0 there.
 
     Args:
         grid: with a solid.
@@ -60,6 +60,19 @@ class CutPoisson:
         options = {"SymmetricMode": True}
         factors = splu((matrix + sp.diags(held)).tocsc(), "MMD_AT_PLUS_A", 0.0, options=options)
         return factors.solve  # type: ignore[no-any-return]
+
+    def pools(self) -> Tensor:
+        """Per cell the number of its pool of connected cells where that has no open end, else −1, ``(cells,)``. Cells
+        open to the boundary only are pools of their own: what flows into them through the boundary cannot flow on."""
+        label = np.full(math.prod(self.grid.cells), -1)
+        number = np.where(self.floating, np.cumsum(self.floating) - 1, -1)
+        label[self.open] = number[self.pool]
+        closed = self.grid.pressure.closed
+        assert closed is not None
+        alone = ~closed.cpu().numpy().reshape(-1)
+        alone[self.open] = False
+        label[alone] = int(self.floating.sum()) + np.arange(int(alone.sum()))
+        return torch.from_numpy(label)
 
     def _centred(self, b: np.ndarray) -> np.ndarray:
         """b less its mean over each floating pool."""

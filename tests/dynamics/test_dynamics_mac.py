@@ -15,7 +15,7 @@ from neuralpde.integrators import RK4, ImplicitMidpoint, IncrementalPressureCorr
 from neuralpde.problems import EulerFlow, NavierStokes, TaylorGreen, WalshFlow
 from neuralpde.representations import MacGrid
 from neuralpde.simulate import simulate
-from neuralpde.types import UsageError
+from neuralpde.types import NotConvergedError, Status, UsageError
 
 CUBE = Box((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 CHANNEL = Box((0.0, 0.0), (2.0, 1.0))
@@ -92,6 +92,18 @@ def test_the_energy_of_an_inviscid_flow_never_grows_and_never_falls(name: str) -
         assert info.status.ok
         energies.append(float(dynamics.energy(state.theta)))
     assert all(b <= a * (1 + 1e-13) for a, b in pairwise(energies)) and energies[-1] > (1 - 1e-12) * energies[0]
+
+
+@pytest.mark.parametrize("integrator", [RK4(), IncrementalPressureCorrection(), LieSplitting()], ids=repr)
+def test_an_inflow_that_grows_out_of_balance_ends_the_march(integrator) -> None:
+    def pushed(t: float, x: Tensor) -> Tensor:
+        return torch.stack([max(0.0, t - 0.2) + 0 * x[:, 0], 0 * x[:, 0]], dim=-1)
+
+    problem = NavierStokes(domain=CHANNEL, conditions=(Dirichlet(pushed, "x-"), Dirichlet(0.0)))
+    with pytest.raises(NotConvergedError, match="into a closed domain than out of it, or less; open a face") as fault:
+        simulate(problem, MacGrid.for_problem(problem, 8), integrator, dt=0.05, t_end=1.0)
+    left = fault.value.result
+    assert left.status is Status.UNBALANCED and left.last.t == pytest.approx(0.2)
 
 
 def test_an_implicit_step_that_does_not_contract_says_so() -> None:

@@ -293,7 +293,26 @@ def _spectral() -> object:
     return make_dynamics(problem, SpectralGrid.for_problem(problem, 8))
 
 
+NOOK = Block((0.0625, -1.0), (0.5, 0.5)) | Block((-1.0, 0.0625), (0.5, 0.5))
+"""Leaves one cell between itself, the inflow and the wall."""
+
+
+def _dammed(solid: Solid, *outlets: str) -> object:
+    sides = (Dirichlet((1.0, 0.0), "x-"), *(Outflow(face) for face in outlets), Dirichlet(0.0))
+    problem = NavierStokes(domain=LONG, conditions=sides, solid=solid)
+    return make_dynamics(problem, MacGrid.for_problem(problem, (32, 16)))
+
+
 REFUSED = [
+    (
+        lambda: _dammed(Block((1.0, 0.0), (1.2, 1.0)), "x+"),
+        "push 1 more into a part of the domain that the",
+    ),
+    (lambda: _dammed(Disc((1.0, 0.5), 0.2)), "push 1 more into this closed domain than out of it"),
+    (
+        lambda: _dammed(Block((0.0625, -1.0), (0.5, 0.5)) | Block((-1.0, 0.0625), (0.5, 0.5)), "x+"),
+        "the solid closes off",
+    ),
     (_march_with_another_solid, "made for the solid None"),
     (_spectral, "use a? ?MacGrid"),
     (lambda: NavierStokes(solid=Disc((0.5,) * 3, 0.1)), "2D, its solid 3D"),

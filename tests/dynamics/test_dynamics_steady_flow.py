@@ -99,7 +99,7 @@ def test_marching_comes_to_the_same_flow() -> None:
     problem = LidDrivenCavity(viscosity=0.01)
     grid = MacGrid.for_problem(problem, 32)
     steady = solve(problem, grid).last.theta
-    dynamics, method, dt = make_dynamics(problem, grid), IncrementalPressureCorrection(), 0.03
+    dynamics, method, dt = make_dynamics(problem, grid), IncrementalPressureCorrection(), 0.02
     state, change = State(0.0, grid.initial()), math.inf
     while change >= 1e-8 and state.t < 100:
         before = state.theta
