@@ -14,6 +14,7 @@ from neuralpde.problems._flow_cases import (
     WalshFlow,
 )
 from neuralpde.problems._poisson import Poisson, ProductOfSines
+from neuralpde.problems._shedding import drag_and_lift, period_starts, street_figures, strouhal_number
 from neuralpde.problems._transport import Advection, Burgers, GaussianBump, Heat, SineMode, SineSpeed
 
 PROBLEMS: dict[str, type[Problem]] = {
@@ -58,6 +59,10 @@ __all__ = [
     "WalshFlow",
     "check_problem",
     "coefficient",
+    "drag_and_lift",
     "exact_fits",
     "follow_flow",
+    "period_starts",
+    "street_figures",
+    "strouhal_number",
 ]

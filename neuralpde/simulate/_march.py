@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics import make_dynamics
+from neuralpde.dynamics import ForceRecord, make_dynamics
 from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import FIRST_FIT, Projection, Representation
 from neuralpde.simulate._arguments import as_number, check_march, check_options, check_parts, check_saved
 from neuralpde.simulate._growth import GrowthGuard
+from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.simulate._rest import RestTest
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import Status, UsageError, raise_for
@@ -72,6 +73,21 @@ def _root_mean_square(values: Tensor) -> float:
     return float(values.detach().square().mean().sqrt())
 
 
+def _record(record: ForceRecord, dynamics: Any) -> None:
+    """Let a record of forces work on the dynamics of this very run."""
+    if record.dynamics is not None:
+        theirs, mine = record.dynamics.problem, dynamics.problem
+        other = first_difference(problem_data(theirs), problem_data(mine))
+        if type(theirs) is not type(mine):
+            other = ("problem", theirs.name, mine.name)
+        if other is not None:
+            raise UsageError(
+                f"the ForceRecord is of another flow: its {other[0]} is {other[1]}, here it is {other[2]}; leave its "
+                "dynamics out, simulate gives it its own."
+            )
+    record.attach(dynamics)
+
+
 def simulate(
     problem: Problem,
     representation: Representation,
@@ -101,7 +117,8 @@ def simulate(
         method: see :func:`neuralpde.dynamics.make_dynamics`.
         initial_fit: options of the initial projection.
         restart: a :class:`State` to go on from, such as ``solution.last``.
-        progress: called after every step; may return False to stop.
+        progress: called after every step; may return False to stop. A :class:`~neuralpde.dynamics.ForceRecord` keeps
+            drag, lift and probes of a flow past a solid.
         growth_limit: a run whose field grows beyond that many times its problem's scale is unstable, and ends there;
             the scale is the largest of 1, |u| at the start, boundary data, and |F| at the start times the length
             of the run. Raise it, or lift it by None, for a solution that does grow so far. A flow that nothing drives
@@ -133,6 +150,8 @@ def simulate(
     check_options(representation, method, options)
     dynamics = make_dynamics(problem, representation, method, **options)
     dynamics.check_march()
+    if isinstance(progress, ForceRecord):
+        _record(progress, dynamics)
     integrator.check(dynamics)
     done, steps, length, origin = _plan(dt, restart.t if restart else 0.0, t_end)
     check_saved(representation, steps - done, save_every)

@@ -16,7 +16,7 @@ from neuralpde.plot import Samples, animation, comparison, picture
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._between import between_times
-from neuralpde.simulate._errors import channels_of, errors_by_unknown
+from neuralpde.simulate._errors import channels_of, errors_by_unknown, solid_distance
 from neuralpde.simulate._export import export_solution, save_probes
 from neuralpde.simulate._quantities import samples_of
 from neuralpde.types import Status, UsageError
@@ -90,7 +90,7 @@ class Solution:
         return between_times(t, [float(times[j]) for j in near], fields)
 
     def probe(self, points: Tensor | Sequence[Sequence[float]], times: Sequence[float] | None = None) -> Tensor:
-        """Values at points ``(n, d)`` for each time (the saved ones by default), ``(k, n, c)``.
+        """Values at points ``(n, d)`` for each time (the saved ones by default), ``(k, n, c)``; NaN inside a solid.
 
         Raises:
             UsageError: for points outside the domain or of the wrong dimension.
@@ -106,7 +106,11 @@ class Solution:
             )
         wanted = [float(t) for t in (self.times if times is None else times)]
         with torch.no_grad():
-            return torch.stack([self.at(t)(x) for t in wanted])
+            out = torch.stack([self.at(t)(x) for t in wanted])
+        distance = solid_distance(self.problem, x)
+        if distance is not None:  # rounding may put points of the surface inside
+            out[:, distance < -1e-9 * max(self.problem.domain.lengths)] = float("nan")
+        return out
 
     def error(
         self,
