@@ -55,6 +55,10 @@ class Status(Enum):
         "the matrix of an implicit step is singular",
         "use a smaller time step, or another integrator",
     )
+    UNSOLVED_STAGE = (
+        "the equation of an implicit stage was not solved",
+        "use a smaller time step, or an integrator without implicit stages of the whole equation",
+    )
     NON_FINITE = (
         "NaN or Inf appeared",
         "check the data for NaN; an explicit step may be unstable: use a smaller time step or an implicit integrator",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.dynamics._mac_balance import Balance
+from neuralpde.dynamics._mac_implicit import ImplicitStage
 from neuralpde.dynamics._mac_solids import CutDiffusion, CutPoisson, body_force
 from neuralpde.dynamics._mac_steady import steady_flow
 from neuralpde.dynamics._semi_lagrangian import advected
@@ -20,9 +21,6 @@ from neuralpde.problems import IncompressibleFlow
 from neuralpde.representations import MacGrid
 from neuralpde.types import Status, UsageError
 
-PICARD = 100
-"""Most fixed-point iterations of an implicit stage."""
-
 
 class MacDynamics(Dynamics):
     """u_t = −∇·(u u) + ν Δ_h u − G p with D u = 0 on the faces of a staggered grid.
@@ -30,8 +28,9 @@ class MacDynamics(Dynamics):
     A slope is a tensor of the free faces. An explicit stage of slopes is projected, u = u* − G q with D G q = D u*, so
     every Runge–Kutta method is a projected one, of its full order (half-explicit: Hairer, Lubich & Roche 1989); its
     pressure is q over the step. Pressures and implicit diffusion are solved by FFT, DCT and DST, with a solid by sparse
-    LU and conjugate gradients. Advection conserves energy but for the time step; its flow is semi-Lagrangian with cubic
-    interpolation. Small cut cells make the friction at a solid stiff: take IncrementalPressureCorrection there.
+    LU and conjugate gradients; implicit stages by Newton's method, see :class:`ImplicitStage`. Advection conserves
+    energy but for the time step; its flow is semi-Lagrangian with cubic interpolation. Small cut cells make the
+    friction at a solid stiff for explicit methods: take IncrementalPressureCorrection or an implicit one there.
 
     Args:
         problem: the flow.
@@ -123,27 +122,7 @@ class MacDynamics(Dynamics):
             return self._diffuse(target, gamma, t)
         if part is not None:
             raise UsageError(f"a staggered grid takes implicit stages of the whole and of the diffusion; got {part!r}.")
-        return self._picard(target, gamma, t, base.theta if guess is None else guess)
-
-    def _picard(self, target: Tensor, gamma: float, t: float, theta: Tensor) -> Stage:
-        """u = P(target + γ F(u)) by fixed-point iteration, to rounding: it contracts for |u| γ/h below about one, and
-        the implicit midpoint rule then keeps the energy that advection keeps."""
-        before = math.inf
-        for k in range(1, PICARD + 1):
-            new = self.constrain(State(t, self._sum(State(t, target), ((gamma, self.slope(t, theta)),))), gamma)
-            velocity = self.representation.split(new.theta)["velocity"]
-            change = float((velocity - self.representation.split(theta)["velocity"]).abs().max())
-            theta = new.theta
-            if not new.status.ok:
-                return Stage(theta, new.status, change, k)
-            if change <= 4 * torch.finfo(theta.dtype).eps * float(velocity.abs().max()):
-                return Stage(theta, Status.CONVERGED_RTOL, change, k)
-            if k > 8 and change > before:
-                break
-            before = change
-        # the last digits may dance: what no longer shrinks there has converged
-        close = change <= 1e-13 * float(velocity.abs().max())
-        return Stage(theta, Status.CONVERGED_ATOL if close else Status.MAXITER, change, k)
+        return ImplicitStage(self, target, gamma, t).solve(base.theta if guess is None else guess)
 
     def flow(
         self,
@@ -261,13 +240,28 @@ class MacDynamics(Dynamics):
         parts = r.split(theta)
         nothing = r.velocity.faces(torch.zeros_like(parts["velocity"]), t)
         data = r.velocity.unpack(r.velocity.pack([r.laplacian(u, i, t) for i, u in enumerate(nothing)]))
+        pushed = parts["velocity"] + beta * torch.cat([g.flatten(-r.dim) for g in data], dim=-1)
+        velocity = self.undiffused(pushed, gamma)
+        return _finite(r.join({"velocity": velocity, "pressure": parts["pressure"]}))
+
+    def undiffused(self, velocity: Tensor, gamma: float) -> Tensor:
+        """(1 − γ ν Δ_h)⁻¹ of free faces ``(…, n)`` with boundary data 0, component by component."""
+        r, beta = self.representation, gamma * self.problem.viscosity
+        if beta == 0:
+            return velocity
         out = []
-        for u, g, box in zip(r.velocity.unpack(parts["velocity"]), data, self.diffusion, strict=True):
+        for u, box in zip(r.velocity.unpack(velocity), self.diffusion, strict=True):
             if isinstance(box, CutDiffusion):
-                out.append(box.solve((u + beta * g).flatten(-r.dim), beta))
+                out.append(box.solve(u.flatten(-r.dim), beta))
             else:
-                out.append(box.solve(u + beta * g, 1.0, beta).flatten(-r.dim))
-        return _finite(r.join({"velocity": torch.cat(out, dim=-1), "pressure": parts["pressure"]}))
+                out.append(box.solve(u, 1.0, beta).flatten(-r.dim))
+        return torch.cat(out, dim=-1)
+
+    def projected(self, velocity: Tensor) -> Tensor:
+        """P of free faces ``(…, n)`` with boundary data 0."""
+        r = self.representation
+        q = self.poisson.solve(-r.divergence(r.velocity.spread(r.velocity.unpack(velocity))))
+        return velocity - r.velocity.pack(r.gradient(q))
 
 
 def _at_rest(condition: Condition) -> bool:

@@ -11,7 +11,16 @@ from torch import Tensor
 
 from neuralpde.dynamics import MacDynamics, make_dynamics
 from neuralpde.geometry import Box, Condition, Dirichlet, FreeSlip, Neumann, Outflow, Periodic
-from neuralpde.integrators import RK4, ImplicitMidpoint, IncrementalPressureCorrection, LieSplitting, Midpoint, State
+from neuralpde.integrators import (
+    RK4,
+    SDIRK4,
+    ImplicitEuler,
+    ImplicitMidpoint,
+    IncrementalPressureCorrection,
+    LieSplitting,
+    Midpoint,
+    State,
+)
 from neuralpde.problems import EulerFlow, NavierStokes, TaylorGreen, WalshFlow
 from neuralpde.representations import MacGrid
 from neuralpde.simulate import simulate
@@ -106,11 +115,34 @@ def test_an_inflow_that_grows_out_of_balance_ends_the_march(integrator) -> None:
     assert left.status is Status.UNBALANCED and left.last.t == pytest.approx(0.2)
 
 
-def test_an_implicit_step_that_does_not_contract_says_so() -> None:
-    grid, dynamics = _made("walls", viscosity=1.0)
+def test_an_implicit_stage_without_a_solution_within_reach_says_so() -> None:
+    grid, dynamics = _made("walls", viscosity=0.0)
     start = dynamics.constrain(State(0.0, _random(grid)), 1.0).theta
-    info = ImplicitMidpoint().step(dynamics, State(0.0, start), 1.0)[1]
-    assert not info.status.ok and "smaller time step" in info.status.sentence()
+    info = ImplicitMidpoint().step(dynamics, State(0.0, start), 100.0)[1]
+    assert info.status is Status.UNSOLVED_STAGE and "use a smaller time step" in info.status.sentence()
+
+
+@settings
+def test_an_implicit_stage_solves_its_equation(name: str) -> None:
+    """u − γ (F(u) − G p) = u₀ far beyond the explicit limit (γ ν 4d/h² of 500), p the stage's own."""
+    grid, dynamics = _made(name, viscosity=1.0)
+    gamma = 500 * min(grid.spacing) ** 2 / (4 * grid.dim)
+    base = State(0.0, dynamics.constrain(State(0.0, 0.1 * _random(grid)), 0.0).theta)
+    stage = dynamics.implicit(base, (), gamma, gamma)
+    assert stage.status.ok and stage.iterations < 60
+    assert float(grid.divergence(dynamics.faces(stage.theta, gamma)).abs().max()) <= 1e-10
+    rate = dynamics.slope(gamma, stage.theta) + dynamics.slope(gamma, stage.theta, "pressure")
+    before, after = (grid.split(theta)["velocity"] for theta in (base.theta, stage.theta))
+    assert float((after - gamma * rate - before).abs().max()) <= 1e-10
+
+
+@pytest.mark.parametrize(
+    ("integrator", "error"), [(ImplicitEuler(), 0.02), (ImplicitMidpoint(), 3e-3), (SDIRK4(), 5e-4)]
+)
+def test_implicit_steps_are_not_bound_to_the_explicit_limit(integrator, error: float) -> None:
+    flow = TaylorGreen(viscosity=0.1)  # RK4 holds up to dt = 3.4e-3 here
+    run = simulate(flow, MacGrid.for_problem(flow, 64), integrator, dt=0.05, t_end=0.2)
+    assert run.error(points=33)["rel_l2"] <= error
 
 
 @pytest.mark.parametrize("integrator", [RK4(), IncrementalPressureCorrection(), LieSplitting()], ids=repr)
