@@ -15,7 +15,7 @@ from neuralpde.benches._marching import Measured, Times
 from neuralpde.benches._rows import Row
 from neuralpde.dynamics import MacDynamics, SpectralDynamics
 from neuralpde.geometry import Boundary, Box, Periodic
-from neuralpde.integrators import RK4, IncrementalPressureCorrection
+from neuralpde.integrators import RK4, AdvectionReflection, IncrementalPressureCorrection
 from neuralpde.problems import IncompressibleFlow
 from neuralpde.representations import GridField, MacGrid, Product, SpectralGrid
 from neuralpde.simulate import Solution, simulate
@@ -126,7 +126,9 @@ def _filling(problem: IncompressibleFlow, least: int, floats: Callable[[tuple[in
     return fill
 
 
-STAGGERED = tuple(Scheme(integrator, MacDynamics) for integrator in (RK4(), IncrementalPressureCorrection()))
+STAGGERED = tuple(
+    Scheme(integrator, MacDynamics) for integrator in (RK4(), IncrementalPressureCorrection(), AdvectionReflection())
+)
 FOURIER = (
     Scheme(RK4(), SpectralDynamics, "2/3 rule"),
     Scheme(RK4(), SpectralDynamics, "padded", {"dealias": "pad"}),
@@ -136,8 +138,8 @@ FOURIER = (
 def flow_kinds(problem: IncompressibleFlow) -> dict[str, Kind]:
     """The grids that compete, in float64, by their names.
 
-    Staggered ones by RK4 and pressure correction; on periodic domains Fourier ones by RK4, with the 2/3 rule (the
-    fastest) and with padding (the most accurate in its memory). Velocity and pressure count.
+    Staggered ones by RK4, pressure correction and advection–reflection; on periodic domains Fourier ones by RK4, with
+    the 2/3 rule (the fastest) and with padding (the most accurate in its memory). Velocity and pressure count.
     """
 
     def staggered(problem: Any, nodes: int) -> MacGrid:

@@ -1,10 +1,11 @@
 """One step of incompressible flow on a staggered grid: what advection, diffusion and pressure cost, cell by cell.
 
-A step is one of IncrementalPressureCorrection with its history: two advections, one right-hand side and one solve of
-the diffusion per component, one projection. A stage is one of a Runge–Kutta method: a slope and a projection. Float64,
-one thread, periodic boxes and a lid-driven cavity. Beside a step's time stands its ratio to the least that memory
-needs: it must read u, uⁿ⁻¹ and p and write u and p, 8 (3d + 2) bytes a cell, at the bandwidth of a large copy measured
-in the same run. The growth of the time is the exponent of the number of cells, 1 being linear.
+A step is one of IncrementalPressureCorrection with its history: advection, one right-hand side and one solve of the
+diffusion per component, one projection. A stage is one of a Runge–Kutta method: a slope and a projection. A step of
+AdvectionReflection is two semi-Lagrangian advections, two diffusions and two projections; it may be many times as long
+as the others. Float64, one thread, periodic boxes and a lid-driven cavity. Beside a step's time stands its ratio to the
+least that memory needs: it must read u, uⁿ⁻¹ and p and write u and p, 8 (3d + 2) bytes a cell, at the bandwidth of a
+large copy measured in the same run. The growth of the time is the exponent of the number of cells, 1 being linear.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from neuralpde.benches._marching import one_thread
 from neuralpde.benches._rows import Row
 from neuralpde.dynamics import MacDynamics
 from neuralpde.geometry import Box
-from neuralpde.integrators import IncrementalPressureCorrection, State
+from neuralpde.integrators import AdvectionReflection, Blend, IncrementalPressureCorrection, State
 from neuralpde.problems import IncompressibleFlow, LidDrivenCavity, NavierStokes
 from neuralpde.representations import MacGrid
 
 DT = 1e-3
-STEP, STAGE = "pressure correction", "Runge–Kutta stage"
+STEP, STAGE, REFLECTION = "pressure correction", "Runge–Kutta stage", "advection–reflection"
+COURANT = 2
+"""Cells that the fastest fluid crosses in a step of advection–reflection."""
 BATCH = 16
 
 
@@ -77,6 +80,9 @@ def _seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
+Parts = Callable[[MacDynamics, State], dict[str, Callable[[], object]]]
+
+
 def _parts(dynamics: MacDynamics, state: State) -> dict[str, Callable[[], object]]:
     """The step, its parts as it calls them, and a stage."""
     integrator, theta, t = IncrementalPressureCorrection(), state.theta, state.t
@@ -103,7 +109,38 @@ def _parts(dynamics: MacDynamics, state: State) -> dict[str, Callable[[], object
     }
 
 
-def _measure(problem: IncompressibleFlow, n: int, repeats: int, batch: int = 1) -> dict[str, float]:
+def _reflection_parts(dynamics: MacDynamics, state: State) -> dict[str, Callable[[], object]]:
+    """The step of AdvectionReflection, and its parts as it calls them."""
+    integrator, t, (before, old) = AdvectionReflection(), state.t, state.history[0]
+    u = state.theta[..., : dynamics.representation.velocity.num_dofs]
+    dt = COURANT * min(dynamics.representation.spacing) / float(u.abs().max().clamp(min=1.0))
+    half, earlier = 0.5 * dt, State(before, old)
+    wind = Blend(t, ((1.5, state), (-0.5, earlier)))
+    reflected = Blend(t, ((2.0, state), (-1.0, earlier)))
+
+    def advection() -> None:
+        dynamics.flow(0, state, half, None, wind)
+        dynamics.flow(0, state, half, None, wind)
+
+    def diffusion() -> None:
+        dynamics.flow(1, state, half)
+        dynamics.flow(1, reflected, half)
+
+    def pressure() -> None:
+        dynamics.constrain(state, half)
+        dynamics.constrain(state, half)
+
+    return {
+        "seconds": lambda: integrator.step(dynamics, state, dt),
+        "advection_seconds": advection,
+        "diffusion_seconds": diffusion,
+        "pressure_seconds": pressure,
+    }
+
+
+def _measure(
+    problem: IncompressibleFlow, n: int, repeats: int, batch: int = 1, parts: Parts | None = None
+) -> dict[str, float]:
     """Median seconds of each part; every round calls every part once, so that a busy machine slows them alike."""
     grid = MacGrid.for_problem(problem, n)
     dynamics = MacDynamics(problem, grid)
@@ -111,7 +148,7 @@ def _measure(problem: IncompressibleFlow, n: int, repeats: int, batch: int = 1) 
     if batch > 1:
         theta = theta.repeat(batch, 1)
     state = State(DT, theta, ((0.0, theta),))
-    calls = _parts(dynamics, state)
+    calls = (parts or _parts)(dynamics, state)
     rounds = [{name: _seconds(call) for name, call in calls.items()} for _ in range(repeats + 1)][1:]
     return {name: statistics.median(r[name] for r in rounds) for name in calls}
 
@@ -123,13 +160,20 @@ def growth(seconds: Mapping[int, float]) -> float:
     return sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)
 
 
-def _rows_of(case: str, found: Mapping[str, float], cells: int, dim: int, bandwidth: float) -> list[Row]:
+def _rows_of(
+    case: str, found: Mapping[str, float], cells: int, dim: int, bandwidth: float, method: str = STEP
+) -> list[Row]:
     least = least_bytes(cells, dim) / bandwidth
-    parts = [Row(case, STEP, name, value, "s") for name, value in found.items() if name.endswith("seconds")]
-    return [
+    parts = [Row(case, method, name, value, "s") for name, value in found.items() if name.endswith("seconds")]
+    step = [
         *parts,
-        Row(case, STEP, "cells_per_second", cells / found["seconds"]),
-        Row(case, STEP, "over_memory_time", found["seconds"] / least),
+        Row(case, method, "cells_per_second", cells / found["seconds"]),
+        Row(case, method, "over_memory_time", found["seconds"] / least),
+    ]
+    if "stage" not in found:
+        return step
+    return [
+        *step,
         Row(case, STAGE, "seconds", found["stage"], "s"),
         Row(case, STAGE, "cells_per_second", cells / found["stage"]),
     ]
@@ -157,11 +201,17 @@ def rows(quick: bool = False) -> list[Row]:
                 repeats = 3 if quick else max(5, min(51, 4_000_000 // cells))
                 found = _measure(problem, n, repeats)
                 seconds[cells] = found["seconds"]
-                out += _rows_of(f"{setting.name}, {n} cells", found, cells, dim, bandwidth)
+                case = f"{setting.name}, {n} cells"
+                out += _rows_of(case, found, cells, dim, bandwidth)
+                found = _measure(problem, n, max(2, min(21, 200_000 // cells)), parts=_reflection_parts)
+                out += _rows_of(case, found, cells, dim, bandwidth, REFLECTION)
             out.append(Row(setting.name, STEP, "growth", growth(seconds)))
             out.append(Row(setting.name, STEP, "growth_last", growth(dict(list(pairwise(seconds.items()))[-1]))))
         setting = SETTINGS[0]
         n = (setting.quick if quick else setting.sizes)[0]
         found = _measure(setting.make(), n, 3 if quick else 21, BATCH)
-        out += _rows_of(f"{setting.name}, {n} cells, {BATCH} flows at once", found, BATCH * n**2, 2, bandwidth)
+        case = f"{setting.name}, {n} cells, {BATCH} flows at once"
+        out += _rows_of(case, found, BATCH * n**2, 2, bandwidth)
+        found = _measure(setting.make(), n, 3 if quick else 5, BATCH, _reflection_parts)
+        out += _rows_of(case, found, BATCH * n**2, 2, bandwidth, REFLECTION)
     return out
