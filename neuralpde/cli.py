@@ -1,4 +1,4 @@
-"""The command line: ``neuralpde run | list | info | plot | doctor | bench``.
+"""The command line: ``neuralpde run | list | info | plot | export | probe | doctor | bench``.
 
 Exit codes: 0 well, 1 a fault in the package, 2 a mistake in the command or the case, 3 a file that cannot be read or
 written, 4 not converged, 5 NaN or Inf, 130 interrupted.
@@ -107,6 +107,36 @@ def plot(
     from neuralpde.cases import draw_saved
 
     typer.echo(draw_saved(path, out, quantity))
+
+
+@app.command()
+def export(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A run file, or a run folder for all its runs.")],
+    out: Annotated[Path | None, typer.Option(help="The collection, .pvd [default: beside the run file].")] = None,
+    points: Annotated[
+        str | None, typer.Option(metavar="N[,M[,K]]", help="Points per axis [default: those of the run's grid].")
+    ] = None,
+) -> None:
+    """Write saved runs for ParaView: every unknown and quantity at all saved times."""
+    from neuralpde.cases import export_saved
+
+    for file in export_saved(path, out, points):
+        typer.echo(file)
+
+
+@app.command()
+def probe(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A run file.")],
+    at: Annotated[
+        list[str],
+        typer.Option(metavar="[NAME=]X[,Y[,Z]]", help="A point; may be given several times.", show_default=False),
+    ],
+    out: Annotated[Path | None, typer.Option(help="A CSV file, with all digits [default: a table is printed].")] = None,
+) -> None:
+    """Values of a saved run at points, at all saved times."""
+    from neuralpde.cases import probe_saved
+
+    typer.echo(probe_saved(path, at, out))
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Any
 from neuralpde.cases._document import Document, apply_settings, normalise, read_document
 from neuralpde.cases._memory import check_nodes, enough_memory
 from neuralpde.cases._mistakes import Place
+from neuralpde.cases._outputs import check_outputs
 from neuralpde.cases._parameters import Reader, parameters
 from neuralpde.cases._schema import (
     REFERENCE,
@@ -29,7 +30,6 @@ from neuralpde.geometry import Boundary, Box, Condition, Dirichlet, FreeSlip, Ne
 from neuralpde.integrators import INTEGRATORS, Integrator
 from neuralpde.problems import PROBLEMS, Problem, check_problem
 from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, Representation
-from neuralpde.simulate import quantity_names
 from neuralpde.types import UsageError
 
 CONDITIONS: dict[str, type] = {
@@ -133,8 +133,8 @@ def build_study(document: Document, name: str, base: Path, file: str) -> Study:
     for k, table in enumerate(case.run):
         place = top.child("run").child(run_key(document["run"], k))
         runs.append(_build_run(case, table, problem, reader, top, place))
-    if case.output.quantity is not None:
-        top.child("output").child("quantity").choose(case.output.quantity, dict.fromkeys(quantity_names(problem)))
+    ends = [run.times["t_end"] for run in runs if run.integrator is not None]
+    check_outputs(case.output, problem, ends, top.child("output"))
     return Study(name, base, document, case, problem, tuple(runs), _build_reference(case, problem, runs, reader, top))
 
 

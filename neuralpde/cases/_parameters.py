@@ -6,8 +6,10 @@ The signature is the only list of names, types and defaults; a new problem or op
 from __future__ import annotations
 
 import collections.abc
+import functools
 import inspect
 import math
+import operator
 import re
 import types
 from collections.abc import Callable, Mapping
@@ -19,6 +21,7 @@ import torch
 
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
+from neuralpde.geometry import Solid
 from neuralpde.problems import GaussianBump, ProductOfSines, SineMode, SineSpeed
 from neuralpde.types import UsageError
 
@@ -98,6 +101,10 @@ class Reader:
         classes = [m for m in members if is_dataclass(m)]
         if classes and isinstance(value, dict):
             return self._options(classes, value, place, default)
+        if _are_bodies(classes) and _tables(value):
+            parts = [self._options(classes, part, place.child(k), None) for k, part in enumerate(value)]
+            with place.refusals():
+                return functools.reduce(operator.or_, parts)
         for member in members:
             out = self._try(member, value, place, float in members)
             if out is not NO_VALUE:
@@ -185,6 +192,15 @@ def _members(annotation: Any) -> list[Any]:
     return [m for m in (get_args(annotation) if union else (annotation,)) if m is not torch.Tensor]
 
 
+def _are_bodies(classes: list[Any]) -> bool:
+    """Whether all are solids, several of which are one body."""
+    return bool(classes) and all(issubclass(c, Solid) for c in classes)
+
+
+def _tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(part, dict) for part in value)
+
+
 def _named_functions(member: Any, coefficient: bool) -> dict[str, type]:
     """The shipped functions that fit a callable: those of x alone, none for (t, x)."""
     arguments = (get_args(member) or ([...],))[0]
@@ -196,6 +212,10 @@ def _named_functions(member: Any, coefficient: bool) -> dict[str, type]:
 def describe(annotation: Any) -> str:
     """What a parameter takes, in words."""
     members = _members(annotation)
+    bodies = [m for m in members if is_dataclass(m)]
+    if _are_bodies(bodies):
+        kinds = ", ".join(map(snake_case, bodies))
+        return f'a table {{kind = "…", …}} of a body ({kinds}), a list of such tables or {NONE!r}'
     return " or ".join(dict.fromkeys(_describe(m, float in members) for m in members))
 
 

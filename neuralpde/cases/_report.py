@@ -242,6 +242,7 @@ def write_report(
     outcomes: Sequence[Outcome],
     table_rows: Sequence[Row],
     drawn: Sequence[Path],
+    files: Sequence[Path],
     against: str,
 ) -> Path:
     """Write ``report.md``: the case, what each run costs and how wrong it is, pictures, how to repeat it."""
@@ -256,6 +257,8 @@ def write_report(
             lines += ["", f"**{o.name}**: {o.message or o.status.sentence()}"]
     for path in drawn:
         lines += ["", f"![{path.stem}]({path.name})"]
+    if files:
+        lines += ["", f"Written beside this report: {', '.join(f'[{path.name}]({path.name})' for path in files)}."]
     lines += ["", "## Case", "", "```toml", dump_document(study.document).rstrip(), "```"]
     lines += ["", "## Repeat", "", "```", f"neuralpde run {folder / CASE}", "```", ""]
     path = folder / REPORT

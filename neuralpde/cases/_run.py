@@ -12,6 +12,7 @@ from neuralpde.cases._build import Run, Study, load_study
 from neuralpde.cases._document import Document
 from neuralpde.cases._folder import make_folder, write_start
 from neuralpde.cases._open import run_files, saved_case
+from neuralpde.cases._outputs import write_outputs
 from neuralpde.cases._pictures import pictures
 from neuralpde.cases._progress import Display, Stop
 from neuralpde.cases._record import Recorder, is_finished, joined, load_previous
@@ -187,8 +188,9 @@ def _conclude(folder: Path, study: Study, outcomes: Sequence[Outcome], console: 
     console.print(table(study, outcomes, table_rows, console))
     console.print(f"errors: {against}", highlight=False, soft_wrap=True)
     drawn, note = pictures(folder, study, outcomes)
-    report = write_report(folder, study, outcomes, table_rows, drawn, against)
-    for path in [*drawn, report]:
+    files = write_outputs(folder, study.case.output, {o.name: o.solution for o in outcomes if o.solution is not None})
+    report = write_report(folder, study, outcomes, table_rows, drawn, files, against)
+    for path in [*drawn, *files, report]:
         console.print(str(path), highlight=False, markup=False, soft_wrap=True)
     if note:
         console.print(note, highlight=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from neuralpde.cases._mistakes import Place, unknown_name
 from neuralpde.types import UsageError
@@ -103,6 +103,13 @@ class ReferenceTable(OpenTable):
     initial_fit: dict[str, Any] | None = Field(None, description="a table of options")
 
 
+class ExportTable(Table):
+    """Which times and how many points files for ParaView have; ``export = true`` leaves both to the solution."""
+
+    times: list[FiniteFloat] | None = Field(None, description="a list of times")
+    points: int | list[int] | None = Field(None, description="a whole number or a list of whole numbers")
+
+
 class OutputTable(Table):
     """What the run folder holds beyond numbers."""
 
@@ -110,6 +117,14 @@ class OutputTable(Table):
     animate: bool = Field(True, description="true or false")
     quantity: str | None = Field(None, description="the name of what pictures show")
     reference: str | None = Field(None, description="the name of a run")
+    export: ExportTable | None = Field(None, description="true, false or a table {times = […], points = …}")
+    probes: dict[str, Any] | None = Field(None, description="a table of points, such as {front = [0.1, 0.2]}")
+
+    @field_validator("export", mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """The long form of ``export = true``."""
+        return {True: {}, False: None}[value] if isinstance(value, bool) else value
 
 
 class Case(Table):

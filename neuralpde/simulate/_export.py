@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
-from neuralpde.io import save_pvd, save_table, save_vti
+from neuralpde.io import save_pvd, save_vti
 from neuralpde.representations import GridField, MacGrid
 from neuralpde.simulate._errors import channels_of, lattice, solid_distance, values_at
 from neuralpde.simulate._quantities import component_names, quantity_of
@@ -19,6 +19,8 @@ from neuralpde.types import UsageError
 
 if TYPE_CHECKING:
     from neuralpde.simulate._solution import Solution
+
+Points = Tensor | Sequence[Sequence[float]]
 
 POINTS = {1: 801, 2: 129, 3: 65}
 """Lattice points per axis where the representation has no grid of its own, by dimension."""
@@ -78,18 +80,18 @@ def _shape(solution: Solution, points: int | Sequence[int] | None) -> tuple[int,
     return shape
 
 
-def save_probes(
-    solution: Solution,
-    path: str | Path,
-    points: Tensor | Sequence[Sequence[float]],
-    times: Sequence[float] | None = None,
-) -> Path:
-    """Write values at points over time as CSV; see :meth:`Solution.save_probes`."""
+def probe_table(
+    solution: Solution, points: Points | Mapping[str, Sequence[float]], times: Sequence[float] | None = None
+) -> dict[str, np.ndarray]:
+    """Values at points over time by column; see :meth:`Solution.probe_table`."""
     wanted = [float(t) for t in (solution.times if times is None else times)]
-    values = solution.probe(points, wanted)
+    places = list(points.values()) if isinstance(points, Mapping) else points
+    values = solution.probe(places, wanted)
     names = [name for unknown in solution.problem.unknowns for name in component_names(solution.problem, unknown)]
+    labels = list(points) if isinstance(points, Mapping) else [None] * values.shape[1]
     columns = {"t": np.array(wanted)}
-    for j in range(values.shape[1]):
+    for j, label in enumerate(labels):
         for i, name in enumerate(names):
-            columns[f"{name}[{j}]"] = values[:, j, i].to(torch.float64).cpu().numpy()
-    return save_table(path, columns)
+            column = f"{name}[{j}]" if label is None else f"{label}_{name}"
+            columns[column] = values[:, j, i].to(torch.float64).cpu().numpy()
+    return columns

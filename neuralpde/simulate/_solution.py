@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
 from neuralpde.integrators import State, StepInfo
+from neuralpde.io import save_table
 from neuralpde.plot import Samples, animation, comparison, picture
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._between import between_times
 from neuralpde.simulate._errors import channels_of, errors_by_unknown, solid_distance
-from neuralpde.simulate._export import export_solution, save_probes
+from neuralpde.simulate._export import Points, export_solution, probe_table
 from neuralpde.simulate._quantities import samples_of
 from neuralpde.types import Status, UsageError
 
@@ -247,20 +249,28 @@ class Solution:
         """
         return export_solution(self, path, points, times)
 
-    def save_probes(
-        self, path: str | Path, points: Tensor | Sequence[Sequence[float]], times: Sequence[float] | None = None
-    ) -> Path:
-        """Write :meth:`probe` as CSV: columns ``t`` and one per point and value, such as ``velocity_x[0]``.
+    def probe_table(
+        self, points: Points | Mapping[str, Sequence[float]], times: Sequence[float] | None = None
+    ) -> dict[str, np.ndarray]:
+        """:meth:`probe` as columns: ``t`` and one per point and value, such as ``velocity_x[0]``.
 
         Args:
-            path: the file; its folder is made if there is none.
-            points: ``(n, d)``.
+            points: ``(n, d)``; or by name, ``{"front": (0.15, 0.2)}``, for columns such as ``front_velocity_x``.
             times: default the saved ones.
 
         Raises:
             UsageError: for points outside the domain or of the wrong dimension.
         """
-        return save_probes(self, path, points, times)
+        return probe_table(self, points, times)
+
+    def save_probes(
+        self,
+        path: str | Path,
+        points: Points | Mapping[str, Sequence[float]],
+        times: Sequence[float] | None = None,
+    ) -> Path:
+        """Write :meth:`probe_table` as CSV; the folder of ``path`` is made if there is none."""
+        return save_table(path, probe_table(self, points, times))
 
 
 def compare(

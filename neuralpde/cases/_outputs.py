@@ -1,0 +1,92 @@
+"""Files that a case asks for beside its pictures: for ParaView, and values at points over time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neuralpde.cases._mistakes import Place
+from neuralpde.cases._schema import ExportTable, OutputTable
+from neuralpde.geometry import Box
+from neuralpde.problems import Problem
+from neuralpde.simulate import Solution, quantity_names
+
+PROBE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def check_outputs(output: OutputTable, problem: Problem, ends: Sequence[float], place: Place) -> None:
+    """Refuse, before anything is solved, what no file could be made of.
+
+    Args:
+        output: the table ``[output]``.
+        problem: of the case.
+        ends: last times of its runs; none of a steady problem.
+        place: of the table.
+
+    Raises:
+        UsageError: for an unknown quantity, points outside the domain or inside a solid, times that no run reaches.
+    """
+    if output.quantity is not None:
+        place.child("quantity").choose(output.quantity, dict.fromkeys(quantity_names(problem)))
+    if output.export is not None:
+        _check_export(output.export, problem.domain.dim, ends, place.child("export"))
+    for name, point in (output.probes or {}).items():
+        _check_probe(name, point, problem, place.child("probes").child(name))
+
+
+def _check_export(table: ExportTable, d: int, ends: Sequence[float], place: Place) -> None:
+    counts = [table.points] * d if isinstance(table.points, int) else table.points
+    if counts is not None and (len(counts) != d or min(counts) < 2):
+        expected = "one number, 2 or more" if d == 1 else f"one number or {d} numbers, each 2 or more"
+        raise place.child("points").wrong(expected, table.points)
+    last = max(ends, default=0.0)
+    wrong = [t for t in table.times or () if not 0 <= t <= last * (1 + 1e-9)]
+    if table.times == [] or wrong:
+        raise place.child("times").wrong(f"one or more times from 0 to {last:g}", wrong[0] if wrong else [])
+
+
+def _check_probe(name: str, point: Any, problem: Problem, place: Place) -> None:
+    domain, solid = problem.domain, getattr(problem, "solid", None)
+    if not PROBE_NAME.fullmatch(name):
+        raise place.wrong("a point with a name of letters, digits, - and _", name)
+    known = isinstance(point, list) and all(isinstance(c, int | float) and not isinstance(c, bool) for c in point)
+    if not known or len(point) != domain.dim:
+        raise place.wrong("a list of one number" if domain.dim == 1 else f"a list of {domain.dim} numbers", point)
+    x = torch.tensor([point], dtype=torch.float64)
+    if not bool(domain.contains(x)):
+        raise place.wrong(f"a point of the domain, {box_text(domain)}", point)
+    if solid is not None and float(solid.distance(x)) < -1e-9 * max(domain.lengths):
+        raise place.wrong("a point outside the solid", point)
+
+
+def box_text(domain: Box) -> str:
+    """A box for a sentence."""
+    return " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(domain.lower, domain.upper, strict=True))
+
+
+def write_outputs(folder: Path, output: OutputTable, solutions: dict[str, Solution]) -> list[Path]:
+    """Write what the case asks for, the run of the table ``[reference]`` included.
+
+    Args:
+        folder: of the run.
+        output: the table ``[output]``.
+        solutions: by run.
+
+    Returns:
+        ``NAME.pvd`` and ``NAME-probes.csv`` of every run.
+    """
+    written = []
+    for name, solution in solutions.items():
+        if output.export is not None:
+            wanted = output.export.times
+            # a run that failed has not come to all of them
+            times = None if wanted is None else [t for t in wanted if solution.spans(t)]
+            if times != []:
+                written.append(solution.export(folder / f"{name}.pvd", output.export.points, times))
+        if output.probes:
+            written.append(solution.save_probes(folder / f"{name}-probes.csv", output.probes))
+    return written
