@@ -30,8 +30,7 @@ class SpectralDynamics(Dynamics):
 
     Args:
         problem: the flow.
-        representation: the grid. States of shape ``(b, p)`` are b cases that march together (not in semi-Lagrangian
-            flows).
+        representation: the grid. States of shape ``(b, p)`` are b cases that march together.
         dealias: ``"truncate"``: the band is |k_a| < N_a/3 and products are made at the nodes (the 2/3 rule, the
             fastest); ``"pad"``: the band is |k_a| < N_a/2 and products are made on a grid of 3/2 the nodes per axis
             (more modes in the same memory).
@@ -138,15 +137,13 @@ class SpectralDynamics(Dynamics):
         r, theta = self.representation, _blended(base)
         if self.parts[part].name == "diffusion":
             return self._stage(self._coefficients(theta) * torch.exp(dt * self._damping), theta)
-        if theta.ndim > 1:
-            raise UsageError("semi-Lagrangian flows take one case at a time; march a batch with RK4.")
         parts = r.split(theta)
         # a Fourier series is linear in θ: a blend is one field, interpolated once
-        field, wind = r.velocity.at(parts["velocity"]), None
-        if carrier is not None:
-            wind = r.velocity.at(r.split(_blended(carrier))["velocity"])
-        values = follow_flow(base.t, field, r.velocity.points, dt, wind)
-        return _finite(r.join({"velocity": values.reshape(-1), "pressure": parts["pressure"]}))
+        carried = parts["velocity"]
+        wind = carried if carrier is None else r.split(_blended(carrier))["velocity"]
+        cases = zip(*(u.reshape(-1, u.shape[-1]) for u in (carried, wind)), strict=True)
+        moved = [follow_flow(base.t, r.velocity.at(u), r.velocity.points, dt, r.velocity.at(w)) for u, w in cases]
+        return _finite(r.join({"velocity": torch.stack(moved).reshape(carried.shape), "pressure": parts["pressure"]}))
 
     @property
     def flows(self) -> tuple[bool, ...]:

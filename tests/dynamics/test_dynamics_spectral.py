@@ -173,7 +173,9 @@ def test_blends_are_advected_as_one_field() -> None:
 
 @boxes
 @dealiased
-@pytest.mark.parametrize("integrator", [RK4(), IncrementalPressureCorrection()], ids=repr)
+@pytest.mark.parametrize(
+    "integrator", [RK4(), IncrementalPressureCorrection(), AdvectionReflection(), LieSplitting()], ids=repr
+)
 def test_cases_of_a_batch_march_as_they_would_alone(name: str, integrator: Integrator, dealias: str) -> None:
     grid, dynamics = _made(name, dealias=dealias)
     batch = dynamics.constrain(State(0.0, _random(grid, 3)), 1.0).theta
@@ -258,11 +260,6 @@ def _march(integrator: Integrator) -> object:
     return simulate(problem, SpectralGrid.for_problem(problem, 8), integrator, dt=0.1, t_end=0.1)
 
 
-def _flow_of_a_batch() -> object:
-    grid, dynamics = _made("2D")
-    return dynamics.flow(0, State(0.0, _random(grid, 2)), 0.1)
-
-
 SOLID = NavierStokes(domain=Box((0.0, 0.0), (1.0, 1.0)), solid=Disc((0.5, 0.5), 0.1))
 REFUSED = [
     (lambda: SpectralGrid(TORUS, (Dirichlet(0.0),)), "periodic along every axis; got .*Use MacGrid"),
@@ -274,7 +271,6 @@ REFUSED = [
     (lambda: _made("2D")[1].slope(0.0, _random(_made("2D")[0]), "gravity"), "advection, diffusion and pressure"),
     (lambda: _made("2D", dealias="none"), "'truncate' or 'pad'; got 'none'"),
     (lambda: make_dynamics(SOLID, SpectralGrid.for_problem(SOLID, 8)), "cannot hold; use MacGrid"),
-    (lambda: _flow_of_a_batch(), "march a batch with RK4"),
     (lambda: make_dynamics(WalshFlow(), SpectralGrid.for_problem(WalshFlow(), 8), "mac"), "use 'spectral'"),
     (lambda: make_dynamics(EulerFlow(), SpectralGrid.for_problem(WalshFlow(), 8)), "SpectralGrid.for_problem"),
 ]
