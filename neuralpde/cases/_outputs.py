@@ -14,6 +14,10 @@ from neuralpde.cases._schema import ExportTable, OutputTable
 from neuralpde.geometry import Box
 from neuralpde.problems import Problem
 from neuralpde.simulate import Solution, quantity_names
+from neuralpde.types import UsageError
+
+FORCES = "-forces.csv"
+"""What the name of a run's table of forces ends with."""
 
 PROBE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -28,12 +32,16 @@ def check_outputs(output: OutputTable, problem: Problem, ends: Sequence[float], 
         place: of the table.
 
     Raises:
-        UsageError: for an unknown quantity, points outside the domain or inside a solid, times that no run reaches.
+        UsageError: for an unknown quantity, points outside the domain or inside a solid, times that no run reaches,
+            forces without a solid.
     """
     if output.quantity is not None:
         place.child("quantity").choose(output.quantity, dict.fromkeys(quantity_names(problem)))
     if output.export is not None:
         _check_export(output.export, problem.domain.dim, ends, place.child("export"))
+    if output.forces is not None and getattr(problem, "solid", None) is None:
+        message = f"expected no forces, as {problem.name} has no solid that they could act on; got some."
+        raise UsageError(place.child("forces").says(message))
     for name, point in (output.probes or {}).items():
         _check_probe(name, point, problem, place.child("probes").child(name))
 
@@ -77,7 +85,7 @@ def write_outputs(folder: Path, output: OutputTable, solutions: dict[str, Soluti
         solutions: by run.
 
     Returns:
-        ``NAME.pvd`` and ``NAME-probes.csv`` of every run.
+        ``NAME.pvd`` and ``NAME-probes.csv`` of every run, and ``NAME-forces.csv``, which was written as the run went.
     """
     written = []
     for name, solution in solutions.items():
@@ -89,4 +97,6 @@ def write_outputs(folder: Path, output: OutputTable, solutions: dict[str, Soluti
                 written.append(solution.export(folder / f"{name}.pvd", output.export.points, times))
         if output.probes:
             written.append(solution.save_probes(folder / f"{name}-probes.csv", output.probes))
+        if output.forces is not None and (folder / f"{name}{FORCES}").is_file():
+            written.append(folder / f"{name}{FORCES}")
     return written

@@ -212,7 +212,7 @@ def _named_functions(member: Any, coefficient: bool) -> dict[str, type]:
 def describe(annotation: Any) -> str:
     """What a parameter takes, in words."""
     members = _members(annotation)
-    bodies = [m for m in members if is_dataclass(m)]
+    bodies: list[Any] = [m for m in members if is_dataclass(m)]
     if _are_bodies(bodies):
         kinds = ", ".join(map(snake_case, bodies))
         return f'a table {{kind = "…", …}} of a body ({kinds}), a list of such tables or {NONE!r}'

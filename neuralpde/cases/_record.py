@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from neuralpde.cases._build import Run, Study
+from neuralpde.cases._forces import Forces
 from neuralpde.cases._progress import Display, Stop
 from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import State, StepInfo
@@ -29,6 +30,7 @@ class Recorder:
         before: the solution that this run continues, or None.
         save: writes a checkpoint.
         display, stop: shown and asked at every step.
+        forces: told of every step, or None.
     """
 
     def __init__(
@@ -39,10 +41,14 @@ class Recorder:
         save: Callable[[Solution], None],
         display: Display,
         stop: Stop,
+        forces: Forces | None = None,
     ) -> None:
         self.study, self.run, self.before, self.save = study, run, before, save
         self.display, self.stop = display, stop
         self.dynamics = make_dynamics(study.problem, run.representation, run.method, **run.options)
+        self.forces = forces
+        if forces is not None:
+            forces.attach(self.dynamics)
         self.begin = self.last_saved = time.monotonic()
         self.states: list[State] = []
         self.infos: list[StepInfo] = []
@@ -55,6 +61,8 @@ class Recorder:
             self.states.append(self._completed(State(t, theta)))
         self.infos.append(info)
         self.last = state
+        if self.forces is not None:
+            self.forces(step, steps, state, info)
         if step % self.run.times.get("save_every", 1) == 0 or step == steps:
             self.states.append(self._completed(state))
         self.display(step, steps, state, info)

@@ -11,8 +11,9 @@ from rich.console import Console
 from neuralpde.cases._build import Run, Study, load_study
 from neuralpde.cases._document import Document
 from neuralpde.cases._folder import make_folder, write_start
+from neuralpde.cases._forces import Forces
 from neuralpde.cases._open import run_files, saved_case
-from neuralpde.cases._outputs import write_outputs
+from neuralpde.cases._outputs import FORCES, write_outputs
 from neuralpde.cases._pictures import pictures
 from neuralpde.cases._progress import Display, Stop
 from neuralpde.cases._record import Recorder, is_finished, joined, load_previous
@@ -88,7 +89,10 @@ def run_case(
     with Stop(log) as stop:
         for run in wanted:
             if not stop.asked:
-                outcomes.append(_Attempt(study, run, folder, document, stop, log).outcome(previous.get(run.name)))
+                before = previous.get(run.name)
+                forces = _forces(study, run, folder, before, Path(restart) if restart is not None else None)
+                attempt = _Attempt(study, run, folder, document, stop, log, forces)
+                outcomes.append(attempt.outcome(before))
                 error = outcomes[-1].error
                 if error is not None and not any(o.solution for o in outcomes):
                     raise error  # nothing was computed that a report could keep
@@ -114,17 +118,40 @@ def _previous(study: Study, restart: Path) -> dict[str, Solution]:
     return out
 
 
+def _forces(study: Study, run: Run, folder: Path, before: Solution | None, restart: Path | None) -> Forces | None:
+    """The table of a run's forces, where the case asks for one."""
+    wanted = study.case.output.forces
+    if wanted is None:
+        return None
+    name, earlier = f"{run.name}{FORCES}", None
+    if before is not None and restart is not None:
+        earlier = (restart if restart.is_dir() else restart.parent) / name
+    return Forces(folder / name, study.problem, wanted.every, earlier, before.last.t if before is not None else 0.0)
+
+
 class _Attempt:
     """One run of a study, solved and saved."""
 
-    def __init__(self, study: Study, run: Run, folder: Path, document: Document, stop: Stop, log: Console) -> None:
+    def __init__(
+        self,
+        study: Study,
+        run: Run,
+        folder: Path,
+        document: Document,
+        stop: Stop,
+        log: Console,
+        forces: Forces | None = None,
+    ) -> None:
+        self.forces = forces
         self.study, self.run, self.stop, self.log = study, run, stop, log
         self.file = folder / f"{run.name}.h5"
         self.case = {"document": document, "run": run.name, "name": study.name}
 
     def save(self, solution: Solution) -> None:
-        """Write the run's file."""
+        """Write the run's file, and its forces so far."""
         solution.save(self.file, self.case)
+        if self.forces is not None:
+            self.forces.save()
 
     def outcome(self, before: Solution | None) -> Outcome:
         """Solve, or go on, and save what there is, whatever happened."""
@@ -135,7 +162,7 @@ class _Attempt:
             self.save(before)
             return Outcome(run.name, before.status, before)
         with Display(self.log, run.name) as display:
-            recorder = Recorder(self.study, run, before, self.save, display, self.stop)
+            recorder = Recorder(self.study, run, before, self.save, display, self.stop, self.forces)
             try:
                 solution = joined(before, self._solve(before, recorder))
             except NotConvergedError as error:

@@ -110,6 +110,12 @@ class ExportTable(Table):
     points: int | list[int] | None = Field(None, description="a whole number or a list of whole numbers")
 
 
+class ForcesTable(Table):
+    """How often the forces on a solid are kept; ``forces = true`` is every step."""
+
+    every: int = Field(1, ge=1, description="a whole number of steps, 1 or more")
+
+
 class OutputTable(Table):
     """What the run folder holds beyond numbers."""
 
@@ -120,10 +126,12 @@ class OutputTable(Table):
     export: ExportTable | None = Field(None, description="true, false or a table {times = […], points = …}")
     probes: dict[str, Any] | None = Field(None, description="a table of points, such as {front = [0.1, 0.2]}")
 
-    @field_validator("export", mode="before")
+    forces: ForcesTable | None = Field(None, description="true, false or a table {every = …}")
+
+    @field_validator("export", "forces", mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        """The long form of ``export = true``."""
+        """The long form of ``export = true`` and ``forces = true``."""
         return {True: {}, False: None}[value] if isinstance(value, bool) else value
 
 

@@ -186,6 +186,21 @@ MISTAKES = {
         "export.times: expected one or more times from 0 to 0.2; got 0.3.",
     ),
     "no times": (FLOW, "export = {times = []}", "export.times: expected one or more times from 0 to 0.2; got []."),
+    "forces are a number": (
+        BODIES,
+        "forces = 3",
+        "forces: expected true, false or a table {every = …}; got 3.",
+    ),
+    "forces never": (
+        BODIES,
+        "forces = {every = 0}",
+        "forces.every: expected a whole number of steps, 1 or more; got 0.",
+    ),
+    "forces on nothing": (
+        FLOW,
+        "forces = true",
+        "forces: expected no forces, as TaylorGreen has no solid that they could act on; got some.",
+    ),
     "probes without names": (
         FLOW,
         "probes = [[0.1, 0.2]]",
