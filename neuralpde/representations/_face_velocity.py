@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Box, Condition, Dirichlet, Grid, Neumann, Outflow, Quadrature, Solid
+from neuralpde.geometry import Bodies, Box, Condition, Dirichlet, Grid, Neumann, Outflow, Quadrature, Solid
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._cubic import CubicAxis, Stencil, cubic
 from neuralpde.representations._difference_jet import difference_jet
 from neuralpde.representations._past_walls import continued_velocity
 from neuralpde.representations._sections import periodic_distance, section
 from neuralpde.representations._staggered import ends, inside, pad
+from neuralpde.representations._thin_solids import severed
 from neuralpde.types import Status, UsageError
 
 _SLIVER = 1e-3
@@ -37,10 +38,12 @@ class FaceVelocity(Representation):
     Args:
         domain, conditions, dtype, device: as for every representation; the conditions of a velocity.
         shape: cells per axis (one number serves all).
-        solid: a body at rest. Faces have an open fraction; the velocity is 0 on closed ones, which stay in θ.
+        solid: a body at rest. Faces have an open fraction; the velocity is 0 on closed ones, which stay in θ. Walls
+            thinner than a cell close the faces beside them, see :func:`severed`.
 
     Raises:
-        UsageError: for fewer than four cells along an axis, faces without a condition, or :class:`Neumann` conditions.
+        UsageError: for fewer than four cells along an axis, faces without a condition, :class:`Neumann` conditions,
+            or a body that fills the domain, or cuts no face.
 
     Source: Harlow & Welch, Physics of Fluids 8 (1965).
     """
@@ -91,13 +94,29 @@ class FaceVelocity(Representation):
     def _cut(self, solid: Solid) -> None:
         if solid.dim not in (None, self.dim):
             raise UsageError(f"the solid is {solid.dim}D, the domain {self.dim}D.")
-        distance = periodic_distance(solid, self.boundary.periods, self.spacing)
-        for i in range(self.dim):
-            area, offsets = section(distance, [self.axis(i, a) for a in range(self.dim)], i, self.spacing)
-            self.open.append(torch.where(area < _SLIVER, torch.zeros_like(area), area))
-            self.offsets.append(offsets)
+        self.open, self.offsets = self._sections(solid)
         if not any(bool((area > 0).any()) for area in self.open):
             raise UsageError("the solid fills the whole domain.")
+        for part in _bodies(solid):
+            areas = self.open if part is solid else self._sections(part)[0]
+            if not any(bool((area < 1).any()) for area in areas):
+                raise UsageError(
+                    f"{part} cuts no face of the grid: it lies outside the domain {self.domain}, or is smaller than a "
+                    f"cell of {' × '.join(f'{h:.3g}' for h in self.spacing)}; move it, use more cells, or leave it out."
+                )
+
+    def _sections(self, solid: Solid) -> tuple[list[Tensor], list[dict[int, Tensor]]]:
+        """Open fractions of all faces, and the middles of their open parts."""
+        distance = periodic_distance(solid, self.boundary.periods, self.spacing)
+        centres = [self.axis((a + 1) % self.dim, a) for a in range(self.dim)]
+        areas, middles = list[Tensor](), list[dict[int, Tensor]]()
+        for i in range(self.dim):
+            axes = [self.axis(i, a) for a in range(self.dim)]
+            area, offsets = section(distance, axes, i, self.spacing)
+            closed = (area < _SLIVER) | severed(distance, centres, i, axes, offsets, self.spacing)
+            areas.append(area.masked_fill(closed, 0.0))
+            middles.append({a: offset.masked_fill(closed, 0.0) for a, offset in offsets.items()})
+        return areas, middles
 
     def _free(self, i: int) -> tuple[slice, ...]:
         """Which faces of component i are unknowns."""
@@ -281,3 +300,8 @@ class FaceVelocityAt(Field):
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         r = self.representation
         return difference_jet(self, x, needs, r.spacing, r.domain, r.boundary.periodic)
+
+
+def _bodies(solid: Solid) -> list[Solid]:
+    """The bodies that a solid is made of, each by itself."""
+    return [body for part in solid.parts for body in _bodies(part)] if isinstance(solid, Bodies) else [solid]

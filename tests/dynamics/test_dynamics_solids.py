@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from neuralpde.dynamics import ForceRecord, MacDynamics, make_dynamics
@@ -14,6 +15,7 @@ from neuralpde.integrators import RK4, IncrementalPressureCorrection, LieSplitti
 from neuralpde.io import load_table
 from neuralpde.problems import CylinderChannel, NavierStokes, WalshFlow
 from neuralpde.representations import MacGrid, SpectralGrid
+from neuralpde.representations._sections import periodic_distance, section
 from neuralpde.simulate import load_solution, simulate, solve
 from neuralpde.types import DataError, UsageError
 
@@ -149,18 +151,45 @@ def test_what_the_fluid_loses_the_body_gains() -> None:
     assert gained == pytest.approx([-f for f in dynamics.force(0.0, theta).tolist()], rel=1e-10)
 
 
-def test_a_solid_out_of_reach_changes_nothing() -> None:
-    far = Disc((9.0, 9.0), 0.5)
-    plain, cut = (NavierStokes(viscosity=0.05, domain=LONG, conditions=PIPE, solid=solid) for solid in (None, far))
-    ends = []
-    for problem in (plain, cut):
-        grid = MacGrid.for_problem(problem, (24, 16))
-        dynamics = make_dynamics(problem, grid)
-        state = State(0.0, dynamics.constrain(State(0.0, _random(grid)), 1.0).theta)
-        for _ in range(5):
-            state, _ = IncrementalPressureCorrection().step(dynamics, state, 1e-3)
-        ends.append(state.theta)
-    torch.testing.assert_close(ends[1], ends[0], rtol=0, atol=1e-9 * float(ends[0].abs().max()))
+def _tilted(slope: float, thickness: float) -> LevelSet:
+    """A wall across the whole domain; all of it is far from any face's midpoint or corner for small slopes."""
+    return LevelSet(lambda x: (x[:, 0] - 0.655 - slope * (x[:, 1] - 0.5)).abs() - thickness / 2)
+
+
+WALLS_ACROSS = {
+    "upright": Block((0.645, -1.0), (0.665, 2.0)),
+    "a thousandth of a cell": Block((0.6549, -1.0), (0.655, 2.0)),
+    "tilted": _tilted(0.3, 0.02),
+    "diagonal": _tilted(1.0, 0.02),
+    "flat": _tilted(1.7, 0.01),
+}
+
+
+@pytest.mark.parametrize("name", WALLS_ACROSS)
+@pytest.mark.parametrize("shape", [(32, 16), (31, 17)])
+def test_no_wall_is_too_thin_to_hold_the_fluid(name: str, shape: tuple[int, int]) -> None:
+    """Cells on the two sides of a wall are in two pools."""
+    grid = MacGrid(LONG, WALLS, shape=shape, solid=WALLS_ACROSS[name])
+    assert grid.cut is not None
+    pools = connected_components(grid.cut.pressure_matrix(), directed=False)[1].reshape(shape)
+    assert grid.velocity.open[0].count_nonzero() and pools[0, shape[1] // 2] != pools[-1, shape[1] // 2]
+
+
+def test_a_thin_plate_in_a_wind_is_flown_around() -> None:
+    plate, wind = Block((0.645, 0.25), (0.665, 0.75)), (Dirichlet((1.0, 0.0), "x-"), Outflow("x+"), FreeSlip())
+    problem = NavierStokes(viscosity=0.02, domain=LONG, conditions=wind, solid=plate)
+    run = simulate(problem, MacGrid.for_problem(problem, (32, 16)), IncrementalPressureCorrection(), dt=0.01, t_end=0.5)
+    through = run.at(0.5)(torch.tensor([[0.66, 0.5], [0.66, 0.15], [0.66, 0.85]], dtype=torch.float64))[:, 0]
+    assert abs(float(through[0])) < 0.05 and float(through[1:].min()) > 1.2
+
+
+@pytest.mark.parametrize("solid", [Disc((0.6, 0.47), 0.21), Block((0.5, 0.4), (0.73, 0.71)), Disc((0.6, 0.5), 0.1)])
+def test_no_face_of_a_body_of_two_cells_is_closed_for_being_thin(solid: Solid) -> None:
+    grid = MacGrid(LONG, WALLS, shape=(24, 14), solid=solid)
+    distance = periodic_distance(solid, grid.boundary.periods, grid.spacing)
+    for i, area in enumerate(grid.velocity.open):
+        plain = section(distance, [grid.velocity.axis(i, a) for a in (0, 1)], i, grid.spacing)[0]
+        assert torch.equal(area > 0, plain >= 1e-3)
 
 
 @pytest.mark.parametrize("side", ["below", "left"])
@@ -318,6 +347,12 @@ REFUSED = [
     (lambda: NavierStokes(solid=Disc((0.5,) * 3, 0.1)), "2D, its solid 3D"),
     (lambda: MacGrid(LONG, WALLS, shape=8, solid=Disc((0.5,) * 3, 0.1)), "the solid is 3D, the domain 2D"),
     (lambda: MacGrid(LONG, WALLS, shape=8, solid=Disc((1.0, 0.5), 9.0)), "fills the whole domain"),
+    (lambda: MacGrid(LONG, WALLS, shape=16, solid=Disc((5.0, 5.0), 0.1)), "outside the domain .*leave it out"),
+    (lambda: MacGrid(LONG, WALLS, shape=16, solid=Disc((0.53, 0.53), 0.004)), "smaller than a cell of 0.125 × 0.0625"),
+    (
+        lambda: MacGrid(LONG, WALLS, shape=16, solid=Disc((1.0, 0.5), 0.2) | Disc((5.0, 5.0), 1.0)),
+        r"Disc.*\(5.0, 5.0\)",
+    ),
     (lambda: CylinderChannel(solid=Disc((0.2, 0.4), 0.05)), "must lie inside the channel"),
     (lambda: _made("box")[1].steady(_random(_made("box")[0])), "march NavierStokes until it no longer moves"),
     (lambda: make_dynamics(*_plain()).force(0.0, torch.zeros(1)), "has no solid"),

@@ -253,7 +253,7 @@ def test_a_representation_holds_the_values_of_the_problem(held, wanted, same: bo
 
 def test_a_cavity_needs_a_grid_of_its_own_lid() -> None:
     make_dynamics(LidDrivenCavity(), MacGrid.for_problem(LidDrivenCavity(), 8))
-    make_dynamics(CylinderChannel(), MacGrid.for_problem(CylinderChannel(), 8))
+    make_dynamics(CylinderChannel(), MacGrid.for_problem(CylinderChannel(), (43, 8)))
     with pytest.raises(UsageError, match=r"build it with MacGrid.for_problem\(problem\)"):
         make_dynamics(LidDrivenCavity(speed=2.0), MacGrid.for_problem(LidDrivenCavity(), 8))
 
