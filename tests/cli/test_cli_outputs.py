@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 import torch
 from cli_command import Command
+from test_cli_restart import interrupt_at
 
 from neuralpde.cases import load_study, open_run
+from neuralpde.dynamics import ForceRecord
 from neuralpde.geometry import Block, Bodies, Disc
 from neuralpde.io import load_table
+from neuralpde.problems import drag_and_lift
+from neuralpde.simulate import simulate
 from neuralpde.types import UsageError
 
 FLOW = """\
@@ -145,6 +149,60 @@ def test_two_bodies_are_one_solid(case: Path, neuralpde: Command) -> None:
     )
     case.write_text(one)
     assert load_study(case).problem.solid == Disc((0.5, 0.5), 0.15)
+
+
+CYLINDER = """\
+[problem]
+name = "cylinder_channel"
+[time]
+integrator = "incremental_pressure_correction"
+dt = 0.01
+t_end = 0.1
+save_every = 5
+[[run]]
+name = "a"
+representation = {kind = "mac_grid", shape = [43, 8]}
+[output]
+plot = false
+animate = false
+"""
+
+
+def test_forces_on_a_solid_become_a_table(case: Path, neuralpde: Command) -> None:
+    case.write_text(CYLINDER + "forces = {every = 2}\n")
+    out = case.parent / "out"
+    done = neuralpde("run", case, "--out", out)
+    assert done.code == 0 and f"{out / 'a-forces.csv'}\n" in done.out, done.err
+    table = load_table(out / "a-forces.csv")
+    study = load_study(case)
+    record, flow = ForceRecord(every=2), study.problem
+    simulate(flow, study.run("a").representation, study.run("a").integrator, dt=0.01, t_end=0.1, progress=record)
+    expected = {**record.columns(), **drag_and_lift(flow, record.columns())}
+    assert list(table) == ["t", "force_x", "force_y", "drag", "lift"] == list(expected)
+    for name, column in table.items():
+        np.testing.assert_array_equal(column, expected[name])
+    np.testing.assert_allclose(table["t"], [0.02, 0.04, 0.06, 0.08, 0.1])
+    case.write_text(BODIES + "forces = true\n")  # of other solids there are forces alone
+    assert neuralpde("run", case, "--out", case.parent / "bodies").code == 0
+    table = load_table(case.parent / "bodies" / "a-forces.csv")
+    assert list(table) == ["t", "force_x", "force_y"] and len(table["t"]) == 10
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_table_of_forces_goes_on(
+    elsewhere: bool, case: Path, neuralpde: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.write_text(CYLINDER + "forces = true\n")
+    whole, parts = case.parent / "whole", case.parent / "parts"
+    assert neuralpde("run", case, "--out", whole).code == 0
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, "a", 7)
+        assert neuralpde("run", case, "--out", parts).code == 130
+    assert len(load_table(parts / "a-forces.csv")["t"]) == 7
+    there = case.parent / "other" if elsewhere else parts
+    done = neuralpde("run", case, "--restart", parts, *(("--out", there) if elsewhere else ()))
+    assert done.code == 0, done.err
+    assert (there / "a-forces.csv").read_bytes() == (whole / "a-forces.csv").read_bytes()
 
 
 SOLID = "expected a table {kind = \"…\", …} of a body (disc, block), a list of such tables or 'none'"
