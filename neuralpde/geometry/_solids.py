@@ -104,10 +104,11 @@ class LevelSet(Solid):
         with torch.enable_grad():
             points = x.detach().requires_grad_()
             values = self.function(points)
-            if values.shape != x.shape[:1] or not values.requires_grad:
+            if not isinstance(values, Tensor) or values.shape != x.shape[:1] or not values.requires_grad:
+                got = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
                 raise UsageError(
                     f"the function of a LevelSet must return a tensor of shape (n,) made from its points; for "
-                    f"{tuple(x.shape)} it gave {tuple(values.shape)}."
+                    f"{tuple(x.shape)} it gave {got}."
                 )
             (slope,) = torch.autograd.grad(values.sum(), points)
         return values.detach() / slope.norm(dim=-1).clamp(min=1e-12)

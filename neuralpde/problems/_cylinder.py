@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from neuralpde.geometry import Box, Dirichlet, Disc, Outflow
-from neuralpde.problems._flow import IncompressibleFlow
+from neuralpde.geometry import Box, Condition, Dirichlet, Disc, Outflow
+from neuralpde.problems._flow import IncompressibleFlow, OwnConditions
 from neuralpde.types import UsageError
 
 
@@ -37,19 +37,23 @@ class CylinderChannel(IncompressibleFlow):
     viscosity: float = 1e-3
     speed: float = 0.3
     domain: Box = field(default_factory=lambda: Box((0.0, 0.0), (2.2, 0.41)))
+    conditions: tuple[Condition, ...] = OwnConditions()
     solid: Disc = field(default_factory=lambda: Disc((0.2, 0.2), 0.05), kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.domain.dim != 2:
             raise UsageError(f"{self.name} is a flow in 2D; got a {self.domain.dim}D box.")
+        if not isinstance(self.solid, Disc):
+            raise UsageError(f"the cylinder of {self.name} must be a Disc; got {self.solid!r}: use NavierStokes.")
         centre, radius = self.solid.centre, self.solid.radius
         if not all(
             a + radius < c < b - radius for a, c, b in zip(self.domain.lower, centre, self.domain.upper, strict=True)
         ):
             raise UsageError(f"the cylinder must lie inside the channel {self.domain}; got {self.solid}.")
-        conditions = (Dirichlet(lambda t, x: self.inflow(x), "x-"), Outflow("x+"), Dirichlet(0.0))
-        object.__setattr__(self, "conditions", conditions)
+        own = OwnConditions((Dirichlet(lambda t, x: self.inflow(x), "x-"), Outflow("x+"), Dirichlet(0.0)))
+        own.refuse_others(self.conditions, self.name)
+        object.__setattr__(self, "conditions", own)
 
     def inflow(self, x: Tensor) -> Tensor:
         """The parabola at the height of points ``(n, 2)``, ``(n, 2)``."""

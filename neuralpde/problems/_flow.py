@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Block, Box, Condition, Disc, Periodic, Solid
+from neuralpde.geometry import Block, Boundary, Box, Condition, Dirichlet, Disc, Periodic, Solid
 from neuralpde.problems._base import Problem, Quantity, Term
 from neuralpde.types import UsageError
+
+
+class OwnConditions(tuple[Condition, ...]):
+    """The conditions that a flow with a name brings along; a field of this type refuses all others."""
+
+    def refuse_others(self, given: object, name: str) -> None:
+        """Refuse conditions that are not a flow's own.
+
+        Raises:
+            UsageError: that names them.
+        """
+        if not isinstance(given, OwnConditions):
+            raise UsageError(f"{name} brings its own conditions, which are not to be set; use NavierStokes for others.")
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,8 @@ class IncompressibleFlow(Problem):
             :class:`~neuralpde.geometry.LevelSet`.
 
     Raises:
-        UsageError: for a negative viscosity, a domain that is neither 2D nor 3D, or a solid of another dimension.
+        UsageError: for a viscosity that is no number or negative, a domain that is neither 2D nor 3D, or a solid of
+            another dimension.
     """
 
     viscosity: float = 0.01
@@ -45,7 +61,13 @@ class IncompressibleFlow(Problem):
     algebraic: ClassVar[frozenset[str]] = frozenset({"pressure"})
 
     def __post_init__(self) -> None:
-        if not self.viscosity >= 0:
+        if (
+            isinstance(self.viscosity, bool)
+            or not isinstance(self.viscosity, Real)
+            or not math.isfinite(self.viscosity)
+        ):
+            raise UsageError(f"the viscosity must be a finite number; got {self.viscosity!r}.")
+        if self.viscosity < 0:
             raise UsageError(f"the viscosity must not be negative; got {self.viscosity}.")
         if self.domain.dim not in (2, 3):
             raise UsageError(f"{self.name} lives in 2D or 3D; got a {self.domain.dim}D box.")
@@ -105,7 +127,14 @@ class NavierStokes(IncompressibleFlow):
     velocity: Callable[[Tensor], Tensor] = torch.zeros_like
 
     def initial_velocity(self, x: Tensor) -> Tensor:
-        return self.velocity(x)
+        u = self.velocity(x)
+        if not isinstance(u, Tensor) or u.shape != x.shape:
+            got = f"a tensor of shape {tuple(u.shape)}" if isinstance(u, Tensor) else type(u).__name__
+            raise UsageError(
+                f"the velocity of {self.name} must be a function that returns a torch tensor of shape {tuple(x.shape)} "
+                f"for points of that shape; it gave {got}."
+            )
+        return u
 
 
 @dataclass(frozen=True)
@@ -123,6 +152,13 @@ class EulerFlow(NavierStokes):
         super().__post_init__()
         if self.viscosity:
             raise UsageError(f"EulerFlow has no viscosity; got {self.viscosity}: use NavierStokes.")
+        for axis, side, condition in Boundary(self.domain, self.conditions).faces_with(Dirichlet):
+            value = condition.value  # type: ignore[union-attr]
+            if not callable(value) and not (value[axis] if isinstance(value, Sequence) else value):
+                raise UsageError(
+                    f"EulerFlow has no friction with which a wall could hold the fluid; got {condition} on "
+                    f"{'xyz'[axis]}{'-+'[side]}: use FreeSlip there, or NavierStokes."
+                )
 
 
 def advection(u: Jet) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.geometry import Box, Condition, Dirichlet, Periodic
-from neuralpde.problems._flow import IncompressibleFlow
+from neuralpde.problems._flow import IncompressibleFlow, OwnConditions
 from neuralpde.problems._vortices import GaussianVortices
 from neuralpde.types import UsageError
 
@@ -230,11 +230,14 @@ class LidDrivenCavity(IncompressibleFlow):
     viscosity: float = 0.01
     speed: float = 1.0
     domain: Box = field(default_factory=lambda: Box((0.0, 0.0), (1.0, 1.0)))
+    conditions: tuple[Condition, ...] = OwnConditions()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         lid = (self.speed, *[0.0] * (self.domain.dim - 1))
-        object.__setattr__(self, "conditions", (Dirichlet(lid, on="y+"), Dirichlet(0.0)))
+        own = OwnConditions((Dirichlet(lid, on="y+"), Dirichlet(0.0)))
+        own.refuse_others(self.conditions, self.name)
+        object.__setattr__(self, "conditions", own)
 
 
 def _square(problem: IncompressibleFlow) -> None:

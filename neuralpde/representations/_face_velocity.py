@@ -60,9 +60,10 @@ class FaceVelocity(Representation):
     ) -> None:
         super().__init__(domain, conditions, domain.dim, dtype, device)
         periodic = self.boundary.periodic
+        asked = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(isinstance(n, int) and n < 4 for n in asked):  # before Grid, which counts nodes and speaks of those
+            raise UsageError(f"a staggered grid needs at least 4 cells along each axis; got {shape}.")
         self.cells = Grid(domain, shape, (True,) * domain.dim).shape  # type: ignore[arg-type]  # n cells, spacing L/n
-        if min(self.cells) < 4:
-            raise UsageError(f"a staggered grid needs at least 4 cells along each axis; got {self.cells}.")
         self.spacing = tuple(length / n for length, n in zip(domain.lengths, self.cells, strict=True))
         for face in domain.faces:
             condition = self.boundary.on(*domain.face(face))

@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from neuralpde.dynamics import METHODS
 from neuralpde.integrators import INTEGRATORS, Integrator, State
 from neuralpde.problems import Problem
@@ -50,6 +52,22 @@ def check_march(integrator: object, restart: object, representation: Representat
         raise UsageError(f"save_every must be a whole number of at least 1; got {save_every!r}.")
     if not math.isfinite(t):
         raise UsageError(f"t_end must be finite; got {t}.")
+
+
+def check_initial(problem: Problem, representation: Representation) -> None:
+    """Refuse initial values that are not numbers where the representation looks.
+
+    Raises:
+        UsageError: with the first such point.
+    """
+    x = representation.quadrature().points
+    bad = ~torch.isfinite(problem.initial(x)).all(dim=-1)
+    if bool(bad.any()):
+        unknown = next(iter(problem.unknowns))
+        raise UsageError(
+            f"the initial {unknown} of {problem.name} is NaN or infinite at {int(bad.sum())} of {len(x)} points, first "
+            f"at {x[bad][0].tolist()}."
+        )
 
 
 def as_number(name: str, value: Any) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,8 @@ from neuralpde.dynamics import ForceRecord, make_dynamics
 from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import FIRST_FIT, Projection, Representation
-from neuralpde.simulate._arguments import as_number, check_march, check_options, check_parts, check_saved
+from neuralpde.simulate._arguments import as_number, check_initial, check_march, check_options, check_parts, check_saved
+from neuralpde.simulate._evolving import EvolvingValues
 from neuralpde.simulate._growth import GrowthGuard
 from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.simulate._rest import RestTest
@@ -159,12 +161,15 @@ def simulate(
     if state is not None:  # what a multi-step method remembers belongs to the run before
         state = replace(state, memory=())
     else:
+        check_initial(problem, representation)
         projection = representation.project(problem.initial, **(initial_fit or {}))
         state, fit_error = State(0.0, projection.theta), projection.error
         accept = (initial_fit or {}).get("options", FIRST_FIT).accept
         status = _fit_status(problem, representation, projection, accept)
         if dynamics.constrained:
-            state = State(0.0, dynamics.constrain(state, 0.0).theta)
+            allowed, values = dynamics.constrain(state, 0.0).theta, EvolvingValues(problem, representation)
+            removed = _root_mean_square(values(allowed, 0.0) - values(state.theta, 0.0))
+            state, fit_error = State(0.0, allowed), math.hypot(fit_error, removed)
     times, states, infos = [state.t], [dynamics.complete(state.t, state.theta)], list[StepInfo]()
     guard = GrowthGuard(problem, representation, dynamics, state, t_end, growth_limit)
     rest = RestTest(problem, representation, until_steady)

@@ -40,7 +40,7 @@ class Solution:
         status: ``COMPLETED``; ``STEADY`` where the field came to rest before; or why the run ended early.
         setup_seconds: initial fit and construction of the dynamics.
         solve_seconds: all steps.
-        fit_error: root mean square misfit of the initial fit (0 on grids).
+        fit_error: root mean square misfit of the initial fit (0 on grids), with what a constraint took from the start.
         recipe: integrator, dt, method and options, for the record.
     """
 

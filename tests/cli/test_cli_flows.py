@@ -84,7 +84,7 @@ FLOW_MISTAKES = {
         'name = "lid_driven_cavity"',
         'name = "navier_stokes"\nconditions = [{kind = "dirichlet", value = [1.0, 0.0], on = "x-"}, '
         '{kind = "free_slip"}]',
-        "run.mac.method: the boundary velocities push -1 more out of this closed domain than into it; open a face with "
+        "run.mac.method: the boundary velocities push 1 more into this closed domain than out of it; open a face with "
         "Outflow, or balance them.",
     ),
     "negative viscosity": (
