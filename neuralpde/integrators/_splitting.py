@@ -16,8 +16,8 @@ class LieSplitting(Integrator):
     """u_{n+1} = Φ_m(dt) ∘ … ∘ Φ_1(dt) u_n with the flow Φ_j of each term; then the constraint, where there is one.
 
     First order in dt with several terms; with a single one it is as accurate as that term's flow (advection: the
-    semi-Lagrangian method, exact in time for constant speed, fourth order otherwise; no CFL limit). For incompressible
-    flow it is Stam's advect-and-project.
+    semi-Lagrangian method, exact in time for constant speed, of the order of its back-trace otherwise; no CFL limit).
+    For incompressible flow it is Stam's advect-and-project.
 
     Source: Staniforth & Côté, Monthly Weather Review 119 (1991), for semi-Lagrangian advection; Stam, SIGGRAPH 1999.
     """
