@@ -4,8 +4,8 @@ from neuralpde.cases._build import Run, Study, build_study, load_study
 from neuralpde.cases._exports import export_saved, probe_saved
 from neuralpde.cases._memory import out_of_memory
 from neuralpde.cases._open import open_run, run_files, saved_case
+from neuralpde.cases._outcome import Outcome
 from neuralpde.cases._pictures import draw_saved
-from neuralpde.cases._report import Outcome
 from neuralpde.cases._run import StudyResult, run_case
 from neuralpde.cases._user_code import blame
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from neuralpde.cases._build import Study
 from neuralpde.cases._mistakes import unknown_name
 from neuralpde.cases._open import open_runs
-from neuralpde.cases._report import Outcome
+from neuralpde.cases._outcome import Outcome
 from neuralpde.simulate import compare, quantity_names
 from neuralpde.types import UsageError
 

@@ -51,6 +51,7 @@ class Recorder:
             forces.attach(self.dynamics)
         self.begin = self.last_saved = time.monotonic()
         self.states: list[State] = []
+        self.completed = 0
         self.infos: list[StepInfo] = []
         self.last: State | None = None
 
@@ -58,13 +59,13 @@ class Recorder:
         """Take note of a step; False asks the solver to stop."""
         if not self.states:
             t, theta = state.history[0]
-            self.states.append(self._completed(State(t, theta)))
+            self.states.append(State(t, theta))
         self.infos.append(info)
         self.last = state
         if self.forces is not None:
             self.forces(step, steps, state, info)
         if step % self.run.times.get("save_every", 1) == 0 or step == steps:
-            self.states.append(self._completed(state))
+            self.states.append(State(state.t, state.theta))
         self.display(step, steps, state, info)
         if time.monotonic() - self.last_saved > CHECKPOINT_SECONDS:
             self.save(self.solution(Status.INTERRUPTED))
@@ -84,7 +85,9 @@ class Recorder:
             if self.before is None:
                 raise ValueError("no step was done")
             return replace(self.before, status=status)
-        states = self.states
+        # only now: of a run that ends well the solver has completed every state itself, which for a network is a fit
+        self.states[self.completed :] = [self._completed(state) for state in self.states[self.completed :]]
+        states, self.completed = self.states, len(self.states)
         if states[-1].t != self.last.t:
             states = [*states, self._completed(self.last)]
         solution = Solution(

@@ -1,76 +1,29 @@
-"""What a study comes to: rows of numbers, a table, pictures and a short report."""
+"""What a study comes to: errors, rows of numbers and a short report."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from neuralpde.benches._rows import Row
 from neuralpde.cases._build import Study
 from neuralpde.cases._document import dump_document
 from neuralpde.cases._folder import CASE, METRICS, REPORT
+from neuralpde.cases._outcome import Outcome, integrator_name
+from neuralpde.cases._table import WORDS, cells, columns
 from neuralpde.cases._user_code import blame
-from neuralpde.integrators import INTEGRATORS
 from neuralpde.problems import exact_fits
 from neuralpde.simulate import Solution
 from neuralpde.simulate._errors import errors_of_all
-from neuralpde.types import Status, UsageError
+from neuralpde.types import UsageError
 
 LATTICE = {1: 2001, 2: 201, 3: 41}
 """Points per axis on which errors are measured."""
 
 MOST_TIMES = 201
 """Saved times at which errors are measured, evenly chosen."""
-
-SHOWN = {
-    "dt": "dt",
-    "dofs": "dofs",
-    "memory_bytes": "bytes",
-    "seconds": "seconds",
-    "rel_l2": "rel. L2",
-    "max_error": "max err.",
-    "stage_residual": "stage",
-}
-"""Columns of figures in the short table: metric and heading."""
-
-LEAST_NEEDED = ("memory_bytes", "stage_residual", "max_error")
-"""What a terminal's table leaves out, in this order, where its lines are too short; the report has every column."""
-
-GAP = 2
-"""Blanks between two columns of that table."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one run ended.
-
-    Args:
-        name: of the run.
-        status: of its solution, or of the failure that left none.
-        solution: None where not even one step was done.
-        seconds: building the representation, beyond what the solution counts.
-        message: the failure's sentence, or nothing.
-        error: what was raised that is no failure of convergence (an equation's own mistake, for instance).
-    """
-
-    name: str
-    status: Status
-    solution: Solution | None
-    seconds: float = 0.0
-    message: str = ""
-    error: Exception | None = None
-
-    @property
-    def word(self) -> str:
-        """How it ended, for a table."""
-        return "failed" if self.error is not None else self.status.name.lower().replace("_", " ")
 
 
 def error_times(solution: Solution) -> list[float]:
@@ -130,9 +83,9 @@ def _figures(by_unknown: dict[str, dict[str, float]]) -> dict[str, float]:
 
 
 def _of_first(study: Study) -> str:
-    """Whose errors the short table shows, where there are several unknowns."""
+    """Whose largest error the short table shows, where there are several unknowns."""
     names = list(study.problem.unknowns)
-    return f" (those of the {names[0]}; metrics.json has all)" if len(names) > 1 else ""
+    return f" (max err. is the {names[0]}'s; metrics.json has all)" if len(names) > 1 else ""
 
 
 def rows(study: Study, outcomes: Sequence[Outcome], found: dict[str, dict[str, float]]) -> list[Row]:
@@ -162,69 +115,6 @@ def rows(study: Study, outcomes: Sequence[Outcome], found: dict[str, dict[str, f
     return out
 
 
-def integrator_name(outcome: Outcome) -> str | None:
-    """The integrator of a run by its name in a case file; None for a steady problem and where nothing was solved."""
-    recipe = outcome.solution.recipe if outcome.solution is not None else {}
-    if "dt" not in recipe:
-        return None
-    known = {repr(make()): name for name, make in INTEGRATORS.items()}
-    return known.get(recipe["integrator"], recipe["integrator"])
-
-
-def figure(metric: str, value: float | None) -> str:
-    """A figure as text."""
-    if value is None:
-        return "–"
-    if metric in ("dofs", "memory_bytes", "steps", "iterations"):
-        return f"{int(value)}"
-    if metric == "dt":
-        return f"{value:.4g}"
-    return f"{value:.2f}" if metric == "seconds" else f"{value:.2e}"
-
-
-def columns(study: Study) -> list[str]:
-    """Columns of the short table: a steady problem has neither integrator nor dt."""
-    figures = [metric for metric in SHOWN if not (study.steady and metric == "dt")]
-    return ["run", *([] if study.steady else ["integrator"]), *figures, "status"]
-
-
-def cells(outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> list[dict[str, str]]:
-    """One line a run, by column: name, integrator, the short table's figures, how it ended."""
-    lines = []
-    for o in outcomes:
-        values = {row.metric: row.value for row in table_rows if row.method == o.name}
-        figures = {metric: figure(metric, values.get(metric)) for metric in SHOWN}
-        integrator = (integrator_name(o) or "–").replace("_", " ")
-        lines.append({"run": o.name, **figures, "integrator": integrator, "status": o.word})
-    return lines
-
-
-def table(study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row], console: Console) -> Table:
-    """The short table for a terminal, with as many columns as its lines hold: figures are never broken."""
-    lines, shown = cells(outcomes, table_rows), columns(study)
-    widths = {name: _width(name, lines) for name in shown}
-    for spare in LEAST_NEEDED:
-        if sum(widths[name] + GAP for name in shown) <= console.width:
-            break
-        shown = [name for name in shown if name != spare]
-    title = f"{study.name}: {study.problem.name}"
-    # no vertical lines: they would cost a column of figures
-    out = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in shown:
-        side: Literal["left", "right"] = "right" if name in SHOWN else "left"
-        wraps, heading = name == "integrator", SHOWN.get(name, name)
-        out.add_column(heading, justify=side, no_wrap=not wraps, overflow="fold", min_width=widths[name])
-    for line in lines:
-        out.add_row(*[line[name] for name in shown])
-    return out
-
-
-def _width(name: str, lines: Sequence[dict[str, str]]) -> int:
-    """What a column needs: an integrator's name is broken between its words, nothing else is."""
-    texts = [SHOWN.get(name, name), *(line[name] for line in lines)]
-    return max(len(part) for text in texts for part in (text.split() if name == "integrator" else [text]))
-
-
 def write_metrics(folder: Path, study: Study, outcomes: Sequence[Outcome], table_rows: Sequence[Row]) -> None:
     """Write ``metrics.json``: the figures as benches print them, and each run's integrator, the one value in words."""
     lines: list[dict[str, object]] = []
@@ -248,10 +138,10 @@ def write_report(
     """Write ``report.md``: the case, what each run costs and how wrong it is, pictures, how to repeat it."""
     evidence = "`stage` is the largest residual that a stage of a step was left with."
     lines = [f"# {study.name}: {study.problem.name}", "", f"Errors are {against}; {evidence}", ""]
-    shown = columns(study)
-    lines += [_line([SHOWN.get(name, name) for name in shown])]
-    lines += [_line(["---:" if name in SHOWN else "---" for name in shown])]
-    lines += [_line([line[name] for name in shown]) for line in cells(outcomes, table_rows)]
+    shown = columns(study, table_rows)
+    lines += [_line([heading.replace("\n", " ") for heading in shown.values()])]
+    lines += [_line(["---" if name in WORDS else "---:" for name in shown])]
+    lines += [_line([line[name] for name in shown]) for line in cells(outcomes, table_rows, shown)]
     for o in outcomes:
         if not o.status.ok:
             lines += ["", f"**{o.name}**: {o.message or o.status.sentence()}"]
@@ -268,10 +158,3 @@ def write_report(
 
 def _line(texts: Sequence[str]) -> str:
     return "| " + " | ".join(texts) + " |"
-
-
-def failure(outcomes: Sequence[Outcome]) -> Outcome | None:
-    """The outcome that decides how the whole ended: an interruption, else the first failure."""
-    bad = [o for o in outcomes if not o.status.ok]
-    stopped = [o for o in bad if o.status is Status.INTERRUPTED and o.error is None]
-    return next(iter(stopped or bad), None)

@@ -13,20 +13,14 @@ from neuralpde.cases._document import Document
 from neuralpde.cases._folder import make_folder, write_start
 from neuralpde.cases._forces import Forces
 from neuralpde.cases._open import run_files, saved_case
+from neuralpde.cases._outcome import Outcome, failure
 from neuralpde.cases._outputs import FORCES, write_outputs
 from neuralpde.cases._pictures import pictures
 from neuralpde.cases._progress import Display, Stop
 from neuralpde.cases._record import Recorder, is_finished, joined, load_previous
-from neuralpde.cases._report import (
-    Outcome,
-    errors,
-    failure,
-    rows,
-    table,
-    write_metrics,
-    write_report,
-)
+from neuralpde.cases._report import errors, rows, write_metrics, write_report
 from neuralpde.cases._schema import REFERENCE
+from neuralpde.cases._table import table
 from neuralpde.cases._user_code import blame
 from neuralpde.simulate import Solution, simulate, solve
 from neuralpde.types import NeuralPDEError, NonFiniteError, NotConvergedError, Status, UsageError

@@ -146,7 +146,9 @@ def test_the_run_folder_of_a_flow(tmp_path: Path, neuralpde: Command) -> None:
     done = neuralpde("run", case, "--out", out)
     assert done.code == 0, done.err
     assert {"correction.png", "reflection.png", "comparison.png", "comparison.gif"} <= {p.name for p in out.iterdir()}
-    assert "incremental" in done.out and "those of the velocity" in done.out
+    assert "incremental" in done.out and "max err. is the velocity's" in done.out
+    assert [line.split() for line in done.out.splitlines()[1:2]] == [["velocity", "pressure"]]
+    assert "| seconds | velocity rel. L2 | pressure rel. L2 | max err. |" in (out / "report.md").read_text()
     figures = {(row["method"], row["metric"]): row["value"] for row in json.loads((out / "metrics.json").read_text())}
     for name in ("correction", "reflection"):
         assert figures[name, "rel_l2"] < 0.1 and figures[name, "pressure_rel_l2"] < 0.2

@@ -75,9 +75,9 @@ def test_every_run_is_measured_against_the_reference(layers: Path, neuralpde: Co
     assert done.code == 0, done.err
     assert done.err.index("reference: step") < done.err.index("coarse: step")
     lines = [line.split() for line in done.out.splitlines()]
-    assert [line[0] for line in lines[3:6]] == ["coarse", "fine", "reference"]
-    assert lines[5][3:] == ["3072", lines[5][4], "–", "–", "completed"]
-    against = "measured against the reference, SpectralGrid with 3072 dofs (those of the velocity;"
+    assert [line[0] for line in lines[4:7]] == ["coarse", "fine", "reference"]
+    assert lines[6][3:] == ["3072", lines[6][4], "–", "–", "completed"]
+    against = "measured against the reference, SpectralGrid with 3072 dofs (max err. is the velocity's;"
     assert f"errors: {against}" in done.out and f"Errors are {against}" in (out / "report.md").read_text()
     assert "| reference | rk4 | 0.01 | 3072 |" in (out / "report.md").read_text()
     found = figures(out)
@@ -88,6 +88,9 @@ def test_every_run_is_measured_against_the_reference(layers: Path, neuralpde: Co
         assert found[name, "rel_l2"] == pytest.approx(errors["velocity"]["rel_l2"], rel=1e-12)
         assert found[name, "max_error"] == pytest.approx(errors["velocity"]["max_error"], rel=1e-12)
         assert found[name, "pressure_rel_l2"] == pytest.approx(errors["pressure"]["rel_l2"], rel=1e-12)
+    shown = {line[0]: line[5:7] for line in lines[4:6]}
+    for name in ("coarse", "fine"):  # of both unknowns, side by side
+        assert shown[name] == [f"{found[name, metric]:.2e}" for metric in ("rel_l2", "pressure_rel_l2")]
     assert 0 < found["fine", "rel_l2"] < 0.5 * found["coarse", "rel_l2"] < 0.2
     assert found["reference", "seconds"] > 0 and ("reference", "rel_l2") not in found
 

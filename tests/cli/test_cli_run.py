@@ -16,7 +16,9 @@ from cli_command import CASE, Command, Done
 from rich.console import Console
 
 from neuralpde.cases import load_study, open_run
-from neuralpde.cases._report import Outcome, rows, table
+from neuralpde.cases._outcome import Outcome
+from neuralpde.cases._report import rows
+from neuralpde.cases._table import table
 from neuralpde.integrators import State
 from neuralpde.problems import Heat
 from neuralpde.representations import GridField
