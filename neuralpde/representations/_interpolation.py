@@ -62,23 +62,35 @@ def fourier_interpolate(values: Tensor, grid: Grid, x: Tensor) -> Tensor:
         grid: their grid.
         x: points ``(n, d)``.
 
+    Points of a lattice share their coordinates, so that axis by axis only the different ones are summed for.
+
     Returns:
-        ``(n, c)``; cost O(n N).
+        ``(n, c)``; cost O(n N), of a lattice O(n N_1).
     """
-    d = grid.domain.dim
-    hat = torch.fft.fftn(values, dim=tuple(range(d))) / math.prod(grid.shape)
-    out = hat
-    for i in reversed(range(d)):
-        n = grid.shape[i]
-        k = torch.fft.fftfreq(n, 1 / n, dtype=x.dtype, device=x.device)
-        phase = (x[:, i] - grid.domain.lower[i])[:, None] * k * (2 * math.pi / grid.domain.lengths[i])
-        wave = torch.complex(torch.cos(phase), torch.sin(phase))
-        if n % 2 == 0:
-            # the Nyquist mode stands for a cosine: half of e^{ikx} and half of e^{−ikx}
-            wave = torch.cat([wave[:, : n // 2], wave[:, n // 2 : n // 2 + 1].real + 0j, wave[:, n // 2 + 1 :]], dim=1)
-        # out is (*shape[:i + 1], c) at first, (*shape[:i + 1], n, c) after the last axis went
-        out = torch.einsum("nk,...kc->...nc", wave, out) if i == d - 1 else _contract(wave, out, i)
-    return out.real
+    axes = tuple(range(grid.domain.dim))
+    out = torch.fft.fftn(values, dim=axes) / math.prod(grid.shape)
+    lines = [x[:, i].detach().unique(return_inverse=True) for i in axes]
+    # scattered points, whose lattice would be far larger; sorting them knows no derivative by x
+    if x.requires_grad or math.prod(len(line) for line, _ in lines) > 4 * len(x):
+        for i in reversed(axes):
+            wave = _waves(grid, i, x[:, i])
+            out = torch.einsum("nk,...kc->...nc", wave, out) if i == axes[-1] else _contract(wave, out, i)
+        return out.real
+    for i in axes:
+        out = torch.tensordot(out, _waves(grid, i, lines[i][0]), dims=([i], [1])).movedim(-1, i)
+    return out.real[tuple(place for _, place in lines)]
+
+
+def _waves(grid: Grid, axis: int, s: Tensor) -> Tensor:
+    """e^{iks} of every wave number of an axis at coordinates ``(n,)``, ``(n, N)``."""
+    n = grid.shape[axis]
+    k = torch.fft.fftfreq(n, 1 / n, dtype=s.dtype, device=s.device)
+    phase = (s - grid.domain.lower[axis])[:, None] * k * (2 * math.pi / grid.domain.lengths[axis])
+    wave = torch.complex(torch.cos(phase), torch.sin(phase))
+    if n % 2 == 0:
+        # the Nyquist mode stands for a cosine: half of e^{ikx} and half of e^{−ikx}
+        wave = torch.cat([wave[:, : n // 2], wave[:, n // 2 : n // 2 + 1].real + 0j, wave[:, n // 2 + 1 :]], dim=1)
+    return wave
 
 
 def _contract(wave: Tensor, out: Tensor, axis: int) -> Tensor:
