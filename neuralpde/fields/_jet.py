@@ -31,19 +31,26 @@ class Jet:
         grad: ∂u_a/∂x_i, ``(n, c, d)``.
         laplacian: Σ_i ∂²u_a/∂x_i², ``(n, c)``.
         hess: ∂²u_a/∂x_i∂x_j, ``(n, c, d, d)``; the Laplacian follows from it.
+        bend: ∂_i Δu_a, ``(n, c, d)``, beside a Hessian; of potentials only, no problem may ask for it.
 
     Raises:
         UsageError: when a derivative is read that was not among the ``needs`` of the problem.
     """
 
-    __slots__ = ("_grad", "_hess", "_laplacian", "value")
+    __slots__ = ("_bend", "_grad", "_hess", "_laplacian", "value")
 
     def __init__(
-        self, value: Tensor, grad: Tensor | None = None, laplacian: Tensor | None = None, hess: Tensor | None = None
+        self,
+        value: Tensor,
+        grad: Tensor | None = None,
+        laplacian: Tensor | None = None,
+        hess: Tensor | None = None,
+        bend: Tensor | None = None,
     ) -> None:
         self.value = value
         self._grad = grad
         self._hess = hess
+        self._bend = bend
         if laplacian is None and hess is not None:
             laplacian = hess.diagonal(dim1=-2, dim2=-1).sum(-1)
         self._laplacian = laplacian
@@ -71,9 +78,20 @@ class Jet:
         """Hessian, ``(n, c, d, d)``."""
         return self._get(self._hess, "hess")
 
+    @property
+    def bend(self) -> Tensor:
+        """Gradient of the Laplacian, ``(n, c, d)``."""
+        return self._get(self._bend, "bend")
+
     def parts(self) -> dict[str, Tensor]:
         """The parts that are there, by name."""
-        named = {"value": self.value, "grad": self._grad, "laplacian": self._laplacian, "hess": self._hess}
+        named = {
+            "value": self.value,
+            "grad": self._grad,
+            "laplacian": self._laplacian,
+            "hess": self._hess,
+            "bend": self._bend,
+        }
         return {name: part for name, part in named.items() if part is not None}
 
     def __add__(self, other: Jet) -> Jet:
@@ -97,6 +115,10 @@ class Jet:
                 + outer.transpose(-1, -2)
                 + u["value"][..., None, None] * f["hess"]
             )
+        if "bend" in u:
+            slopes = (f["grad"][..., None] * u["hess"] + u["grad"][..., None] * f["hess"]).sum(-2)
+            ends = f["grad"] * u["laplacian"][..., None] + f["laplacian"][..., None] * u["grad"]
+            out["bend"] = f["value"][..., None] * u["bend"] + u["value"][..., None] * f["bend"] + ends + 2 * slopes
         return Jet(**out)
 
 
@@ -110,14 +132,17 @@ def autodiff_jet(function: Callable[[Tensor], Tensor], x: Tensor, needs: frozens
         x: points, ``(n, d)``.
         needs: names of the derivatives.
     """
-    check_needs(needs)
+    check_needs(needs - {"bend"})
 
     def at_point(p: Tensor) -> Tensor:
         return function(p[None])[0]
 
     value = function(x)
-    grad = vmap(jacfwd(at_point))(x) if needs & {"grad", "laplacian", "hess"} else None
-    hess = vmap(jacfwd(jacfwd(at_point)))(x) if needs & {"laplacian", "hess"} else None
+    grad = vmap(jacfwd(at_point))(x) if needs & {"grad", "laplacian", "hess", "bend"} else None
+    hess = vmap(jacfwd(jacfwd(at_point)))(x) if needs & {"laplacian", "hess", "bend"} else None
+    if "bend" in needs:
+        thirds = vmap(jacfwd(jacfwd(jacfwd(at_point))))(x)
+        return Jet(value, grad, hess=hess, bend=thirds.diagonal(dim1=2, dim2=3).sum(-1))
     if hess is not None and "hess" not in needs:
         return Jet(value, grad, laplacian=hess.diagonal(dim1=-2, dim2=-1).sum(-1))
     return Jet(value, grad, hess=hess)
@@ -128,7 +153,8 @@ def constant_jet(value: Tensor, dim: int, needs: frozenset[str]) -> Jet:
     n, c = value.shape
     return Jet(
         value,
-        value.new_zeros(n, c, dim) if needs & {"grad", "laplacian", "hess"} else None,
+        value.new_zeros(n, c, dim) if needs & {"grad", "laplacian", "hess", "bend"} else None,
         value.new_zeros(n, c) if "laplacian" in needs else None,
-        value.new_zeros(n, c, dim, dim) if "hess" in needs else None,
+        value.new_zeros(n, c, dim, dim) if needs & {"hess", "bend"} else None,
+        value.new_zeros(n, c, dim) if "bend" in needs else None,
     )

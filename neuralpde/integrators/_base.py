@@ -116,6 +116,9 @@ class Dynamics(ABC):
     settles: bool = False
     """Whether ``steady`` finds the state in which a problem that moves in time comes to rest."""
 
+    closer: str = ""
+    """What brings ``steady`` closer where it was not close enough, beside the remedy of its status."""
+
     @abstractmethod
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Any:
         """F(t, u_θ), or the term of that name, in whatever form this dynamics combines."""

@@ -9,6 +9,7 @@ from neuralpde.networks._first_layers import (
 )
 from neuralpde.networks._mirrored import MirroredLayer
 from neuralpde.networks._mlp import ACTIVATIONS, MLP, hidden_widths
+from neuralpde.networks._tape import Tape
 
 __all__ = [
     "ACTIVATIONS",
@@ -19,5 +20,6 @@ __all__ = [
     "FourierFeatures",
     "HarmonicFeatures",
     "MirroredLayer",
+    "Tape",
     "hidden_widths",
 ]

@@ -28,23 +28,28 @@ class FirstLayer(nn.Module, ABC):
     width: int
     periods: tuple[float | None, ...]
 
+    def forward(self, x: Tensor, layout: Layout) -> Stack:
+        """:meth:`stack`, by which ``torch.func.functional_call`` binds other weights."""
+        return self.stack(x, layout)
+
     @abstractmethod
     def stack(self, x: Tensor, layout: Layout) -> Stack:
         """Features ``(width, n)`` and their derivatives, in memory that nothing else holds."""
 
 
-def _separable_stack(parts: Sequence[tuple[Tensor, Tensor, Tensor]], layout: Layout) -> Stack:
-    """Stack of z = Σ_i f_i(x_i) from per-axis (f_i, f_i', f_i''), each ``(w, n)``: the Hessian is diagonal."""
-    value = torch.stack([f for f, _, _ in parts]).sum(0)
+def _separable_stack(parts: Sequence[tuple[Tensor, ...]], layout: Layout) -> Stack:
+    """Stack of z = Σ_i f_i(x_i) from per-axis (f_i, f_i', f_i'', f_i'''), each ``(w, n)``: the Hessian is diagonal."""
+    value = torch.stack([part[0] for part in parts]).sum(0)
     if not layout.first:
         return Stack(value)
-    first = torch.stack([slope for _, slope, _ in parts], dim=1)
-    seconds = [second for _, _, second in parts]
+    first = torch.stack([part[1] for part in parts], dim=1)
+    seconds = [part[2] for part in parts]
     if layout.second == "laplacian":
         return Stack(value, first, torch.stack(seconds).sum(0)[:, None])
     if layout.second == "hess":
         rows = [seconds[i] if i == j else torch.zeros_like(value) for i, j in layout.pairs]
-        return Stack(value, first, torch.stack(rows, dim=1))
+        thirds = [parts[i][3] if i == j else torch.zeros_like(value) for i, j in layout.twice] if layout.third else []
+        return Stack(value, first, torch.stack(rows, dim=1), torch.stack(thirds, dim=1) if thirds else None)
     return Stack(value, first)
 
 
@@ -133,12 +138,12 @@ class CentredLayer(FirstLayer):
             a, r = self.slope[:, i, None], x[:, i] - self.centre[:, i, None]
             if period is None:
                 zero = torch.zeros_like(r)
-                parts.append((a * r, a + zero, zero))
+                parts.append((a * r, a + zero, zero, zero))
             else:
                 omega = 2 * math.pi / period
                 cosine = a * torch.cos(omega * r)
                 first = -omega * a * torch.sin(omega * r) if layout.first else cosine
-                parts.append((cosine, first, -(omega**2) * cosine if layout.second else cosine))
+                parts.append((cosine, first, -(omega**2) * cosine if layout.second else cosine, -(omega**2) * first))
         stack = _separable_stack(parts, layout)
         return activate(stack._replace(value=stack.value + self.bias[:, None]), tanh_derivatives, layout)
 
@@ -235,5 +240,10 @@ def _waves(x: Tensor, frequency: Tensor, shift: Tensor, layout: Layout) -> Stack
         return Stack(value, first, (-value * frequency.square().sum(-1, keepdim=True))[:, None])
     if layout.second == "hess":
         rows, columns = map(list, zip(*layout.pairs, strict=True))
-        return Stack(value, first, -value[:, None] * (frequency[:, rows] * frequency[:, columns])[..., None])
+        second = -value[:, None] * (frequency[:, rows] * frequency[:, columns])[..., None]
+        third = None
+        if layout.third:
+            rows = [i for i, _ in layout.twice]
+            third = -first[:, [j for _, j in layout.twice]] * frequency[:, rows].square()[..., None]
+        return Stack(value, first, second, third)
     return Stack(value, first)

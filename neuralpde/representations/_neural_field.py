@@ -18,6 +18,7 @@ from neuralpde.networks import (
     FirstLayer,
     FourierFeatures,
     HarmonicFeatures,
+    Tape,
     hidden_widths,
 )
 from neuralpde.optimize import GaussNewton
@@ -134,6 +135,13 @@ class NeuralField(Representation):
     def stored_floats(self) -> int:
         return self.num_dofs + sum(b.numel() for b in self.frozen.values())
 
+    @property
+    def outer(self) -> Tensor:
+        """Where θ holds the weights and biases of the output layer, in which the field is linear."""
+        ends = torch.tensor([0, *self.sizes]).cumsum(0)
+        last = [max(k for k, n in enumerate(self.names) if n.startswith(kind)) for kind in ("weights.", "biases.")]
+        return torch.cat([torch.arange(int(ends[k]), int(ends[k + 1])) for k in last])
+
     def initial(self, generator: torch.Generator | None = None) -> Tensor:
         """The starting weights of ``seed``, or of a generator."""
         network: nn.Module = self.network if generator is None else self._build(0, generator)
@@ -146,6 +154,10 @@ class NeuralField(Representation):
 
     def at(self, theta: Tensor, t: float = 0.0) -> NeuralFieldAt:
         return NeuralFieldAt(self, theta, t)
+
+    def taped(self, theta: Tensor) -> TapedField:
+        """The field of one θ whose jet records how it depends on θ, see :class:`TapedField`."""
+        return TapedField(self, theta)
 
     def jacobian(self, theta: Tensor, x: Tensor, channel: int = 0) -> Tensor:
         """∂u_channel(x_i)/∂θ, ``(n, p)``; the lift and t drop out."""
@@ -194,5 +206,23 @@ class NeuralFieldAt(Field):
 
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         hard = self.representation.hard
-        jet = functional_call(self.representation.network, self.weights, (x, needs))
+        jet = self._network_jet(x, needs)
         return jet.times(hard.factor_jet(x, needs)) + hard.lift_jet(self.t, x, needs) if hard.active else jet
+
+    def _network_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        return functional_call(self.representation.network, self.weights, (x, needs))
+
+
+class TapedField(NeuralFieldAt):
+    """A field for one jet, and the θ-derivatives of numbers that are computed from it."""
+
+    def __init__(self, representation: NeuralField, theta: Tensor) -> None:
+        super().__init__(representation, theta, 0.0)
+        self.tape = Tape(representation.network, self.weights)
+
+    def _network_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        return self.tape.jet(x, needs)
+
+    def gradients(self, numbers: Tensor) -> Tensor:
+        """∂r_i/∂θ, ``(n, p)``, of r ``(n,)``, each from the jet at its own point."""
+        return self.tape.gradients(numbers)

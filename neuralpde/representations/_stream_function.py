@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import grad, vmap
 
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import AXES, Box, Condition, Periodic, Quadrature, gauss_lattice
@@ -86,6 +86,10 @@ class StreamFunctionField(Representation):
 
     def at(self, theta: Tensor, t: float = 0.0) -> StreamFunctionAt:
         return StreamFunctionAt(self, theta)
+
+    def taped(self, theta: Tensor) -> TapedStreamFunction:
+        """The velocity of one θ whose jet records how it depends on θ, see :class:`TapedStreamFunction`."""
+        return TapedStreamFunction(self, theta)
 
     def carried(self, x: Tensor) -> Tensor:
         """Velocities of mean 1 along every periodic axis, ``(n, d, means)``."""
@@ -170,24 +174,39 @@ class StreamFunctionAt(Field):
             return Jet(self(x))
         if "hess" in needs:
             raise UsageError("a stream-function field gives value, gradient and Laplacian of its velocity, no Hessian.")
-        jet = self.potential.jet(x, frozenset({"grad", "hess"}))
+        wanted = {"grad", "hess", "bend"} if "laplacian" in needs else {"grad", "hess"}
+        jet = self.potential.jet(x, frozenset(wanted))
         gradient = torch.stack([curl(jet.hess[..., j]) for j in range(self.dim)], dim=-1)
-        laplacian = curl(self._bend(x)) if "laplacian" in needs else None
+        laplacian = curl(jet.bend) if "laplacian" in needs else None
         if self.profile is not None:
             mean = self.profile.carried_jet(x, needs | {"grad"})
-            gradient = gradient + self.mean * mean.grad
+            gradient = gradient + self.mean[..., None] * mean.grad
             laplacian = None if laplacian is None else laplacian + self.mean * mean.laplacian
         return Jet(self._mean(x) + curl(jet.grad), gradient, laplacian)
 
-    def _bend(self, x: Tensor) -> Tensor:
-        """∇ΔA, ``(n, a, d)``: third derivatives, by one forward pass through the Laplacian per axis."""
-        columns = []
-        for j in range(self.dim):
-            direction = torch.zeros_like(x)
-            direction[:, j] = 1.0
-            laplacian = lambda p: self.potential.jet(p, frozenset({"laplacian"})).laplacian  # noqa: E731
-            columns.append(jvp(laplacian, (x,), (direction,))[1])
-        return torch.stack(columns, dim=-1)
+
+class TapedStreamFunction(StreamFunctionAt):
+    """A velocity for one jet, and the θ-derivatives of numbers that are computed from it."""
+
+    def __init__(self, representation: StreamFunctionField, theta: Tensor) -> None:
+        super().__init__(representation, theta)
+        self.representation = representation
+        self.taped = representation.potential.taped(representation.cut(theta)[0])
+        self.potential = self.taped
+
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        if self.representation.means:  # one for every point, so that each has a gradient of its own
+            self.mean = self.mean.detach().expand(x.shape[0], -1).clone().requires_grad_()
+        with torch.enable_grad():
+            return super().jet(x, needs | {"grad"})
+
+    def gradients(self, numbers: Tensor) -> Tensor:
+        """∂r_i/∂θ, ``(n, p)``, of r ``(n,)``, each from the jet at its own point."""
+        rows = self.taped.gradients(numbers)
+        if not self.representation.means:
+            return rows
+        (mean,) = torch.autograd.grad([numbers], [self.mean], [torch.ones_like(numbers)], retain_graph=True)
+        return torch.cat([rows, mean], dim=1)
 
 
 def curl(gradient: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.func import jvp
 
 from neuralpde.fields import Jet, autodiff_jet, constant_jet
 from neuralpde.geometry import Boundary, Dirichlet, FreeSlip
@@ -67,6 +68,7 @@ class StreamWalls:
             if 1 in beside:
                 raise UsageError("a moving wall beside a FreeSlip wall has no lift here; use a MacGrid.")
         self.active = bool(self.powers)
+        self._factor, self._lift = _Kept(self._factor_jet), _Kept(self._lift_jet)
 
     def _speed(self, condition: Dirichlet, axis: int) -> float:
         value = condition.value
@@ -102,7 +104,10 @@ class StreamWalls:
         return self.factor_jet(x, frozenset()).value
 
     def factor_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
-        """φ and its derivatives."""
+        """φ and its derivatives, ∇Δφ among them."""
+        return self._factor(x, needs)
+
+    def _factor_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         out = self._jet(x, 0, 0, _one, needs)
         for axis, free in enumerate(self.mirrors):
             if not self.boundary.periodic[axis]:
@@ -120,13 +125,16 @@ class StreamWalls:
     def carried(self, x: Tensor) -> Tensor:
         """Velocity of a net flux along the periodic axis, ``(n, d)``, its mean over the width 1.
 
-        A plug between walls that are both free of friction, otherwise at rest on both with neither slope nor friction.
+        The flow that a constant force drives: a plug between walls that are both free of friction, half a parabola
+        beside one, a parabola between walls that hold the fluid. With it and the lift, Couette's and Poiseuille's
+        flows need no network; flatter profiles have more friction to make up for, and steady fits stalled at no flux.
         """
         along = self.boundary.periodic.index(True)
         across = 1 - along
         out = torch.zeros_like(x)
-        s = self._unit(x, across, 0)
-        out[:, along] = 1.0 if all(self.mirrors[across]) else 30 * (s * (1 - s)).square()
+        below, above = free = self.mirrors[across]
+        s = self._unit(x, across, int(above and not below))
+        out[:, along] = 1.0 if all(free) else 1.5 * (1 - s.square()) if any(free) else 6 * s * (1 - s)
         return out
 
     def carried_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
@@ -138,14 +146,18 @@ class StreamWalls:
         return self.lift_jet(t, x, frozenset()).value
 
     def lift_jet(self, t: float, x: Tensor, needs: frozenset[str]) -> Jet:
-        """The lift and its derivatives."""
+        """The lift and its derivatives, ∇Δ among them."""
+        return self._lift(x, needs)
+
+    def _lift_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         total = constant_jet(torch.zeros_like(x[:, :1]), self.domain.dim, needs | {"hess"} if _bends(needs) else needs)
         for axis, side, speed in self.sliding:
             sign = speed if (axis == 1) == (side == 1) else -speed
             # opposite a wall without friction the lift has no curvature either
-            blend = _smoother if self.powers.get((axis, 1 - side)) == 1 else _smooth
+            blend = _smoother if (slick := self.powers.get((axis, 1 - side)) == 1) else _smooth
             if self.boundary.periodic[1 - axis]:
-                shapes = [self._jet(x, axis, side, _scaled(_fall, self.domain.lengths[axis]), needs)]
+                along, blend = (_drag, _one) if slick else (_fall, blend)
+                shapes = [self._jet(x, axis, side, _scaled(along, self.domain.lengths[axis]), needs)]
             else:
                 ends = ((1 - axis, s) for s in (0, 1))
                 shapes = [self._jet(x, *e, _smooth, needs).times(self._corner(x, (axis, side), e, needs)) for e in ends]
@@ -182,7 +194,37 @@ class StreamWalls:
 
 
 def _bends(needs: frozenset[str]) -> bool:
-    return bool(needs & {"laplacian", "hess"})
+    return bool(needs & {"laplacian", "hess", "bend"})
+
+
+def _bent(jet: Callable[[Tensor, frozenset[str]], Jet], x: Tensor, needs: frozenset[str]) -> Jet:
+    """A closed-form jet; where ∇Δ is needed that is added by differentiating the Laplacian along every axis."""
+    if "bend" not in needs:
+        return jet(x, needs)
+    made = jet(x, needs - {"bend"} | {"hess"})
+    columns = []
+    for j in range(x.shape[1]):
+        direction = torch.zeros_like(x)
+        direction[:, j] = 1.0
+        columns.append(jvp(lambda p: jet(p, frozenset({"laplacian"})).laplacian, (x,), (direction,))[1])
+    return Jet(**made.parts(), bend=torch.stack(columns, dim=-1))
+
+
+class _Kept:
+    """A jet of points alone, kept for the latest set of points: fits ask for the same ones again and again."""
+
+    def __init__(self, jet: Callable[[Tensor, frozenset[str]], Jet]) -> None:
+        self.jet = jet
+        self.last: tuple[Tensor, int, frozenset[str], Jet] | None = None
+
+    def __call__(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        if torch._C._are_functorch_transforms_active() or x.requires_grad:
+            return _bent(self.jet, x, needs)
+        kept = self.last
+        if kept is None or kept[0] is not x or kept[1] != x._version or kept[2] != needs:
+            with torch.no_grad():
+                self.last = kept = (x, x._version, needs, _bent(self.jet, x, needs))
+        return kept[3]
 
 
 def _placed(value: Tensor, grad: Tensor, hess: Tensor, needs: frozenset[str]) -> Jet:
@@ -230,3 +272,10 @@ def _smoother(s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _fall(s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """−s."""
     return -s, -torch.ones_like(s), torch.zeros_like(s)
+
+
+def _drag(s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """½ (r³ − r), r = 1 − s: slope −1 at s = 0, neither value nor curvature at s = 1, no net flux. What is left of the
+    fluid that such a wall drags along at its own speed is the flow of a constant force, :meth:`StreamWalls.carried`."""
+    r = 1 - s
+    return 0.5 * (r**3 - r), 0.5 - 1.5 * r.square(), 3 * r

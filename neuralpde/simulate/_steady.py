@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from neuralpde.dynamics import make_dynamics
-from neuralpde.integrators import State, StepInfo
+from neuralpde.integrators import Dynamics, Stage, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._arguments import check_options, check_parts
@@ -71,5 +71,11 @@ def solve(
         recipe={"integrator": "steady", "options": {k: str(v) for k, v in options.items()}},
     )
     if raise_on_failure:
-        raise_for(stage.status, problem.name, solution)
+        raise_for(stage.status, _what(problem, dynamics, stage), solution)
     return solution
+
+
+def _what(problem: Problem, dynamics: Dynamics, stage: Stage) -> str:
+    if not dynamics.closer:
+        return problem.name
+    return f"{problem.name}, steady flow (residual {stage.residual:.1e} of its largest term; {dynamics.closer})"
