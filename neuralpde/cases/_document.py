@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neuralpde.cases._mistakes import shown, unknown_name
+from neuralpde.cases._mistakes import nearest, shown, unknown_name
 from neuralpde.types import DataError, UsageError
 
 Document = dict[str, Any]
@@ -29,7 +29,7 @@ def read_document(path: str | Path) -> Document:
     if path.is_dir():
         raise DataError(f"{path}: expected a case file; got a folder.")
     if not path.exists():
-        raise DataError(f"{path}: expected a case file; there is none of that name.")
+        raise DataError(f"{path}: expected a case file; there is none of that name{_beside(path)}")
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -42,6 +42,15 @@ def read_document(path: str | Path) -> Document:
     if not document:
         raise UsageError(f"{path}: expected a table [problem] and one or more tables [[run]]; the file is empty.")
     return document
+
+
+def _beside(path: Path) -> str:
+    """The case file that was probably meant, as the end of a sentence."""
+    beside = sorted(path.parent.glob("*.toml")) if path.parent.is_dir() else []
+    # without the endings, which all have: two names are not alike because both end in .toml
+    known = {file.stem: file for file in beside}
+    meant = nearest(path.stem, known)
+    return f"; did you mean {known[meant]}?" if meant is not None else "."
 
 
 def normalise(document: Document) -> Document:

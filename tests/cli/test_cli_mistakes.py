@@ -527,3 +527,22 @@ def test_mistakes_in_settings(setting: str, sentence: str, tmp_path: Path) -> No
     with pytest.raises(UsageError) as caught:
         load_study(path, [setting])
     assert str(caught.value) == sentence.replace("{case}", str(path))
+
+
+@pytest.mark.parametrize(
+    ("asked", "end"),
+    [
+        ("vortx_pair.toml", "; did you mean {}/vortex_pair.toml?"),
+        ("vortex_pair", "; did you mean {}/vortex_pair.toml?"),
+        ("vortex_pair.tml", "; did you mean {}/vortex_pair.toml?"),
+        ("heat.toml", "."),
+        ("deep/vortex_pair.toml", "."),
+    ],
+)
+def test_a_mistyped_case_file_is_told_its_nearest_name(asked: str, end: str, tmp_path: Path) -> None:
+    (tmp_path / "vortex_pair.toml").write_text(GOOD)
+    (tmp_path / "notes.txt").write_text("heat")
+    with pytest.raises(DataError) as caught:
+        load_study(tmp_path / asked)
+    expected = f"{tmp_path / asked}: expected a case file; there is none of that name{end.format(tmp_path)}"
+    assert str(caught.value) == expected
