@@ -3,9 +3,10 @@
 A step is one of IncrementalPressureCorrection with its history: advection, one right-hand side and one solve of the
 diffusion per component, one projection. A stage is one of a Runge–Kutta method: a slope and a projection. A step of
 AdvectionReflection is two semi-Lagrangian advections, two diffusions and two projections; it may be many times as long
-as the others. Float64, one thread, periodic boxes and a lid-driven cavity. Beside a step's time stands its ratio to the
-least that memory needs: it must read u, p and two earlier slopes and write u, p and a slope, 8 (5d + 2) bytes a cell, at
-the bandwidth of a large copy measured in the same run. The growth of the time is the exponent of the number of cells, 1 being linear.
+as the others. Float64, one thread, periodic boxes and a lid-driven cavity. Beside a step's time stands its ratio to
+the least that memory needs: it must read u, p and two earlier slopes and write u, p and a slope, 8 (5d + 2) bytes a
+cell, at the bandwidth of a large copy measured in the same run. The growth of the time is the exponent of the number of
+cells, 1 being linear.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def test_least_traffic_and_rates_belong_together(quick: list[Row]) -> None:
     found = {
         row.metric: row.value for row in quick if row.case == "periodic 3D, 8 cells" and row.method == mac_step.STEP
     }
-    assert mac_step.least_bytes(512, 3) == 8 * 11 * 512
-    assert found["over_memory_time"] == pytest.approx(found["seconds"] * bandwidth / (8 * 11 * 512))
+    assert mac_step.least_bytes(512, 3) == 8 * 17 * 512
+    assert found["over_memory_time"] == pytest.approx(found["seconds"] * bandwidth / (8 * 17 * 512))
     assert found["cells_per_second"] == pytest.approx(512 / found["seconds"])
 
 
