@@ -170,6 +170,11 @@ class Dynamics(ABC):
         """∫ u_θ·F of a slope, by which it changes the energy, ``(…)``, or None where that is not at hand."""
         return None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about how it went, though no step failed: sentences, none where all is well."""
+        return ()
+
     def check_march(self) -> None:  # noqa: B027 (most can march)
         """Refuse to march, before the first step, where only the steady state can be solved for.
 

@@ -216,6 +216,7 @@ def simulate(
         time.perf_counter() - begin - setup,
         fit_error,
         recipe,
+        dynamics.notes,
     )
     if raise_on_failure and status is not Status.INTERRUPTED:
         if not infos:

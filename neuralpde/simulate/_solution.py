@@ -42,6 +42,7 @@ class Solution:
         solve_seconds: all steps.
         fit_error: root mean square misfit of the initial fit (0 on grids), with what a constraint took from the start.
         recipe: integrator, dt, method and options, for the record.
+        notes: what did not go as well as it might have, though no step failed (a pressure's fit that is not close).
     """
 
     problem: Problem
@@ -55,6 +56,7 @@ class Solution:
     solve_seconds: float
     fit_error: float = 0.0
     recipe: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -213,7 +215,7 @@ class Solution:
             for unknown, e in errors.items():
                 whose = f"error of {unknown}" if len(errors) > 1 else "error"
                 lines.append(f"{whose}: " + ", ".join(f"{name} {value:.2e}" for name, value in e.items()))
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def _how_steady(self) -> str:
         tolerance = self.recipe.get("until_steady")

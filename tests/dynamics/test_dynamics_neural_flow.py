@@ -41,6 +41,19 @@ def test_the_pressure_belongs_to_the_velocity(eddies) -> None:
     assert eddies.error([0.5], points=33, unknown="pressure")["rel_l2"] <= 0.05
 
 
+def test_a_pressure_that_did_not_come_close_is_said(eddies) -> None:
+    assert not eddies.notes and "note:" not in eddies.summary()
+    flow = WalshFlow(viscosity=0.01)
+    errors, notes = [], []
+    for hidden in ((3,), (10, 10)):
+        r = NeuralFlow.for_problem(flow, hidden=(12, 12), pressure_hidden=hidden, steepness=4.0)
+        run = simulate(flow, r, RK4(), dt=0.05, t_end=0.05, initial_fit=START, fit=STEPS)
+        errors.append(run.error([0.0], points=33, unknown="pressure")["rel_l2"])
+        notes.append(run.notes)
+    assert errors[0] > 0.1 and "the pressure's fit leaves up to" in notes[0][0] and "pressure_hidden" in notes[0][0]
+    assert errors[1] < 1e-2 and not notes[1]
+
+
 def test_the_divergence_is_zero_all_the_way(eddies) -> None:
     x = eddies.representation.quadrature().points
     for t in eddies.times.tolist():
