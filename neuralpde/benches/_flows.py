@@ -36,7 +36,7 @@ class FlowReference(Times):
         ValueError: where there is neither, or the better solution lacks a measured time.
     """
 
-    ERRORS = ("rel_l2", "rel_l2_final", "mse", "mse_final", "max_error")
+    ERRORS = ("rel_l2", "rel_l2_final", "mse", "mse_final", "max_error", "pressure_rel_l2")
 
     def __init__(
         self, problem: IncompressibleFlow, times: Sequence[float], points: int = 64, solution: Solution | None = None
@@ -49,6 +49,7 @@ class FlowReference(Times):
         ]
         self.x = torch.stack([c.reshape(-1) for c in torch.meshgrid(*self.axes, indexing="ij")], dim=-1)
         self.values = self._exact() if solution is None else self.velocities(solution)
+        self.pressure = self._exact_pressure() if solution is None else self._final_pressure(solution)
 
     def _exact(self) -> Tensor:
         found = [self.problem.exact(t, self.x) for t in self.times]
@@ -56,6 +57,19 @@ class FlowReference(Times):
         if len(known) < len(found):
             raise ValueError(f"{self.problem.name} has no exact solution; give a better one, see spectral_reference")
         return torch.stack(known)
+
+    def _exact_pressure(self) -> Tensor:
+        found = self.problem.exact(self.times[-1], self.x)
+        assert found is not None  # the velocity was there
+        return _without_mean(found[:, self.problem.domain.dim])
+
+    def _final_pressure(self, solution: Solution) -> Tensor:
+        """The pressure of a run at the last measured time, without its mean, ``(n,)``."""
+        r = solution.representation
+        with torch.no_grad():
+            field = solution.at(self.times[-1])
+            found = field(self.x.to(dtype=r.dtype, device=r.device))[:, self.problem.domain.dim]
+        return _without_mean(found.double().cpu())
 
     def velocities(self, solution: Solution) -> Tensor:
         """The velocity of a run at all measured times, ``(times, n, d)``."""
@@ -74,8 +88,10 @@ class FlowReference(Times):
             return torch.stack([field(x)[:, :d].double().cpu() for field in fields])
 
     def measure(self, solution: Solution) -> dict[str, Tensor]:
-        """``rel_l2``, ``mse`` (mean over times, points and components) and ``max_error``; two of them at the end."""
-        return self.compare(self.velocities(solution))
+        """``rel_l2``, ``mse`` (mean over times, points and components) and ``max_error`` of the velocity, two of them
+        at the end; ``pressure_rel_l2`` at the end."""
+        e = self._final_pressure(solution) - self.pressure
+        return {**self.compare(self.velocities(solution)), "pressure_rel_l2": e.norm() / self.pressure.norm()}
 
     def compare(self, found: Tensor) -> dict[str, Tensor]:
         """The errors of velocities ``(times, n, d)``."""
@@ -87,6 +103,10 @@ class FlowReference(Times):
             "mse_final": e[-1].square().mean(),
             "max_error": e.abs().max(),
         }
+
+
+def _without_mean(pressure: Tensor) -> Tensor:
+    return pressure - pressure.mean()
 
 
 def _on_axes(r: SpectralGrid, states: Tensor, axes: Sequence[Tensor]) -> Tensor:
@@ -173,11 +193,11 @@ class FlowSearch(Search):
 
 
 def frozen_field(case: str, reference: FlowReference, errors: Sequence[str] = ("rel_l2", "mse")) -> list[Row]:
-    """Rows of the initial field kept for ever: what a method that does nothing would reach."""
+    """Rows of the initial velocity kept for ever: what a method that does nothing would reach."""
     problem = reference.problem
     start = problem.initial(reference.x)[:, : problem.domain.dim]
     found = reference.compare(start.expand_as(reference.values))
-    return [Row(case, "frozen field", name, float(found[name])) for name in errors]
+    return [Row(case, "frozen field", name, float(found[name])) for name in errors if name in found]
 
 
 @dataclass(frozen=True)
