@@ -191,11 +191,12 @@ class FunctionSpaceDynamics(Dynamics):
         except NonFiniteError:  # the march reports it, with the solution so far
             return Stage(start, Status.NON_FINITE, math.nan)
         # a steady problem is fitted to zero: there the misfit at the start sets the scale
-        size = (
-            float(self.restricted((root * wanted).T.reshape(-1), pointwise is None).norm())
-            if self.problem.time_order
-            else fit.history[0]
-        )
+        size = fit.history[0]
+        if self.problem.time_order:
+            with torch.no_grad():  # a stage that starts from nothing has the size of what it comes to
+                found = r.at(fit.theta, t)(x)
+            parts = [(root * values).T.reshape(-1) for values in (wanted, found)]
+            size = max(float(self.restricted(part, pointwise is None).norm()) for part in parts)
         return stage_of(fit, self.fit_options.accept * max(size, 1e-9))
 
     def _wall_values(self, theta: Tensor, t: float, wall: tuple[Quadrature, Neumann, int, float], x: Tensor) -> Tensor:

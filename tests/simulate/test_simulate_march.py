@@ -14,7 +14,7 @@ from tables import UNIT, Forced
 
 from neuralpde.dynamics import DiscreteDynamics, GalerkinDynamics
 from neuralpde.geometry import Box, Dirichlet, Periodic
-from neuralpde.integrators import RK4, Euler, ImplicitMidpoint, LieSplitting, State
+from neuralpde.integrators import RK4, Euler, ImplicitEuler, ImplicitMidpoint, LieSplitting, State
 from neuralpde.optimize import GaussNewton
 from neuralpde.problems import Advection, Heat, Poisson, Problem, SineMode, TaylorGreen
 from neuralpde.representations import GridField, MacGrid, NeuralField
@@ -359,6 +359,19 @@ def test_a_network_starts_from_zero_everywhere(hidden: tuple[int, ...]) -> None:
     x, rate = torch.linspace(0, 1, 33, dtype=torch.float64)[:, None], 0.1 * math.pi**2
     exact = (1 - math.exp(-rate * 0.2)) / rate * torch.sin(math.pi * x)
     assert 0 <= run.fit_error < 1e-6 and float((run.at(0.2)(x) - exact).abs().max()) < 2e-3 * float(exact.max())
+
+
+def test_an_implicit_stage_from_zero_is_judged_by_what_it_comes_to() -> None:
+    heat = Heat(
+        profile=torch.zeros_like,
+        source_term=lambda x: torch.sin(math.pi * x),
+        domain=UNIT,
+        conditions=(Dirichlet(0.0),),
+    )
+    run = simulate(heat, NeuralField.for_problem(heat, hidden=(8, 8)), ImplicitEuler(), dt=0.1, t_end=0.2)
+    x, rate = torch.linspace(0, 1, 33, dtype=torch.float64)[:, None], 0.1 * math.pi**2
+    exact = (1 - (1 + 0.1 * rate) ** -2) / rate * torch.sin(math.pi * x)  # of implicit Euler's method itself
+    assert float((run.at(0.2)(x) - exact).abs().max()) < 1e-2 * float(exact.max())
 
 
 def test_a_bad_fit_of_zero_fails() -> None:
