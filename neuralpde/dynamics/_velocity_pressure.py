@@ -74,6 +74,14 @@ class VelocityPressureDynamics(Dynamics):
     def flows(self) -> tuple[bool, ...]:
         return (True,) * len(self.parts)
 
+    def check_march(self) -> None:
+        if self.representation.walls.jumps:
+            raise UsageError(
+                "a wall that slides past walls at rest, or an inflow beside them, makes the velocity jump in its "
+                "corners, which no network follows; march on a MacGrid (a NeuralFlow solves for the steady flow past "
+                "such a wall in 2D)."
+            )
+
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> FlowSlope:
         """F, or the part of it by name, as a function of points; with its divergence."""
         parts = self.representation.split(theta)

@@ -23,7 +23,7 @@ class NeuralVelocityPressure(Product):
 
     Args:
         domain, conditions, dtype, device: as for every representation, in 2D or 3D; walls are held exactly, see
-            :class:`VelocityWalls`.
+            :class:`VelocityWalls`. Where their velocities differ in a corner (a lid) nothing is marched.
         hidden, pressure_hidden: widths of the hidden layers of the velocity and of the pressure.
         activation, features, steepness, harmonics, seed: of both networks, see :class:`NeuralField`; by default
             harmonic features on a periodic box, centred ones of steepness 6 between walls.
@@ -57,7 +57,7 @@ class NeuralVelocityPressure(Product):
         if domain.dim not in (2, 3):
             raise UsageError(f"a flow lives in 2D or 3D; got a {domain.dim}D box.")
         boundary = Boundary(domain, conditions)
-        walls = VelocityWalls(boundary)
+        self.walls = VelocityWalls(boundary)
         shared: dict[str, Any] = {
             "activation": activation,
             "features": features or ("harmonic" if all(boundary.periodic) else "centred"),
@@ -68,7 +68,7 @@ class NeuralVelocityPressure(Product):
             "device": device,
         }
         self.velocity = NeuralField(domain, conditions, domain.dim, hidden=hidden, **shared)
-        self.velocity.hard = walls
+        self.velocity.hard = self.walls
         axes = tuple(Periodic(AXES[i]) for i, p in enumerate(boundary.periodic) if p)
         self.pressure = NeuralField(domain, axes, 1, hidden=pressure_hidden, **shared)
         super().__init__(velocity=self.velocity, pressure=self.pressure)

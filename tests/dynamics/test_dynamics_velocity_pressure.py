@@ -183,6 +183,27 @@ def test_a_fit_that_does_not_come_close_fails() -> None:
     assert run.status in (Status.MAXITER, Status.STAGNATED) and len(run.infos) == 1
 
 
+def lid(speed) -> NavierStokes:
+    """A box with a lid of a speed (t, x) → (n,)."""
+    top = Dirichlet(lambda t, x: torch.stack([speed(t, x[:, 0]), 0 * x[:, 0]], dim=-1), "y+")
+    return NavierStokes(viscosity=0.02, conditions=(top, Dirichlet(0.0)))
+
+
+LIDS = [(lambda t, x: 1 + 0 * x, True), (lambda t, x: t + 0 * x, True), (lambda t, x: 16 * (x * (1 - x)) ** 2, False)]
+
+
+@pytest.mark.parametrize(("speed", "jumps"), LIDS, ids=["sliding", "starting", "smooth"])
+def test_a_velocity_that_jumps_in_a_corner_is_not_marched(speed, jumps: bool) -> None:
+    flow = lid(speed)
+    r = NeuralVelocityPressure.for_problem(flow, hidden=(4,), pressure_hidden=(3,))
+    assert r.walls.jumps is jumps
+    if not jumps:
+        make_dynamics(flow, r).check_march()
+        return
+    with pytest.raises(UsageError, match=r"makes the velocity jump in its corners.*march on a MacGrid"):
+        simulate(flow, r, RK4(), dt=0.02, t_end=0.4)
+
+
 CLOSED = NavierStokes(conditions=(Dirichlet(0.0),))
 REFUSED = [
     (lambda r: simulate(EDDIES, r, ImplicitMidpoint(), dt=0.1, t_end=0.2), "has implicit stages; use RK4"),
