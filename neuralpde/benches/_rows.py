@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -25,9 +26,14 @@ class Row:
     unit: str = ""
 
 
+def record(row: Row) -> dict[str, object]:
+    """A row as JSON has it: a figure that is no number, such as the error of what is zero over its size, is null."""
+    return {**asdict(row), "value": row.value if math.isfinite(row.value) else None}
+
+
 def as_json(rows: Iterable[Row]) -> str:
     """The rows as a JSON list of objects."""
-    return json.dumps([asdict(row) for row in rows], indent=1)
+    return json.dumps([record(row) for row in rows], indent=1)
 
 
 def _figure(value: float) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from neuralpde.benches._rows import Row
+from neuralpde.benches._rows import Row, record
 from neuralpde.cases._build import Study
 from neuralpde.cases._document import dump_document
 from neuralpde.cases._folder import CASE, METRICS, REPORT
@@ -122,7 +121,7 @@ def write_metrics(folder: Path, study: Study, outcomes: Sequence[Outcome], table
         name = integrator_name(o)
         if name is not None:
             lines.append({"case": study.name, "method": o.name, "metric": "integrator", "value": name, "unit": ""})
-        lines += [asdict(row) for row in table_rows if row.method == o.name]
+        lines += [record(row) for row in table_rows if row.method == o.name]
     (folder / METRICS).write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Literal
 
@@ -36,7 +37,7 @@ GAP = 2
 
 def figure(metric: str, value: float | None) -> str:
     """A figure as text."""
-    if value is None:
+    if value is None or math.isnan(value):
         return "–"
     if metric in ("dofs", "memory_bytes", "steps", "iterations"):
         return f"{int(value)}"

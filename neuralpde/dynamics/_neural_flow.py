@@ -58,7 +58,7 @@ class NeuralFlowDynamics(Dynamics):
         self.fit, self.points = fit, points
         self.parts = problem.terms()
         self.pressure_misfit = 0.0
-        """The largest residual of a pressure's fit so far, as a share of what it fitted."""
+        """The largest residual of a pressure's fit so far, as a share of what it fitted before terms cancel."""
         velocity = representation.velocity
         self.velocity = SolenoidalFits(Momentum(problem), velocity, fit, points)  # type: ignore[arg-type]
 
@@ -67,8 +67,8 @@ class NeuralFlowDynamics(Dynamics):
         if self.pressure_misfit <= self.pressure_fit.accept:
             return ()
         return (
-            f"the pressure's fit leaves up to {100 * self.pressure_misfit:.0f} % of what it fits: give pressure_hidden "
-            "more weights, or its pressure_fit more iterations (the velocity does not depend on it)",
+            f"the pressure's fit leaves up to {100 * self.pressure_misfit:.0f} % of the flow's inertia: give "
+            "pressure_hidden more weights, or its pressure_fit more iterations (the velocity does not depend on it)",
         )
 
     @property
@@ -136,10 +136,11 @@ class NeuralFlowDynamics(Dynamics):
         if r.velocity.walls is None:
             x = r.pressure.quadrature().points
             weights, wanted = torch.full_like(x[:, 0], 1 / x.shape[0]), pressure_source(u, x)
+            size = inertia(u, x, weights)
         else:
             x, weights = self.velocity.quadrature.points, self.velocity.quadrature.weights / r.domain.volume
-            wanted = self._gradient_part(t, u, x)
-        fit = self._fit_pressure(parts["pressure"], x, weights, wanted)
+            wanted, size = self._gradient_part(t, u, x), inertia(u, x, weights, carried=True)
+        fit = self._fit_pressure(parts["pressure"], x, weights, wanted, size)
         return r.join({"velocity": parts["velocity"], "pressure": fit})
 
     def _gradient_part(self, t: float, u: Field, x: Tensor) -> Tensor:
@@ -150,8 +151,9 @@ class NeuralFlowDynamics(Dynamics):
         rows = (root * force).T.reshape(-1)
         return (rows - self.velocity.restricted(rows, own=False)).reshape(force.shape[1], -1).T / root
 
-    def _fit_pressure(self, start: Tensor, x: Tensor, weights: Tensor, wanted: Tensor) -> Tensor:
-        """Weights of the pressure of mean 0 whose Laplacian ``(q, 1)`` or gradient ``(q, d)`` is wanted."""
+    def _fit_pressure(self, start: Tensor, x: Tensor, weights: Tensor, wanted: Tensor, size: float) -> Tensor:
+        """Weights of the pressure of mean 0 whose Laplacian ``(q, 1)`` or gradient ``(q, d)`` is wanted; ``size`` is
+        that of the terms whose sum is wanted, which in a parallel flow cancel to a rounding."""
         r, order = self.representation.pressure, 2 if wanted.shape[1] == 1 else 1
         root = weights.sqrt()[:, None]
         level = 1 / r.domain.volume ** (order / r.dim)  # all rows have one unit
@@ -173,7 +175,7 @@ class NeuralFlowDynamics(Dynamics):
             return torch.cat([*(field.gradients(column) for column in columns), level * mean[None]])
 
         fit = least_squares(residual, start, self.pressure_fit, jacobian=jacobian)
-        size = float((root * wanted).norm())
+        size = max(size, float((root * wanted).norm()))
         # where there is nothing to fit (a fluid at rest) there is nothing to miss
         if size > 1e-9:
             self.pressure_misfit = max(self.pressure_misfit, fit.residual / size)
@@ -185,3 +187,13 @@ def pressure_source(u: Field, x: Tensor) -> Tensor:
     with torch.no_grad():
         gradient = u.jet(x, frozenset({"value", "grad"})).grad
     return -torch.einsum("nij,nji->n", gradient, gradient)[:, None]
+
+
+def inertia(u: Field, x: Tensor, weights: Tensor, carried: bool = False) -> float:
+    """Root mean square of |∇u|², what Δp is made of, or with ``carried`` of |u − ū| |∇u|, what ∇p is; ū is the mean."""
+    with torch.no_grad():
+        jet = u.jet(x, frozenset({"value", "grad"}))
+    slopes = jet.grad.flatten(1).norm(dim=1)
+    mean = (weights[:, None] * jet.value).sum(0) / weights.sum()
+    terms = slopes * ((jet.value - mean).norm(dim=1) if carried else slopes)
+    return float((weights * terms.square()).sum().sqrt())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_POINTS = {2: 201, 3: 41}
 """Lattice points per axis at most, by dimension."""
+
+ZERO = 1e-14
+"""What of a field is its rounding, over the size of what it is computed from: the pressure of a parallel flow."""
 
 CHUNK = 1 << 15
 """Points at a time: interpolation on a three-dimensional grid reads 64 values for each."""
@@ -78,8 +81,8 @@ def errors_by_unknown(
         reference: a better solution of the same problem, in place of the exact one.
 
     Returns:
-        Per unknown ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both),
-        ``max_error``.
+        Per unknown ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both; NaN where u
+        is zero, but for its rounding), ``max_error``.
 
     Raises:
         UsageError: if there is neither an exact solution nor a reference, or the reference solves another problem.
@@ -120,7 +123,10 @@ def errors_of_all(
             for unknown, total in sums[name].items():
                 channels = channels_of(problem, unknown)
                 total.add(found[:, channels], exact[:, channels])
-    return {name: {unknown: total.errors() for unknown, total in of.items()} for name, of in sums.items()}
+    return {
+        name: {unknown: total.errors(max(other.size for other in of.values())) for unknown, total in of.items()}
+        for name, of in sums.items()
+    }
 
 
 def _outside(problem: Problem, solution: Solution, points: int) -> Tensor:
@@ -182,12 +188,18 @@ class _Sums:
         self.norm += float(exact.square().sum())
         self.largest, self.count = max(self.largest, float(e.abs().max())), self.count + e.numel()
 
-    def errors(self) -> dict[str, float]:
-        """By name."""
-        tiny = np.finfo(float).tiny
+    @property
+    def size(self) -> float:
+        """Root mean square of what the errors are measured against."""
+        return math.sqrt(self.norm / self.count)
+
+    def errors(self, largest: float) -> dict[str, float]:
+        """By name; ``largest`` is the size of the problem's largest unknown."""
+        # a pressure is as large as a velocity squared
+        nothing = self.size <= ZERO * min(largest, largest * largest)
         return {
             "mae": self.absolute / self.count,
             "mse": self.square / self.count,
-            "rel_l2": (self.square / max(self.norm, tiny)) ** 0.5,
+            "rel_l2": math.nan if nothing else math.sqrt(self.square / self.norm),
             "max_error": self.largest,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -132,7 +133,8 @@ class Solution:
             unknown: of a problem with several the one to look at; the first by default (a flow's velocity).
 
         Returns:
-            ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both), ``max_error``.
+            ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both; NaN where u is zero),
+            ``max_error``.
 
         Raises:
             UsageError: if there is neither an exact solution nor a reference, the reference solves another problem
@@ -214,7 +216,7 @@ class Solution:
         else:
             for unknown, e in errors.items():
                 whose = f"error of {unknown}" if len(errors) > 1 else "error"
-                lines.append(f"{whose}: " + ", ".join(f"{name} {value:.2e}" for name, value in e.items()))
+                lines.append(f"{whose}: " + ", ".join(f"{name} {_figure(value)}" for name, value in e.items()))
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def _how_steady(self) -> str:
@@ -273,6 +275,10 @@ class Solution:
     ) -> Path:
         """Write :meth:`probe_table` as CSV; the folder of ``path`` is made if there is none."""
         return save_table(path, probe_table(self, points, times))
+
+
+def _figure(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2e}"
 
 
 def compare(

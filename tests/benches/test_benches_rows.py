@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 
 import pytest
 from rich.console import Console
 
-from neuralpde.benches._rows import Row, print_table
+from neuralpde.benches._rows import Row, as_json, print_table
 
 METHODS = ("neural", "grid same memory (order 6, skew-symmetric form RK4, dt 0.00156)", "short")
 METRICS = {
@@ -55,3 +56,11 @@ def test_narrow_consoles_get_paragraphs_and_wide_ones_a_table() -> None:
 
 def test_infinite_figures_are_shown() -> None:
     assert "rel_l2 inf" in _text(16, [Row("case", "method", "rel_l2", math.inf)])
+
+
+def test_a_figure_that_is_no_number_is_null_in_json() -> None:
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    text = as_json([Row("case", "method", "rel_l2", value) for value in (math.nan, math.inf, 0.5)])
+    assert [row["value"] for row in json.loads(text, parse_constant=refuse)] == [None, None, 0.5]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 from cli_command import Command
 
 from neuralpde.cases import open_run, out_of_memory, run_case
+from neuralpde.cases._table import figure
 from neuralpde.types import Status, UsageError
 
 PERIOD = """\
@@ -74,6 +76,10 @@ representation = {kind = "grid", shape = 24}
 plot = false
 animate = false
 """
+
+
+def test_the_relative_error_of_what_is_zero_is_a_dash() -> None:
+    assert [figure("pressure_rel_l2", value) for value in (None, math.nan, 0.5)] == ["–", "–", "5.00e-01"]
 
 
 def methods(out: Path) -> set[str]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
+from torch import Tensor
 
 from neuralpde.dynamics import make_dynamics
-from neuralpde.geometry import Box, Dirichlet, Periodic
+from neuralpde.geometry import Box, Condition, Dirichlet, Periodic
 from neuralpde.integrators import RK4, SDIRK4, Heun, State
 from neuralpde.optimize import GaussNewton
-from neuralpde.problems import BeltramiFlow, LidDrivenCavity, NavierStokes, TaylorGreen, VortexPair, WalshFlow
+from neuralpde.problems import (
+    BeltramiFlow,
+    IncompressibleFlow,
+    LidDrivenCavity,
+    NavierStokes,
+    TaylorGreen,
+    VortexPair,
+    WalshFlow,
+)
 from neuralpde.representations import NeuralFlow
 from neuralpde.simulate import load_solution, simulate, solve
 from neuralpde.types import UsageError
@@ -52,6 +62,30 @@ def test_a_pressure_that_did_not_come_close_is_said(eddies) -> None:
         notes.append(run.notes)
     assert errors[0] > 0.1 and "the pressure's fit leaves up to" in notes[0][0] and "pressure_hidden" in notes[0][0]
     assert errors[1] < 1e-2 and not notes[1]
+
+
+@dataclass(frozen=True)
+class ShearLayer(IncompressibleFlow):
+    """u = (sin πy e^{−νπ²t}, 0) between walls at rest: no pressure at all."""
+
+    viscosity: float = 0.1
+    conditions: tuple[Condition, ...] = (Periodic("x"), Dirichlet(0.0))
+
+    def initial_velocity(self, x: Tensor) -> Tensor:
+        return self.exact(0.0, x)[:, :2]
+
+    def exact(self, t: float, x: Tensor) -> Tensor:
+        along = torch.sin(math.pi * x[:, 1]) * math.exp(-self.viscosity * math.pi**2 * t)
+        return torch.stack([along, 0 * along, 0 * along], dim=-1)
+
+
+def test_a_parallel_flow_has_no_pressure_to_miss() -> None:
+    flow = ShearLayer()
+    r = NeuralFlow.for_problem(flow, hidden=(8, 8), pressure_hidden=(4,))
+    run = simulate(flow, r, RK4(), dt=0.02, t_end=0.04, initial_fit=START, fit=STEPS)
+    errors = run.errors(points=33)
+    assert errors["velocity"]["rel_l2"] < 1e-3 and errors["pressure"]["max_error"] < 1e-4 and not run.notes
+    assert math.isnan(errors["pressure"]["rel_l2"]) and "rel_l2 –, max_error" in run.summary()
 
 
 def test_the_divergence_is_zero_all_the_way(eddies) -> None:

@@ -106,6 +106,22 @@ def test_error_numbers_are_what_they_say() -> None:
     assert one.error()["mae"] == pytest.approx(0.125)
 
 
+@dataclasses.dataclass(frozen=True)
+class Faint(Drift):
+    size: float = 1.0
+
+    def exact(self, t, x):
+        return self.size * super().exact(t, x)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-30])
+def test_only_a_field_that_is_zero_has_no_relative_error(size: float) -> None:
+    run = _exact_states(Faint(size=size), GridField.for_problem(Drift(), 16, order="fourier"), [0.0, 0.5])
+    error = dataclasses.replace(run, states=run.states + size / 4 + 1e-40).error(points=101)
+    assert math.isnan(error["rel_l2"]) if size == 0 else 0.1 < error["rel_l2"] < 1
+    assert error["max_error"] == pytest.approx(size / 4 + 1e-40)
+
+
 def test_a_reference_stands_in_for_an_exact_solution() -> None:
     burgers = Burgers(0.1)
     fine, coarse = (
