@@ -21,6 +21,13 @@ from neuralpde.problems import IncompressibleFlow
 from neuralpde.representations import MacGrid
 from neuralpde.types import Status, UsageError
 
+RATE_STEP = 1e-3
+"""Time over which boundary data are differentiated where the fluid rests."""
+
+CENTRAL = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
+FORWARD = ((0, -11 / 6), (1, 3.0), (2, -1.5), (3, 1 / 3))
+"""(steps away, weight) of first derivatives."""
+
 
 class MacDynamics(Dynamics):
     """u_t = −∇·(u u) + ν Δ_h u − G p with D u = 0 on the faces of a staggered grid.
@@ -62,6 +69,9 @@ class MacDynamics(Dynamics):
             self.diffusion = [CutDiffusion(r, i) for i in range(r.dim)]
         self.balance = Balance(r, self.poisson)
         self.balance.check()
+        walls = r.boundary.table.values()
+        self.moving = any(isinstance(c, Dirichlet) and callable(c.value) for c in walls)
+        """Whether boundary data may change in time."""
 
     def _cell_kinds(self) -> list[Kind]:
         return [self._kind(a, lambda c: not isinstance(c, Outflow)) for a in range(self.representation.dim)]
@@ -166,12 +176,26 @@ class MacDynamics(Dynamics):
         return stage
 
     def complete(self, t: float, theta: Tensor) -> Tensor:
-        """θ with the pressure that belongs to its velocity: D G p = D(−∇·(u u) + ν Δ_h u), boundary data at rest."""
+        """θ with the pressure that belongs to its velocity, D G p = D F: F = −∇·(u u) + ν Δ_h u on the free faces, the
+        rate at which the data change on those of the boundary."""
         r = self.representation
         parts = r.split(theta)
-        slopes = r.velocity.unpack(self.slope(t, theta))
-        p = self.poisson.solve(-r.divergence(r.velocity.spread(slopes)))
+        slopes = r.velocity.spread(r.velocity.unpack(self.slope(t, theta)))
+        if self.moving:
+            slopes = [a + b for a, b in zip(slopes, self._rates(t, self.faces(theta, t)), strict=True)]
+        p = self.poisson.solve(-r.divergence(slopes))
         return r.join({"velocity": parts["velocity"], "pressure": p.flatten(-r.dim)})
+
+    def _rates(self, t: float, faces: list[Tensor]) -> list[Tensor]:
+        """∂_t of the data on the boundary's faces, zero on the free ones, by differences over a tenth of the time that
+        the fluid takes through a cell; at the start forward ones, as data may begin there."""
+        velocity = self.representation.velocity
+        speed = max(float(u.abs().max()) for u in faces)
+        h = 0.1 * min(self.representation.spacing) / speed if speed else RATE_STEP
+        weights = CENTRAL if t >= 2 * h else FORWARD
+        rest = velocity.initial()
+        near = [(c / h, velocity.faces(rest, t + k * h)) for k, c in weights]
+        return [sum((c * u[i] for c, u in near[1:]), near[0][0] * near[0][1][i]) for i in range(velocity.dim)]
 
     def steady(self, guess: Tensor) -> Stage:
         """The flow that no longer moves; see :func:`steady_flow`."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Bodies, Box, Condition, Dirichlet, Grid, Neumann, Outflow, Quadrature, Solid
 from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._boundary_flux import BoundaryFlux
 from neuralpde.representations._cubic import CubicAxis, Stencil, cubic
 from neuralpde.representations._difference_jet import difference_jet
 from neuralpde.representations._past_walls import continued_velocity
@@ -85,6 +86,7 @@ class FaceVelocity(Representation):
         self.points = [self._points(i) for i in range(d)]
         """Per component the midpoints of its free faces, ``(n_i, d)``."""
         self.solid = solid
+        self.flux = BoundaryFlux(self)
         self.open: list[Tensor] = []
         """With a solid: per component the open fractions A of all faces."""
         self.offsets: list[dict[int, Tensor]] = []
@@ -189,7 +191,10 @@ class FaceVelocity(Representation):
             return None
         layer = u.narrow(i - self.dim, 0, 1)
         if isinstance(condition, Dirichlet):
-            return self.data(condition, i, i, side, t).to(u).expand_as(layer)
+            g, share = self.data(condition, i, i, side, t).to(u), self.flux.share(t)
+            if share:
+                g = g - share * g.abs() if side else g + share * g.abs()
+            return g.expand_as(layer)
         return torch.zeros_like(layer)
 
     def data(self, condition: Dirichlet, i: int, a: int, side: int, t: float, wide: Sequence[int] = ()) -> Tensor:
