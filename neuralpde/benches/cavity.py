@@ -154,7 +154,7 @@ def neural_run(reynolds: int, seed: int, quick: bool = False) -> Run:
         few = GaussNewton(maxiter=5, damping=1e-4, stall=0.0, accept=math.inf)
         return Run.of(solve(problem, field, fit=few, points=100))
     field = NeuralFlow.for_problem(problem, hidden=(20, 20), pressure_hidden=(12, 12), seed=seed)
-    return Run.of(solve(problem, field, points=900))
+    return Run.of(solve(problem, field))
 
 
 @one_thread()

@@ -36,7 +36,7 @@ class NeuralFlowDynamics(Dynamics):
         problem: the flow.
         representation: velocity and pressure.
         fit: options of the velocity's fits, or of the steady one (``STEADY_FLOW``).
-        points: number of quadrature points (default 3p/d).
+        points: number of quadrature points (default 3p/d, of a steady flow 5p/d).
         pressure_fit: options of the pressure's fits.
 
     Source: Leray's projection; for stages in function space TENG, Chen et al., ICML 2024.

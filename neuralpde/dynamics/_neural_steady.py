@@ -19,6 +19,11 @@ STEADY_FLOW = GaussNewton(maxiter=200, stall=0.0, damping=1e-4, atol=1e-9, accep
 """A steady flow is close where its residual is a twentieth of its largest term: the cavity's at Re 100 is then within
 a hundredth of the lid's speed of published profiles."""
 
+DENSITY = 5
+"""Rows a weight by default. With two and a half the fit of a cavity goes on to lower its residual at the points and
+moves away from the flow between them: after 200 iterations it is off by a tenth, with five by less than a
+thousandth."""
+
 NEEDS = frozenset({"value", "grad", "laplacian"})
 
 
@@ -77,7 +82,8 @@ class SteadyMomentum:
     def __init__(self, dynamics: Any) -> None:
         self.problem, self.representation = dynamics.problem, dynamics.representation
         r = self.representation
-        q = cosine_lattice(r.domain, dynamics.points or 3 * r.num_dofs // r.dim, r.boundary.periodic, r.dtype, r.device)
+        points = dynamics.points or DENSITY * r.num_dofs // r.dim
+        q = cosine_lattice(r.domain, points, r.boundary.periodic, r.dtype, r.device)
         self.points, root = q.points, (q.weights / q.weights.sum()).sqrt()
         if r.velocity.walls is not None:
             root = root * r.velocity.walls.calm(self.points)
