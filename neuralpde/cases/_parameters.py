@@ -106,12 +106,12 @@ class Reader:
             with place.refusals():
                 return functools.reduce(operator.or_, parts)
         for member in members:
-            out = self._try(member, value, place, float in members)
+            out = self._try(member, value, place, _profiles(members))
             if out is not NO_VALUE:
                 return out
         raise place.wrong(describe(annotation), value)
 
-    def _try(self, member: Any, value: Any, place: Place, coefficient: bool) -> Any:
+    def _try(self, member: Any, value: Any, place: Place, profiles: Mapping[str, type]) -> Any:
         """The value read as one member of a union, or ``NO_VALUE``."""
         origin = get_origin(member) or member
         if member is type(None):
@@ -123,7 +123,7 @@ class Reader:
         if origin in LISTS:
             return self._list(member, value, place)
         if origin is collections.abc.Callable:
-            return self._function(member, value, place, coefficient)
+            return self._function(member, value, place, profiles)
         if member is float and isinstance(value, (int, float)) and not isinstance(value, bool):
             return float(value) if math.isfinite(value) else NO_VALUE
         if member in SCALARS:
@@ -137,17 +137,17 @@ class Reader:
         if get_origin(member) is tuple and Ellipsis not in get_args(member) and len(inner) != len(value):
             return NO_VALUE
         kinds = inner * len(value) if len(inner) == 1 else inner
-        items = [self._try(m, item, place, False) for m, item in zip(kinds, value, strict=True)]
+        items = [self._try(m, item, place, PROFILES) for m, item in zip(kinds, value, strict=True)]
         return NO_VALUE if any(item is NO_VALUE for item in items) else tuple(items)
 
-    def _function(self, member: Any, value: Any, place: Place, coefficient: bool) -> Any:
+    def _function(self, member: Any, value: Any, place: Place, profiles: Mapping[str, type]) -> Any:
         if is_reference(value):
             thing = load_object(value, self.base, place)
             thing = thing() if inspect.isclass(thing) else thing
             if not callable(thing):
                 raise UsageError(place.says(f"expected a function; {value} is {describe_object(thing)}."))
             return thing
-        named = _named_functions(member, coefficient)
+        named = _named_functions(member, profiles)
         if not named or not isinstance(value, dict) or len(value) != 1:
             return NO_VALUE
         ((name, options),) = value.items()
@@ -201,12 +201,17 @@ def _tables(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(part, dict) for part in value)
 
 
-def _named_functions(member: Any, coefficient: bool) -> dict[str, type]:
+def _profiles(members: list[Any]) -> Mapping[str, type]:
+    """The shipped functions of x that one of a union may be: none where a list of numbers, a vector, may stand too."""
+    if any((get_origin(m) or m) in LISTS for m in members):
+        return {}
+    return COEFFICIENTS if float in members else PROFILES
+
+
+def _named_functions(member: Any, profiles: Mapping[str, type]) -> Mapping[str, type]:
     """The shipped functions that fit a callable: those of x alone, none for (t, x)."""
     arguments = (get_args(member) or ([...],))[0]
-    if isinstance(arguments, list) and len(arguments) > 1:
-        return {}
-    return COEFFICIENTS if coefficient else PROFILES
+    return {} if isinstance(arguments, list) and len(arguments) > 1 else profiles
 
 
 def describe(annotation: Any) -> str:
@@ -216,10 +221,10 @@ def describe(annotation: Any) -> str:
     if _are_bodies(bodies):
         kinds = ", ".join(map(snake_case, bodies))
         return f'a table {{kind = "…", …}} of a body ({kinds}), a list of such tables or {NONE!r}'
-    return " or ".join(dict.fromkeys(_describe(m, float in members) for m in members))
+    return " or ".join(dict.fromkeys(_describe(m, _profiles(members)) for m in members))
 
 
-def _describe(member: Any, coefficient: bool) -> str:
+def _describe(member: Any, profiles: Mapping[str, type]) -> str:
     origin = get_origin(member) or member
     if member is type(None):
         return f"'{NONE}'"
@@ -231,7 +236,7 @@ def _describe(member: Any, coefficient: bool) -> str:
         inner = next((a for a in get_args(member) if a is not Ellipsis), Any)
         return "a list of " + {float: "numbers", int: "whole numbers", str: "strings"}.get(inner, "values")
     if origin is collections.abc.Callable:
-        named = [f"{{{name} = {{…}}}}" for name in _named_functions(member, coefficient)]
+        named = [f"{{{name} = {{…}}}}" for name in _named_functions(member, profiles)]
         return " or ".join([*named, '"file.py:function"'])
     if is_dataclass(member):
         return "a table of options"

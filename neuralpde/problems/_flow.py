@@ -61,11 +61,7 @@ class IncompressibleFlow(Problem):
     algebraic: ClassVar[frozenset[str]] = frozenset({"pressure"})
 
     def __post_init__(self) -> None:
-        if (
-            isinstance(self.viscosity, bool)
-            or not isinstance(self.viscosity, Real)
-            or not math.isfinite(self.viscosity)
-        ):
+        if not _is_number(self.viscosity):
             raise UsageError(f"the viscosity must be a finite number; got {self.viscosity!r}.")
         if self.viscosity < 0:
             raise UsageError(f"the viscosity must not be negative; got {self.viscosity}.")
@@ -120,13 +116,31 @@ class NavierStokes(IncompressibleFlow):
     """u_t + u·∇u = −∇p + ν Δu with ∇·u = 0, from a velocity of one's own.
 
     Args:
-        velocity: u at t = 0, ``(n, d)`` → ``(n, d)``; free of divergence.
+        velocity: u at t = 0: a function ``(n, d)`` → ``(n, d)``, free of divergence, or one number per axis, a uniform
+            stream.
         viscosity, domain, conditions: as for :class:`IncompressibleFlow`.
+
+    Raises:
+        UsageError: for a velocity that is neither.
     """
 
-    velocity: Callable[[Tensor], Tensor] = torch.zeros_like
+    velocity: Callable[[Tensor], Tensor] | Sequence[float] = torch.zeros_like
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if callable(self.velocity):
+            return
+        numbers = isinstance(self.velocity, list | tuple) and all(map(_is_number, self.velocity))
+        if not numbers or len(self.velocity) != self.domain.dim:
+            raise UsageError(
+                f"the velocity of {self.name} must be a function of points or one number per axis, {self.domain.dim} "
+                f"in all; got {self.velocity!r}."
+            )
+        object.__setattr__(self, "velocity", tuple(map(float, self.velocity)))
 
     def initial_velocity(self, x: Tensor) -> Tensor:
+        if not callable(self.velocity):
+            return x.new_tensor(self.velocity).repeat(len(x), 1)
         u = self.velocity(x)
         if not isinstance(u, Tensor) or u.shape != x.shape:
             got = f"a tensor of shape {tuple(u.shape)}" if isinstance(u, Tensor) else type(u).__name__
@@ -159,6 +173,10 @@ class EulerFlow(NavierStokes):
                     f"EulerFlow has no friction with which a wall could hold the fluid; got {condition} on "
                     f"{'xyz'[axis]}{'-+'[side]}: use FreeSlip there, or NavierStokes."
                 )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def advection(u: Jet) -> Tensor:

@@ -92,6 +92,17 @@ FLOW_MISTAKES = {
         'name = "taylor_green"\nviscosity = -1.0',
         "problem: the viscosity must not be negative; got -1.0.",
     ),
+    "a velocity that is a profile": (
+        'name = "lid_driven_cavity"',
+        'name = "navier_stokes"\nvelocity = {sine = {}}',
+        'problem.velocity: expected "file.py:function" or a list of numbers; got a table.',
+    ),
+    "a stream along one of two axes": (
+        'name = "lid_driven_cavity"',
+        'name = "navier_stokes"\nvelocity = [1.0]',
+        "problem: the velocity of NavierStokes must be a function of points or one number per axis, 2 in all; got "
+        "(1.0,).",
+    ),
     "few cells": ("shape = 8", "shape = 2", None),
 }
 
@@ -115,9 +126,18 @@ def test_the_flow_without_mistakes_is_taken(tmp_path: Path) -> None:
         '[{kind = "dirichlet", value = [1.0, 0.0], on = "x-"}, {kind = "outflow", on = "x+"}, {kind = "free_slip"}]'
     )
     path = tmp_path / "case.toml"
-    for problem in ('name = "lid_driven_cavity"', f'name = "navier_stokes"\nconditions = {conditions}'):
+    stream = "velocity = [1, 0.0]"
+    for problem in (
+        'name = "lid_driven_cavity"',
+        f'name = "navier_stokes"\nconditions = {conditions}',
+        f'name = "navier_stokes"\n{stream}\nconditions = {conditions}',
+        f'name = "euler_flow"\n{stream}\nconditions = {conditions}',
+    ):
         path.write_text(FLOW.replace('name = "lid_driven_cavity"', problem))
-        assert load_study(path).runs[0].method == "mac"
+        study = load_study(path)
+        assert study.runs[0].method == "mac" and (stream in problem) == (
+            getattr(study.problem, "velocity", None) == (1.0, 0.0)
+        )
 
 
 PAIR = """\

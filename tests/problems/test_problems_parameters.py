@@ -19,6 +19,7 @@ from neuralpde.problems import (
     GaussianBump,
     Heat,
     LidDrivenCavity,
+    NavierStokes,
     Poisson,
     Problem,
     ProductOfSines,
@@ -281,3 +282,22 @@ def test_a_flux_of_the_value_needs_the_gradient_only() -> None:
     torch.testing.assert_close(Traffic().rhs(0.0, x, lean), Traffic().rhs(0.0, x, full))
     with pytest.raises(UsageError, match="add 'grad' to the problem's `needs`"):
         Traffic().rhs(0.0, x, Jet(u))
+
+
+@pytest.mark.parametrize("flow", [NavierStokes, EulerFlow])
+def test_a_uniform_stream_is_one_number_per_axis(flow: type[NavierStokes]) -> None:
+    x = points_in(SQUARE)
+    stream = flow(velocity=[2, -0.5])
+    assert stream.velocity == (2.0, -0.5)
+    torch.testing.assert_close(stream.initial(x), x.new_tensor([2.0, -0.5, 0.0]).expand(len(x), 3))
+    assert stream.initial_velocity(x.float()).dtype == torch.float32
+    for wrong, told in (
+        ((1.0, 0.0, 0.0), r"got \(1.0, 0.0, 0.0\)"),
+        (1.0, "got 1.0"),
+        ("right", "got 'right'"),
+        ((1.0, math.nan), "got .*nan"),
+        ((1.0, True), "got .*True"),
+        (torch.ones(2), "got tensor"),
+    ):
+        with pytest.raises(UsageError, match=f"one number per axis, 2 in all; {told}"):
+            flow(velocity=wrong)
