@@ -8,7 +8,7 @@ from torch import Tensor
 from neuralpde.dynamics._pressure_fits import PressureFits
 from neuralpde.dynamics._terms import chosen_rhs
 from neuralpde.dynamics._velocity_fits import VelocityFits
-from neuralpde.fields import Field
+from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Periodic
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import GaussNewton
@@ -20,7 +20,11 @@ PRESSURE = GaussNewton(maxiter=20, stall=5e-2, damping=1e-4, atol=1e-5)
 """A pressure starts from the last one; the very first, from random weights, takes five times as many iterations."""
 
 EMPTY = 1e-12
-"""Velocity gradients below this, over the box's length, are none: of a fluid at rest."""
+"""Velocity gradients below this are none: of a fluid at rest."""
+
+LEAST = 1e-2
+"""Share of what there is (|∇u|², accelerations on walls over the box's length) below which a source of pressure has no
+size of its own: that of plug and shear flows is a rounding."""
 
 
 class VelocityPressureDynamics(Dynamics):
@@ -33,7 +37,8 @@ class VelocityPressureDynamics(Dynamics):
 
     The divergence of a slope is known in closed form, ∇·(−u·∇u + νΔu) = −Σ_ij ∂_i u_j ∂_j u_i where ∇·u = 0, and what
     divergence the base has left goes into the next pressure: it does not add up over the steps. The residual of a
-    pressure fit is the divergence that it leaves, as a share of the velocity's gradient (both root mean square).
+    pressure fit is the divergence that it leaves, as a share of the velocity's gradient (both root mean square), or of
+    the velocity over the box's length where that is larger, as in a plug flow.
 
     The errors of a splitting's fits, three or more of a velocity in a step, add up from step to step, and a reflection
     doubles them; of a Runge–Kutta step only the last stage's does, as slopes of the others enter times dt. So take RK4
@@ -67,6 +72,7 @@ class VelocityPressureDynamics(Dynamics):
         self.parts = problem.terms()
         r = representation
         self.velocity = VelocityFits(problem, r.velocity, fit, points)
+        self.length = r.domain.volume ** (1 / r.dim)
         walls = [r.domain.face(name) for name, c in r.boundary.table.items() if not isinstance(c, Periodic)]
         self.pressure = PressureFits(r.pressure, walls, pressure_fit, pressure_points)
 
@@ -181,16 +187,19 @@ class VelocityPressureDynamics(Dynamics):
         return Stage(theta, stage.status, stage.residual, stage.iterations)
 
     def complete(self, t: float, theta: Tensor) -> Tensor:
-        """θ with the pressure that belongs to its velocity: Δp = −Σ_ij ∂_i u_j ∂_j u_i and, on walls at rest or in
-        steady motion, ∂p/∂n = n·(−u·∇u + ν Δu)."""
+        """θ with the pressure that belongs to its velocity: Δp = −Σ_ij ∂_i u_j ∂_j u_i and, on walls with the velocity
+        g, ∂p/∂n = n·(−∂g/∂t − u·∇u + ν Δu)."""
         return self._completed(t, theta)
 
     def _completed(self, t: float, theta: Tensor, first: bool = False) -> Tensor:
         parts = self.representation.split(theta)
         slope = self.slope(t, theta)
         source = slope.divergence(self.pressure.points)
-        walls = [slope(w.points)[:, axis] for axis, w in self.pressure.walls]
-        unit = max(float(source.square().mean().sqrt()), EMPTY)
+        rates = [self.representation.walls.rate(t, w.points) for _, w in self.pressure.walls]
+        walls = [(slope(w.points) - g)[:, a] for g, (a, w) in zip(rates, self.pressure.walls, strict=True)]
+        pushed = [float(slopes.square().mean().sqrt()) / self.length for slopes in walls]
+        around = max(self._size(State(t, parts["velocity"])) ** 2, *pushed, 0.0)
+        unit = max(float(source.square().mean().sqrt()), LEAST * around, EMPTY)
         fitted = self.pressure.solve(source, walls, [parts["pressure"]], unit, first)
         return self.representation.join({"velocity": parts["velocity"], "pressure": fitted.theta})
 
@@ -214,16 +223,17 @@ class VelocityPressureDynamics(Dynamics):
             return self.representation.velocity.at(velocity, t)(x)
 
     def _divergence(self, before: State | Blend) -> Tensor:
-        gradient = self._jacobian(before)
-        return gradient.diagonal(dim1=-2, dim2=-1).sum(-1)
+        return self._jet(before).grad.diagonal(dim1=-2, dim2=-1).sum(-1)
 
     def _size(self, before: State | Blend) -> float:
-        """Root mean square of |∇u|; of a fluid at rest a rounding."""
-        return max(float(self._jacobian(before).square().sum((-2, -1)).mean().sqrt()), EMPTY)
+        """Root mean square of |∇u|, or of |u| over the box's length; of a fluid at rest a rounding."""
+        jet = self._jet(before)
+        speed = jet.value.square().sum(-1).mean().sqrt()
+        return max(float(jet.grad.square().sum((-2, -1)).mean().sqrt()), float(speed) / self.length, EMPTY)
 
-    def _jacobian(self, before: State | Blend) -> Tensor:
+    def _jet(self, before: State | Blend) -> Jet:
         with torch.no_grad():
-            return self.velocity.at(before).jet(self.pressure.points, frozenset({"value", "grad"})).grad
+            return self.velocity.at(before).jet(self.pressure.points, frozenset({"value", "grad"}))
 
     def _with_pressure(self, moved: Stage, base: State | Blend) -> Stage:
         theta = self.representation.join({"velocity": moved.theta, "pressure": self._split(base)["pressure"]})

@@ -13,6 +13,9 @@ from neuralpde.geometry import AXES, Boundary, Condition, Dirichlet, FreeSlip, O
 from neuralpde.representations._hard_boundary import HardBoundary
 from neuralpde.types import UsageError
 
+LATER = 1e-4
+"""Times by which differences of data in time are taken: for data that change over 0.01 or more."""
+
 
 class VelocityWalls:
     """u_i = lift_i + φ_i N_i with u = g on Dirichlet faces and u·n = 0 on FreeSlip faces.
@@ -56,6 +59,21 @@ class VelocityWalls:
     def lift(self, t: float, x: Tensor) -> Tensor:
         """A velocity with the walls' data, ``(n, d)``."""
         return torch.cat([component.lift(t, x) for component in self.components], dim=1)
+
+    @property
+    def varied(self) -> bool:
+        """Whether data are functions, which may change in time."""
+        return any(callable(c.value) for component in self.components for c in component.data.values())
+
+    def rate(self, t: float, x: Tensor) -> Tensor:
+        """∂/∂t of the lift, ``(n, d)``, by a difference of second order that asks for no time before 0."""
+        if not self.varied:
+            return torch.zeros_like(x)
+        exact = x.double()
+        if t < LATER:
+            first, next_, last = (self.lift(t + k * LATER, exact) for k in range(3))
+            return ((4 * next_ - 3 * first - last) / (2 * LATER)).to(x)
+        return ((self.lift(t + LATER, exact) - self.lift(t - LATER, exact)) / (2 * LATER)).to(x)
 
     def factor_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         """φ and its derivatives."""

@@ -169,6 +169,37 @@ def test_slippery_walls_have_no_friction() -> None:
     assert float(run.at(0.2)(edge)[:, 0].abs().max()) <= 1e-15 < float(run.at(0.2)(edge)[:, 1].abs().min())
 
 
+def plug(speed: float):
+    return lambda x: torch.stack([speed + 0 * x[:, 0], 0 * x[:, 0]], dim=-1)
+
+
+def swell(t: float) -> float:
+    return 1 + 0.5 * math.sin(2 * t)
+
+
+@pytest.mark.parametrize("integrator", [IncrementalPressureCorrection(), RK4()], ids=repr)
+def test_a_uniform_flow_through_a_box_stays(integrator) -> None:
+    flow = NavierStokes(velocity=plug(1.0), conditions=(Dirichlet((1.0, 0.0)),))
+    r = NeuralVelocityPressure.for_problem(flow, hidden=(4,), pressure_hidden=(4,))
+    run = simulate(flow, r, integrator, dt=0.05, t_end=0.1)
+    x = r.quadrature(100).points
+    wanted = torch.cat([plug(1.0)(x), 0 * x[:, :1]], dim=1)
+    torch.testing.assert_close(run.at(0.1)(x), wanted, rtol=0, atol=1e-9)
+
+
+def test_what_pushes_a_plug_is_in_the_pressure() -> None:
+    """u = (U(t), 0) between walls without friction, and p = −U'(t) (x − ½)."""
+    ends = Dirichlet(lambda t, x: plug(swell(t))(x), ("x-", "x+"))
+    flow = NavierStokes(velocity=plug(1.0), conditions=(ends, FreeSlip()))
+    r = NeuralVelocityPressure.for_problem(flow, hidden=(4,), pressure_hidden=(4,))
+    run = simulate(flow, r, RK4(), dt=0.05, t_end=0.05)
+    x = r.quadrature(100).points
+    for t in (0.0, 0.05):
+        push = -math.cos(2 * t) * (x[:, :1] - 0.5)
+        wanted = torch.cat([plug(swell(t))(x), push], dim=1)
+        torch.testing.assert_close(run.at(t)(x), wanted, rtol=0, atol=1e-3)
+
+
 def test_a_fit_that_does_not_come_close_fails() -> None:
     r = NeuralVelocityPressure.for_problem(EDDIES, hidden=(4,), pressure_hidden=(3,))
     run = simulate(
