@@ -42,6 +42,11 @@ class Status(Enum):
         "the iteration limit was reached before the tolerance",
         "raise maxiter, loosen rtol, or use a stronger preconditioner or a smaller time step",
     )
+    UNFINISHED_FIT = (
+        "a fit used its iterations before it came close",
+        "give it more (maxiter of fit or pressure_fit; of the first fit, in initial_fit), use more degrees of freedom "
+        "or, in a march, a smaller time step; a start that does not fit its walls takes many iterations",
+    )
     BREAKDOWN = ("the Krylov recurrence broke down", "use another solver, for instance solver='gmres'")
     INDEFINITE_MATRIX = (
         "the matrix is not positive definite (pᵀAp ≤ 0)",

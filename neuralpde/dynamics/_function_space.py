@@ -278,6 +278,7 @@ def _starts(base: State | Blend, guess: Tensor | None) -> list[Tensor]:
 def stage_of(fit: LeastSquaresSolution, largest: float) -> Stage:
     """A fit that stalls, or has used its iterations, has found the closest field it could, and its residual says how
     close; above the largest that counts as close it has found nothing."""
-    close = fit.residual <= largest
-    status = Status.COMPLETED if close and not fit.status.ok else fit.status
+    status = Status.COMPLETED if fit.residual <= largest and not fit.status.ok else fit.status
+    # a limit of iterations is raised in other places than that of a linear solve
+    status = Status.UNFINISHED_FIT if status is Status.MAXITER else status
     return Stage(fit.theta, status, fit.residual, fit.iterations)

@@ -68,6 +68,8 @@ def _fit_status(problem: Problem, representation: Representation, projection: Pr
         size = ZERO * _root_mean_square(representation.at(representation.initial())(x))
     if projection.error <= accept * size:
         return Status.COMPLETED
+    if projection.status is Status.MAXITER:
+        return Status.UNFINISHED_FIT
     return Status.STAGNATED if projection.status.ok else projection.status
 
 

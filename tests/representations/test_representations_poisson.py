@@ -145,12 +145,12 @@ def test_the_iteration_limit_is_met_and_the_misfit_reported() -> None:
 def test_a_fit_that_did_not_come_close_has_failed() -> None:
     problem = Poisson(domain=UNIT)
     r = NeuralField.for_problem(problem, hidden=(6,))
-    with pytest.raises(NotConvergedError, match=r"Poisson: the iteration limit was reached") as caught:
+    with pytest.raises(NotConvergedError, match=r"Poisson: a fit used its iterations .*maxiter of fit") as caught:
         solve(problem, r, fit=GaussNewton(maxiter=1))
-    assert caught.value.result.status is Status.MAXITER
+    assert caught.value.result.status is Status.UNFINISHED_FIT and "preconditioner" not in str(caught.value)
     heat = Heat()
     field = NeuralField.for_problem(heat, hidden=(6,))
-    with pytest.raises(NotConvergedError, match=r"Heat, first fit \(root mean square misfit .*\): the iteration limit"):
+    with pytest.raises(NotConvergedError, match=r"Heat, first fit \(root mean square misfit .*\): a fit used its iter"):
         simulate(heat, field, RK4(), dt=0.01, t_end=0.02, initial_fit={"options": GaussNewton(1)})
 
 

@@ -374,6 +374,14 @@ def test_an_implicit_stage_from_zero_is_judged_by_what_it_comes_to() -> None:
     assert float((run.at(0.2)(x) - exact).abs().max()) < 1e-2 * float(exact.max())
 
 
+def test_a_stage_that_was_cut_short_is_an_unfinished_fit() -> None:
+    heat = Heat(domain=UNIT, conditions=(Dirichlet(0.0),))
+    field = NeuralField.for_problem(heat, hidden=(6,))
+    with pytest.raises(NotConvergedError, match=r"Heat, step 1 of 1 .* a fit used its iterations .* smaller") as it:
+        simulate(heat, field, ImplicitEuler(), dt=0.5, t_end=0.5, fit=GaussNewton(1, damping=1e3, accept=1e-6))
+    assert it.value.result.status is Status.UNFINISHED_FIT and it.value.result.infos[-1].iterations == 1
+
+
 def test_a_bad_fit_of_zero_fails() -> None:
     heat = Heat(profile=torch.zeros_like, source_term=1.0)
     field = NeuralField.for_problem(heat, hidden=(8, 8))
