@@ -8,13 +8,14 @@ from torch import Tensor
 from neuralpde.dynamics._pressure_fits import PressureFits
 from neuralpde.dynamics._terms import chosen_rhs
 from neuralpde.dynamics._velocity_fits import VelocityFits
+from neuralpde.dynamics._wall_balance import WallBalance
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Periodic
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import GaussNewton
 from neuralpde.problems import IncompressibleFlow
 from neuralpde.representations import NeuralVelocityPressure
-from neuralpde.types import UsageError
+from neuralpde.types import Status, UsageError
 
 PRESSURE = GaussNewton(maxiter=20, stall=5e-2, damping=1e-4, atol=1e-5)
 """A pressure starts from the last one; the very first, from random weights, takes five times as many iterations."""
@@ -52,6 +53,9 @@ class VelocityPressureDynamics(Dynamics):
         pressure_fit: options of the pressure's fits; tolerances are shares of the velocity's gradient.
         pressure_points: number of quadrature points of the pressure (default 3p).
 
+    Raises:
+        UsageError: for boundary velocities that push more in than out, or less. Such that do so later end the march.
+
     Source: INSR, Chen et al., ICML 2023, for the three fits of a step; Guermond, Minev & Shen, CMAME 195 (2006), for
     projection methods.
     """
@@ -71,6 +75,8 @@ class VelocityPressureDynamics(Dynamics):
         self.problem, self.representation = problem, representation
         self.parts = problem.terms()
         r = representation
+        self.balance = WallBalance(r.boundary)
+        self.balance.check()
         self.velocity = VelocityFits(problem, r.velocity, fit, points)
         self.length = r.domain.volume ** (1 / r.dim)
         walls = [r.domain.face(name) for name, c in r.boundary.table.items() if not isinstance(c, Periodic)]
@@ -100,6 +106,8 @@ class VelocityPressureDynamics(Dynamics):
         before, c = self._moved(base), sum(c for c, _ in terms)
         if not c:
             raise UsageError("an explicit stage over no time has no pressure; use a Runge–Kutta method with c_i > 0.")
+        if not self.balance.holds(t):
+            return Stage(base.theta, Status.UNBALANCED)
         parts, starts = self._split(base), self._starts(base, guess)
         source = self._divergence(before) + sum(a * slope.divergence(self.pressure.points) for a, slope in terms)
         u = self.velocity.at(before)
@@ -159,6 +167,8 @@ class VelocityPressureDynamics(Dynamics):
         is completed in any case. Where no time has passed there is no force: the pressure is then the one that belongs
         to the velocity, and a velocity whose divergence is as small as that of a fit stays as it is.
         """
+        if not self.balance.holds(state.t):
+            return Stage(state.theta, Status.UNBALANCED)
         before, parts = self._moved(state), self._split(state)
         source, size = self._divergence(before), self._size(before)
         if not dt and float(source.square().mean().sqrt()) <= self.pressure.options.accept * size:

@@ -235,6 +235,41 @@ def test_a_velocity_that_jumps_in_a_corner_is_not_marched(speed, jumps: bool) ->
         simulate(flow, r, RK4(), dt=0.02, t_end=0.4)
 
 
+def through(size):
+    """A box that a jet of unit flux enters, and that ``size(t)`` of it leaves."""
+
+    def jet(t, x):
+        y = x[:, 1]
+        return torch.stack([torch.where(x[:, 0] < 0.5, 1.0, size(t)) * 6 * y * (1 - y), 0 * y], dim=-1)
+
+    return NavierStokes(velocity=lambda x: jet(0.0, x), viscosity=0.1, conditions=(Dirichlet(jet),))
+
+
+def test_what_flows_in_flows_out() -> None:
+    options = {"hidden": (4,), "pressure_hidden": (4,)}
+    for size, words in ((1.5, "push 0.5 more out of this closed domain"), (0.9, "push 0.1 more into this closed")):
+        flow = through(lambda t, size=size: size)
+        with pytest.raises(UsageError, match=f"{words}.*balance them, or open a face with Outflow on a MacGrid"):
+            make_dynamics(flow, NeuralVelocityPressure.for_problem(flow, **options))
+    flow = through(lambda t: 1 + (t > 0.03))
+    r = NeuralVelocityPressure.for_problem(flow, **options)
+    rough = GaussNewton(maxiter=2, damping=1e-6, accept=math.inf)
+    dynamics, state = make_dynamics(flow, r, fit=rough, pressure_fit=rough), State(0.0, r.initial())
+    terms = [(0.01, dynamics.slope(0.0, state.theta))]
+    for t, status in ((0.03, Status.COMPLETED), (0.04, Status.UNBALANCED)):
+        assert dynamics.constrain(State(t, state.theta), 0.01).status is status
+        assert dynamics.explicit(state, terms, t).status is status
+
+
+def test_data_that_are_not_smooth_are_not_taken_for_a_surplus() -> None:
+    slits = [
+        Dirichlet(lambda t, x, y=y: plug(1.0)(x) * ((x[:, 1:] - y).abs() < 0.2), f)
+        for f, y in zip(("x-", "x+"), (0.3, 0.6), strict=True)
+    ]
+    flow = NavierStokes(conditions=(*slits, Dirichlet(0.0)))
+    make_dynamics(flow, NeuralVelocityPressure.for_problem(flow, hidden=(4,), pressure_hidden=(4,)))
+
+
 CLOSED = NavierStokes(conditions=(Dirichlet(0.0),))
 REFUSED = [
     (lambda r: simulate(EDDIES, r, ImplicitMidpoint(), dt=0.1, t_end=0.2), "has implicit stages; use RK4"),
