@@ -41,6 +41,7 @@ def save_solution(solution: Solution, path: str | Path, case: dict[str, Any] | N
         "last_t": solution.last.t,
         "history_t": [t for t, _ in solution.last.history],
         "status": solution.status.name,
+        "failed_steps": {str(k): info.status.name for k, info in enumerate(infos) if not info.status.ok},
         "setup_seconds": solution.setup_seconds,
         "solve_seconds": solution.solve_seconds,
         "fit_error": solution.fit_error,
@@ -71,7 +72,11 @@ def load_solution(path: str | Path, problem: Problem) -> Solution:
         raise DataError(f"{path} has {meta['num_dofs']} dofs but its representation has {representation.num_dofs}.")
     history = [(t, torch.as_tensor(arrays[f"history_theta_{k}"])) for k, t in enumerate(meta["history_t"])]
     residuals, iterations = arrays["step_residual"], arrays["step_iterations"]
-    infos = [StepInfo(Status.COMPLETED, float(r), int(n)) for r, n in zip(residuals, iterations, strict=True)]
+    failed = meta.get("failed_steps", {})  # older files do not say
+    infos = [
+        StepInfo(Status[failed.get(str(k), "COMPLETED")], float(r), int(n))
+        for k, (r, n) in enumerate(zip(residuals, iterations, strict=True))
+    ]
     return Solution(
         problem,
         representation,

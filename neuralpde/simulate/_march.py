@@ -178,11 +178,11 @@ def simulate(
     setup = time.perf_counter() - begin
     for k in range(done + 1, steps + 1) if status.ok else ():
         new, info = integrator.step(dynamics, state, length)
-        infos.append(info)
         if not bool(torch.isfinite(new.theta).all()):
             info = StepInfo(Status.NON_FINITE, info.residual, info.iterations)
         elif info.status.ok and not guard.holds(new):
             info = StepInfo(Status.UNSTABLE, info.residual, info.iterations)
+        infos.append(info)
         if not info.status.ok:
             status = info.status
             break

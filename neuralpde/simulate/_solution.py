@@ -36,7 +36,7 @@ class Solution:
         problem, representation: what was solved, and where the field is kept.
         times: saved times, ``(k,)``.
         states: saved θ, ``(k, p)``.
-        infos: one :class:`StepInfo` per step taken in this run.
+        infos: one :class:`StepInfo` per step taken in this run; the last is that of a failed step where one failed.
         last: the last state with its history; a restart continues from it.
         status: ``COMPLETED``; ``STEADY`` where the field came to rest before; or why the run ended early.
         setup_seconds: initial fit and construction of the dynamics.
@@ -205,7 +205,7 @@ class Solution:
         worst = max((i.residual for i in self.infos), default=0.0)
         lines = [
             f"{self.problem.name} on {type(r).__name__}: {r.num_dofs} dofs, {r.memory_bytes()} bytes ({r.dtype})",
-            f"{len(self.infos)} steps to t = {self.last.t:g}: {self.status.meaning}{self._how_steady()}",
+            f"{self._how_far()}: {self.status.meaning}{self._how_steady()}",
             f"{self.setup_seconds:.2f} s set-up (initial fit {self.fit_error:.1e}) + {self.solve_seconds:.2f} s solve, "
             f"{iterations} linear solves, largest stage residual {worst:.1e}",
         ]
@@ -218,6 +218,13 @@ class Solution:
                 whose = f"error of {unknown}" if len(errors) > 1 else "error"
                 lines.append(f"{whose}: " + ", ".join(f"{name} {_figure(value)}" for name, value in e.items()))
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def _how_far(self) -> str:
+        """What was done: the iterations of a steady solve, or the steps but for one that failed."""
+        if self.recipe.get("integrator") == "steady":
+            return f"steady solve, {_counted(sum(i.iterations for i in self.infos), 'iteration')}"
+        done = sum(info.status.ok for info in self.infos)
+        return f"{_counted(done, 'step')} to t = {self.last.t:g}" if done else f"no step from t = {self.last.t:g}"
 
     def _how_steady(self) -> str:
         tolerance = self.recipe.get("until_steady")
@@ -275,6 +282,10 @@ class Solution:
     ) -> Path:
         """Write :meth:`probe_table` as CSV; the folder of ``path`` is made if there is none."""
         return save_table(path, probe_table(self, points, times))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _figure(value: float) -> str:

@@ -265,6 +265,22 @@ def test_summary_says_what_was_done() -> None:
         assert part in text
 
 
+def test_summary_counts_the_steps_that_were_done(tmp_path) -> None:
+    heat, poisson = Heat(), Poisson(domain=UNIT)
+    grid, field = GridField.for_problem(heat, 12), NeuralField.for_problem(poisson, hidden=(6,))
+    limits = {"growth_limit": 1.5, "raise_on_failure": False}
+    told = {
+        "1 step to t = 0.01: every planned": simulate(heat, grid, RK4(), dt=0.01, t_end=0.01),
+        "no step from t = 0: the solution grew": simulate(heat, grid, RK4(), dt=100.0, t_end=200.0, **limits),
+        "steady solve, 1 iteration: a fit used": solve(poisson, field, fit=GaussNewton(1), raise_on_failure=False),
+        "steady solve, 2 iterations: a fit used": solve(poisson, field, fit=GaussNewton(2), raise_on_failure=False),
+    }
+    for line, run in told.items():
+        saved = load_solution(run.save(tmp_path / "run.h5"), run.problem)
+        assert run.summary().splitlines()[1].startswith(line) and saved.summary() == run.summary()
+        assert saved.infos == run.infos or run.status is Status.COMPLETED
+
+
 def test_pictures_are_written(tmp_path) -> None:
     run = _runs()["grid"]()
     square = Heat(profile=SineMode((1.0, 1.0), (1.0, 1.0)), domain=SQUARE, conditions=(Periodic(),), diffusivity=0.05)
