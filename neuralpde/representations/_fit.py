@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,9 @@ from neuralpde.representations._base import Projection
 FIRST_FIT = GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
 """Options of a fit that starts from random weights."""
 
+ROUNDINGS = 4
+"""A fit is exact where its misfit is that many roundings of the target's root mean square."""
+
 
 def fit_field(
     representation: Any,
@@ -24,7 +28,7 @@ def fit_field(
     options: GaussNewton | None,
     points: int | None,
 ) -> Projection:
-    """θ minimising Σ_q w_q |u_θ(x_q) − target(x_q)|² by Levenberg–Marquardt.
+    """θ minimising Σ_q w_q |u_θ(x_q) − target(x_q)|² by Levenberg–Marquardt, to rounding at the closest.
 
     Args:
         representation: with ``quadrature``, ``at`` and ``jacobian(theta, x, channel)``.
@@ -47,5 +51,6 @@ def fit_field(
         return torch.cat([root * r.jacobian(theta, x, c) for c in range(r.channels)])
 
     start = r.initial() if guess is None else guess
-    fit = least_squares(residual, start, options or FIRST_FIT, jacobian=jacobian)
+    options, exact = options or FIRST_FIT, ROUNDINGS * torch.finfo(r.dtype).eps * float((root * wanted).norm())
+    fit = least_squares(residual, start, replace(options, atol=max(options.atol, exact)), jacobian=jacobian)
     return Projection(fit.theta, fit.residual, fit.status, fit.iterations, time.perf_counter() - begin)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from math import prod
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +17,15 @@ from neuralpde.types import UsageError
 
 LATER = 1e-4
 """Times by which differences of data in time are taken: for data that change over 0.01 or more."""
+
+
+MOST_KEPT = 16
+"""Lifts that are kept: a step of RK4 with walls on all sides of a square asks for about ten in turn."""
+
+MOST_POINTS = 2**14
+"""Lifts at more points than fits have (those of pictures) are not kept: they would fill the memory."""
+
+Lift = TypeVar("Lift", Tensor, Jet)
 
 
 class VelocityWalls:
@@ -46,6 +57,7 @@ class VelocityWalls:
         dim = boundary.domain.dim
         self.components = [_Component(Boundary(boundary.domain, _of_component(boundary, i)), 1) for i in range(dim)]
         self.active = any(component.active for component in self.components)
+        self.kept: dict[tuple[Any, ...], tuple[Tensor, Tensor | Jet]] = {}
 
     @property
     def jumps(self) -> bool:
@@ -58,7 +70,7 @@ class VelocityWalls:
 
     def lift(self, t: float, x: Tensor) -> Tensor:
         """A velocity with the walls' data, ``(n, d)``."""
-        return torch.cat([component.lift(t, x) for component in self.components], dim=1)
+        return self._once(t, x, None, lambda: torch.cat([part.lift(t, x) for part in self.components], dim=1))
 
     @property
     def varied(self) -> bool:
@@ -81,7 +93,20 @@ class VelocityWalls:
 
     def lift_jet(self, t: float, x: Tensor, needs: frozenset[str]) -> Jet:
         """The lift and its derivatives."""
-        return _beside([component.lift_jet(t, x, needs) for component in self.components])
+        return self._once(t, x, needs, lambda: _beside([part.lift_jet(t, x, needs) for part in self.components]))
+
+    def _once(self, t: float, x: Tensor, needs: frozenset[str] | None, make: Callable[[], Lift]) -> Lift:
+        """A lift that no weight enters: kept for the latest times and sets of points, for which fits ask again and
+        again."""
+        taped = torch._C._are_functorch_transforms_active() or torch.is_grad_enabled()
+        if taped or x.is_inference() or len(x) > MOST_POINTS:
+            return make()
+        key = (id(x), x._version, t, needs)
+        if key not in self.kept:
+            while len(self.kept) >= MOST_KEPT:
+                self.kept.pop(next(iter(self.kept)))
+            self.kept[key] = (x, make())  # with its points, whose id no others can have meanwhile
+        return self.kept[key][1]  # type: ignore[return-value]
 
 
 TIMES = (0.0, 0.61803)

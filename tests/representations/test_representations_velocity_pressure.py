@@ -8,8 +8,9 @@ from tables import points_in
 
 from neuralpde.fields import autodiff_jet
 from neuralpde.geometry import Box, Dirichlet, FreeSlip, Periodic, face_lattice
-from neuralpde.problems import LidDrivenCavity, WalshFlow
+from neuralpde.problems import LidDrivenCavity, NavierStokes, WalshFlow
 from neuralpde.representations import REPRESENTATIONS, NeuralVelocityPressure
+from neuralpde.types import Status
 
 SQUARE, CUBE = Box((0.0, 0.0), (1.0, 2.0)), Box((0.0, 0.0, 0.0), (1.0, 1.0, 2.0))
 
@@ -92,6 +93,38 @@ def test_a_lid_is_finite_in_its_corners() -> None:
     corners = torch.tensor([[0.0, 1.0], [1.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
     u = r.at(r.initial())(corners)[:, 0]
     torch.testing.assert_close(u, torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64))
+
+
+def test_a_lift_is_made_once_for_a_time_and_points() -> None:
+    asked = []
+
+    def moving(t, x):
+        asked.append((t, x.requires_grad))
+        return t * torch.sin(x)
+
+    r = NeuralVelocityPressure(SQUARE, (Dirichlet(moving),), hidden=(4,), pressure_hidden=(3,))
+    x, needs = points_in(SQUARE), frozenset({"value", "grad", "laplacian"})
+    with torch.no_grad():
+        jets = [r.velocity.at(r.velocity.initial() + k, 0.5).jet(x, needs) for k in (0.0, 0.1)]
+        seen = len(asked)
+        again = r.velocity.at(r.velocity.initial(), 0.5).jet(x, needs)
+        assert len(asked) == seen and torch.equal(again.laplacian, jets[0].laplacian)
+        assert not torch.equal(jets[1].value, jets[0].value)
+        x += 0.01  # other points in the same place
+        r.walls.lift_jet(0.5, x, needs)
+        moved = len(asked)
+        r.walls.lift_jet(0.6, x, needs)
+        assert seen < moved < len(asked)
+        for k in range(100):
+            r.walls.lift(float(k), x)
+    assert len(r.walls.kept) <= 16
+
+
+def test_a_fit_to_what_the_lift_is_stops_at_rounding() -> None:
+    walled = NavierStokes(velocity=lambda x: 2 + 0 * x, conditions=(Dirichlet(lambda t, x: 2 + 0 * x),))
+    r = NeuralVelocityPressure.for_problem(walled, hidden=(4,), pressure_hidden=(3,))
+    fit = r.project(walled.initial)
+    assert fit.iterations <= 20 and fit.error <= 1e-14 and fit.status is Status.CONVERGED_ATOL
 
 
 def test_the_first_fit_and_what_rebuilds_it() -> None:
