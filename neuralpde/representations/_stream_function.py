@@ -63,7 +63,9 @@ class StreamFunctionField(Representation):
 
     def _walls(self) -> StreamWalls:
         if self.dim == 3:
-            raise UsageError("a vector potential is periodic along every axis; use a MacGrid with walls.")
+            raise UsageError(
+                "a vector potential is periodic along every axis; use a NeuralVelocityPressure or a MacGrid with walls."
+            )
         return StreamWalls(self.boundary)
 
     @property

@@ -73,10 +73,16 @@ class StreamWalls:
     def _speed(self, condition: Dirichlet, axis: int) -> float:
         value = condition.value
         if callable(value):
-            raise UsageError("a stream function takes walls of constant velocity; use a MacGrid for others.")
+            raise UsageError(
+                "a stream function takes walls of constant velocity; use a NeuralVelocityPressure or a MacGrid for "
+                "others."
+            )
         velocity = tuple(value) if isinstance(value, Sequence) else (float(value),) * 2
         if velocity[axis]:
-            raise UsageError(f"a stream function takes no flow through a wall; got {condition}; use a MacGrid.")
+            raise UsageError(
+                f"a stream function takes no flow through a wall; got {condition}; use a NeuralVelocityPressure or a "
+                "MacGrid."
+            )
         return velocity[1 - axis]
 
     def _unit(self, x: Tensor, axis: int, side: int) -> Tensor:
