@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from neuralpde.dynamics._discrete import DiscreteDynamics, Newton
+from neuralpde.dynamics._finite_element import FiniteElementDynamics, FiniteElementNewton
 from neuralpde.dynamics._flow_checks import check_conditions, check_standard_flow
 from neuralpde.dynamics._force_record import ForceRecord
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
@@ -16,9 +17,10 @@ from neuralpde.dynamics._mac import MacDynamics
 from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
 from neuralpde.dynamics._spectral import SpectralDynamics
 from neuralpde.dynamics._velocity_pressure import VelocityPressureDynamics
-from neuralpde.geometry import Boundary, Condition, Dirichlet, Neumann, face_lattice
+from neuralpde.geometry import Boundary, Condition, Dirichlet, Flux, Neumann, Robin
 from neuralpde.problems import Problem, check_problem
 from neuralpde.representations import (
+    FiniteElementField,
     GridField,
     MacGrid,
     NeuralField,
@@ -33,6 +35,7 @@ METHODS: dict[str, tuple[Any, type[Representation]]] = {
     "discrete": (DiscreteDynamics, GridField),
     "function_space": (FunctionSpaceDynamics, NeuralField),
     "galerkin": (GalerkinDynamics, NeuralField),
+    "finite_element": (FiniteElementDynamics, FiniteElementField),
     "mac": (MacDynamics, MacGrid),
     "spectral": (SpectralDynamics, SpectralGrid),
     "neural_flow": (NeuralFlowDynamics, NeuralFlow),
@@ -83,11 +86,14 @@ def _same_conditions(problem: Problem, representation: Representation) -> bool:
 def _same_condition(r: Representation, face: str, channels: int, mine: Condition, theirs: Condition) -> bool:
     if type(mine) is not type(theirs):
         return False
-    if not isinstance(mine, Dirichlet | Neumann) or not isinstance(theirs, Dirichlet | Neumann):
+    valued = Dirichlet | Neumann | Flux | Robin
+    if not isinstance(mine, valued) or not isinstance(theirs, valued):
         return True
+    if isinstance(mine, Robin) and isinstance(theirs, Robin) and mine.coefficient != theirs.coefficient:
+        return False
     if mine.value is theirs.value:
         return True
-    x = face_lattice(r.domain, *r.domain.face(face), 5).points.to(r.device, r.dtype)
+    x = r.domain.face_lattice(face, 5).points.to(r.device, r.dtype)
     a, b = (condition.at(0.0, x, channels) for condition in (mine, theirs))
     if callable(mine.value) or callable(theirs.value):
         return a.shape == b.shape and torch.allclose(a, b.to(a), rtol=1e-6, atol=1e-9)
@@ -143,6 +149,8 @@ def _method(representation: Representation, method: str | type) -> type:
 __all__ = [
     "METHODS",
     "DiscreteDynamics",
+    "FiniteElementDynamics",
+    "FiniteElementNewton",
     "ForceRecord",
     "FunctionSpaceDynamics",
     "GalerkinDynamics",

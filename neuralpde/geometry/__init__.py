@@ -5,13 +5,22 @@ from neuralpde.geometry._conditions import (
     BoundaryValue,
     Condition,
     Dirichlet,
+    Flux,
     FreeSlip,
     Neumann,
     Outflow,
     Periodic,
+    Robin,
 )
-from neuralpde.geometry._domain import AXES, Box
+from neuralpde.geometry._domain import AXES, Box, Domain
+from neuralpde.geometry._elements import ELEMENTS, Element
+from neuralpde.geometry._facets import facet_quadrature, facet_rule
 from neuralpde.geometry._grid import Grid
+from neuralpde.geometry._mesh import Mesh
+from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh
+from neuralpde.geometry._mesh_domain import MeshDomain
+from neuralpde.geometry._mesh_file import MeshReader, read_mesh
+from neuralpde.geometry._mesh_repair import repair_mesh
 from neuralpde.geometry._quadrature import (
     Quadrature,
     cosine_lattice,
@@ -26,27 +35,42 @@ from neuralpde.geometry._solids import Block, Bodies, Disc, LevelSet, Solid
 
 __all__ = [
     "AXES",
+    "ELEMENTS",
     "Block",
     "Bodies",
     "Boundary",
     "BoundaryValue",
     "Box",
     "Condition",
+    "Defect",
     "Dirichlet",
     "Disc",
+    "Domain",
+    "Element",
+    "Flux",
     "FreeSlip",
     "Grid",
     "LevelSet",
+    "Mesh",
+    "MeshDomain",
+    "MeshError",
+    "MeshReader",
     "Neumann",
     "Outflow",
     "Periodic",
     "Quadrature",
+    "Robin",
     "Solid",
+    "check_mesh",
     "cosine_lattice",
     "face_lattice",
+    "facet_quadrature",
+    "facet_rule",
     "gauss_lattice",
     "gauss_legendre",
     "lattice",
     "random_points",
+    "read_mesh",
+    "repair_mesh",
     "uniform_grid_quadrature",
 ]

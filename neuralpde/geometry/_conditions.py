@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from neuralpde.geometry._domain import AXES, Box
+from neuralpde.geometry._domain import AXES, Box, Domain
 from neuralpde.types import UsageError
 
 BoundaryValue: TypeAlias = float | tuple[float, ...] | Callable[[float, Tensor], Tensor]
@@ -28,7 +28,7 @@ class _OnFaces:
 
 
 class _Valued(_OnFaces):
-    """What Dirichlet and Neumann share: a value on some faces."""
+    """What Dirichlet, Neumann, Flux and Robin share: a value on some faces."""
 
     value: BoundaryValue
 
@@ -65,6 +65,31 @@ class Neumann(_Valued):
 
 
 @dataclass(frozen=True)
+class Flux(_Valued):
+    """n·f = value with the outward normal n and the flux f of the problem's conservation form on the named faces: what
+    leaves the domain through a unit of area. Natural: finite elements build it into the weak form, neural fields take
+    it as least-squares rows. Of diffusion, f = −κ∇u."""
+
+    value: BoundaryValue = 0.0
+    on: str | Sequence[str] = "all"
+
+
+@dataclass(frozen=True)
+class Robin(_Valued):
+    """n·f = coefficient (u − value) on the named faces: exchange with a surrounding of that value (convective cooling).
+
+    Args:
+        coefficient: α ≥ 0; a number.
+        value: of the surrounding.
+        on: names of faces.
+    """
+
+    coefficient: float = 1.0
+    value: BoundaryValue = 0.0
+    on: str | Sequence[str] = "all"
+
+
+@dataclass(frozen=True)
 class FreeSlip(_OnFaces):
     """A wall without friction: u·n = 0 and ∂(u·τ)/∂n = 0 on the named faces. For velocities."""
 
@@ -85,11 +110,11 @@ class Periodic:
     axes: str | Sequence[str] = "all"
 
 
-Condition: TypeAlias = Dirichlet | Neumann | Periodic | FreeSlip | Outflow
+Condition: TypeAlias = Dirichlet | Neumann | Flux | Robin | Periodic | FreeSlip | Outflow
 
 
 def _sequence_of_conditions(conditions: object) -> tuple[Condition, ...]:
-    wanted = "conditions must be a tuple of Dirichlet, Neumann, Periodic, FreeSlip and Outflow conditions"
+    wanted = "conditions must be a tuple of Dirichlet, Neumann, Flux, Robin, Periodic, FreeSlip and Outflow conditions"
     if isinstance(conditions, Condition):
         raise UsageError(f"{wanted}, for instance ({type(conditions).__name__}(...),); got {conditions} alone.")
     if isinstance(conditions, str) or not isinstance(conditions, Iterable):
@@ -102,12 +127,12 @@ def _sequence_of_conditions(conditions: object) -> tuple[Condition, ...]:
 
 
 class Boundary:
-    """Which face of a box carries which condition.
+    """Which face of a domain carries which condition.
 
     Faces that no condition names stay free (an outflow boundary of an advection problem, for instance).
 
     Args:
-        domain: the box.
+        domain: a box, or a mesh's domain, which has no periodic axes.
         conditions: conditions; ``"all"`` fills the faces that the others left.
 
     Raises:
@@ -115,7 +140,7 @@ class Boundary:
             name is unknown, or ``conditions`` is no sequence of conditions.
     """
 
-    def __init__(self, domain: Box, conditions: Sequence[Condition]) -> None:
+    def __init__(self, domain: Domain, conditions: Sequence[Condition]) -> None:
         self.domain, self.conditions = domain, _sequence_of_conditions(conditions)
         self.table: dict[str, Condition] = {}
         explicit = [c for c in self.conditions if not self._fills(c)]
@@ -142,12 +167,17 @@ class Boundary:
         return tuple(axis + side for axis in axes for side in "-+")
 
     def _claim(self, face: str, condition: Condition) -> None:
-        self.domain.face(face)
+        self.domain.check_face(face)
         if face in self.table:
             raise UsageError(f"face {face!r} has two conditions: {self.table[face]} and {condition}; keep one of them.")
         self.table[face] = condition
 
     def _check_periodic_axes(self) -> None:
+        if not isinstance(self.domain, Box):
+            periodic = [c for c in self.conditions if isinstance(c, Periodic)]
+            if periodic:
+                raise UsageError(f"a mesh's domain has no periodic axes; got {periodic[0]}: take a Box.")
+            return
         for axis in AXES[: self.domain.dim]:
             other = [f for f in (axis + "-", axis + "+") if not isinstance(self.table.get(f), Periodic)]
             if len(other) == 1:
@@ -155,6 +185,10 @@ class Boundary:
                     f"the axis {axis} cannot be periodic on one face only: {other[0]} has {self.table[other[0]]}; "
                     f"give both of its faces other conditions, or make both periodic."
                 )
+
+    def named(self, kind: type) -> dict[str, Condition]:
+        """Conditions of that kind by the names of their faces."""
+        return {face: c for face in self.domain.faces if isinstance(c := self.table.get(face), kind)}
 
     def on(self, axis: int, side: int) -> Condition | None:
         """The condition of a face, or None where it is free."""
@@ -173,8 +207,9 @@ class Boundary:
         )
 
     def faces_with(self, kind: type) -> tuple[tuple[int, int, Condition], ...]:
-        """(axis, side, condition) of each face whose condition is of that kind."""
+        """(axis, side, condition) of each face of a box whose condition is of that kind."""
         found = []
+        assert isinstance(self.domain, Box)
         for name in self.domain.faces:
             condition = self.table.get(name)
             if condition is not None and isinstance(condition, kind):

@@ -1,20 +1,77 @@
-"""Domains: for now axis-parallel boxes in any number of dimensions."""
+"""Domains: what every one of them answers, and axis-parallel boxes in any number of dimensions."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from neuralpde.types import UsageError
 
+if TYPE_CHECKING:
+    from neuralpde.geometry._quadrature import Quadrature
+
 AXES = "xyzwvutsrq"
+
+STRIDES = (0.7548776662466927, 0.5698402909980532, 0.4142135623730951)
+"""Irrational steps along each axis."""
+
+
+class Domain(ABC):
+    """Where an equation lives: a :class:`Box`, or a :class:`MeshDomain` for every other shape.
+
+    ``lower`` and ``upper`` are the corners of the smallest box around it.
+    """
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    volume: float
+    """Length in 1D, area in 2D, volume in 3D."""
+    faces: tuple[str, ...]
+    """Names of the parts of the boundary."""
+
+    @property
+    def dim(self) -> int:
+        """Number of space dimensions d."""
+        return len(self.lower)
+
+    @property
+    def lengths(self) -> tuple[float, ...]:
+        """Side lengths of the smallest box around it."""
+        return tuple(b - a for a, b in zip(self.lower, self.upper, strict=True))
+
+    @abstractmethod
+    def face_lattice(self, name: str, n: int, dtype: torch.dtype = torch.float64) -> Quadrature:
+        """At least n points on one part of the boundary, with weights and outward normals."""
+
+    @abstractmethod
+    def lattice(self, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
+        """At least n points that cover the inside evenly, with weights."""
+
+    @abstractmethod
+    def some_points(self, n: int) -> Tensor:
+        """n points inside, always the same ones, ``(n, d)``, to try functions at."""
+
+    @abstractmethod
+    def contains(self, x: Tensor, tolerance: float = 1e-12) -> Tensor:
+        """Whether each point ``(n, d)`` lies in the closed domain, ``(n,)`` of bool."""
+
+    def check_face(self, name: str) -> None:
+        """Refuse a name that no part of the boundary has.
+
+        Raises:
+            UsageError: with the names that there are.
+        """
+        if name not in self.faces:
+            raise UsageError(f"this domain has the faces {', '.join(self.faces)}; there is no face {name!r}.")
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Domain):
     """Box Π_i [lower_i, upper_i], in the units of the problem (SI unless it says non-dimensional).
 
     Its 2d faces are named by axis and side: ``"x-"`` is the face of smallest x, ``"y+"`` that of largest y.
@@ -50,17 +107,7 @@ class Box:
                 raise UsageError(f"the box needs lower < upper along {axis}; got {a:g} and {b:g}.")
 
     @property
-    def dim(self) -> int:
-        """Number of space dimensions d."""
-        return len(self.lower)
-
-    @property
-    def lengths(self) -> tuple[float, ...]:
-        """Side lengths upper − lower."""
-        return tuple(b - a for a, b in zip(self.lower, self.upper, strict=True))
-
-    @property
-    def volume(self) -> float:
+    def volume(self) -> float:  # type: ignore[override]
         """Product of the side lengths (length in 1D, area in 2D)."""
         out = 1.0
         for length in self.lengths:
@@ -68,7 +115,7 @@ class Box:
         return out
 
     @property
-    def faces(self) -> tuple[str, ...]:
+    def faces(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the 2d faces: ``("x-", "x+", "y-", …)``."""
         return tuple(axis + side for axis in AXES[: self.dim] for side in "-+")
 
@@ -78,9 +125,29 @@ class Box:
         Raises:
             UsageError: if the box has no face of that name.
         """
+        self.check_face(name)
+        return AXES.index(name[0]), "-+".index(name[1])
+
+    def check_face(self, name: str) -> None:
         if name not in self.faces:
             raise UsageError(f"this box has the faces {', '.join(self.faces)}; there is no face {name!r}.")
-        return AXES.index(name[0]), "-+".index(name[1])
+
+    def face_lattice(self, name: str, n: int, dtype: torch.dtype = torch.float64) -> Quadrature:
+        """Midpoints of a lattice on one face, see :func:`face_lattice`."""
+        from neuralpde.geometry._quadrature import face_lattice
+
+        return face_lattice(self, *self.face(name), n, dtype)
+
+    def lattice(self, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
+        """Midpoints of cells, see :func:`lattice`."""
+        from neuralpde.geometry._quadrature import lattice
+
+        return lattice(self, n, dtype, device)
+
+    def some_points(self, n: int) -> Tensor:
+        """Points by irrational steps along each axis: none is a zero of a sine that fits the domain."""
+        unit = [[(k * STRIDES[i % 3]) % 1.0 for i in range(self.dim)] for k in range(1, n + 1)]
+        return self.from_unit(torch.tensor(unit, dtype=torch.float64))
 
     def contains(self, x: Tensor, tolerance: float = 1e-12) -> Tensor:
         """Whether each point ``(n, d)`` lies in the closed box, ``(n,)`` of bool."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import jvp
 
 from neuralpde.fields import Field, Jet, check_needs
-from neuralpde.geometry import Boundary, Box, Condition, face_lattice
+from neuralpde.geometry import Boundary, Condition, Domain
 from neuralpde.types import UsageError
 
 
@@ -74,7 +74,7 @@ class Problem(ABC):
         1
     """
 
-    domain: Box
+    domain: Domain
     conditions: tuple[Condition, ...] = ()
     unknowns: ClassVar[dict[str, int]] = {"u": 1}
     time_order: ClassVar[int] = 1
@@ -182,7 +182,7 @@ def check_problem(problem: Problem) -> None:
             derivatives across a face that has no condition.
     """
     name = problem.name
-    if not isinstance(getattr(problem, "domain", None), Box):
+    if not isinstance(getattr(problem, "domain", None), Domain):
         raise UsageError(f"{name} needs a domain, for instance domain = Box((0.0,), (1.0,)).")
     Boundary(problem.domain, problem.conditions)  # refuses impossible ones
     check_needs(problem.needs)
@@ -190,7 +190,7 @@ def check_problem(problem: Problem) -> None:
     if not stated:
         raise UsageError(f"{name} states no equation: define rhs(self, t, x, u), or flux and source.")
     d, c = problem.domain.dim, problem.channels
-    x = problem.domain.from_unit(torch.tensor([[0.2], [0.5], [0.7]], dtype=torch.float64).expand(3, d))
+    x = problem.domain.some_points(3)
     u = _trial_jet(problem, x, torch.zeros(d, d, dtype=x.dtype))
     for what, out in (("initial", problem.initial(x)), ("rhs", problem.rhs(0.0, x, u))):
         if not isinstance(out, Tensor) or out.shape != (3, c):
@@ -222,11 +222,11 @@ def _check_free_faces(problem: Problem) -> None:
     for face in domain.faces:
         if face in carried:
             continue
-        axis, side = domain.face(face)
-        x = face_lattice(domain, axis, side, 3).points
-        hess = torch.zeros(domain.dim, domain.dim, dtype=x.dtype)
-        flat = problem.rhs(0.0, x, _trial_jet(problem, x, hess, 0.5))
-        hess[axis, axis] = 1.0
+        lattice = domain.face_lattice(face, 3)
+        x, normals = lattice.points, lattice.normals
+        assert normals is not None
+        flat = problem.rhs(0.0, x, _trial_jet(problem, x, torch.zeros(domain.dim, domain.dim, dtype=x.dtype), 0.5))
+        hess = torch.outer(normals[0], normals[0])
         # a diffusivity that vanishes on the face asks for no condition there
         if bool(((problem.rhs(0.0, x, _trial_jet(problem, x, hess, 0.5)) - flat).abs() > 0).any()):
             bare.append(face)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp
 
-from neuralpde.geometry import Box, Grid
+from neuralpde.geometry import Box, Domain, Grid
 from neuralpde.types import ScalarOrField, UsageError
 
 SAMPLES = 1000
@@ -51,8 +51,8 @@ def coefficient_gradient(value: ScalarOrField, x: Tensor) -> Tensor:
     return torch.stack(columns, dim=-1)
 
 
-def check_diffusivity(value: ScalarOrField, domain: Box) -> None:
-    """Refuse a diffusivity that is not positive at the nodes of a lattice on the closed box, or has no gradient.
+def check_diffusivity(value: ScalarOrField, domain: Domain) -> None:
+    """Refuse a diffusivity that is not positive at points all over the closed domain, or has no gradient.
 
     Raises:
         UsageError: saying where it is not positive, or what a function must return.
@@ -62,7 +62,10 @@ def check_diffusivity(value: ScalarOrField, domain: Box) -> None:
             raise UsageError(f"the diffusivity must be positive; got {value}.")
         return
     d = domain.dim
-    x = Grid(domain, (max(3, round(SAMPLES ** (1 / d))),) * d, (False,) * d).points()
+    if isinstance(domain, Box):
+        x = Grid(domain, (max(3, round(SAMPLES ** (1 / d))),) * d, (False,) * d).points()
+    else:
+        x = torch.cat([domain.lattice(SAMPLES).points, *[domain.face_lattice(f, SAMPLES).points for f in domain.faces]])
     out = value(x)
     if not isinstance(out, Tensor) or out.shape not in ((x.shape[0], 1), (x.shape[0],)):
         got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__

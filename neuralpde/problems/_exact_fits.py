@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from neuralpde.geometry import Boundary, Dirichlet, Neumann, Periodic, face_lattice
+from neuralpde.geometry import Boundary, Box, Dirichlet, Neumann, Periodic
 from neuralpde.problems._base import Problem
 from neuralpde.problems._exact_equation import equation_violated
 
@@ -32,8 +32,7 @@ def exact_fits(problem: Problem, times: Sequence[float]) -> tuple[bool, str]:
     Returns:
         The answer, and the reason of a no (a clause).
     """
-    generator = torch.Generator().manual_seed(0)
-    inside = problem.domain.from_unit(torch.rand(64, problem.domain.dim, generator=generator, dtype=torch.float64))
+    inside = problem.domain.some_points(64)
     exact = problem.exact(times[0], inside)
     if exact is None:
         return False, "no exact solution is known"
@@ -57,13 +56,14 @@ def _violated(problem: Problem, t: float, scale: float) -> str:
     """The first face whose condition the exact solution violates, or nothing."""
     domain, boundary = problem.domain, Boundary(problem.domain, problem.conditions)
     for name in domain.faces:
-        axis, side = domain.face(name)
-        condition = boundary.on(axis, side)
-        face = face_lattice(domain, axis, side, FACE_POINTS)
+        condition = boundary.table.get(name)
+        face = domain.face_lattice(name, FACE_POINTS)
         x, value = face.points, _exact(problem, t, face.points)
         if isinstance(condition, Dirichlet) and _differ(value, condition.at(t, x, problem.evolving), scale):
             return name
         if isinstance(condition, Periodic):
+            assert isinstance(domain, Box)
+            axis, side = domain.face(name)
             opposite = x.clone()
             opposite[:, axis] = domain.lower[axis] if side else domain.upper[axis]
             if _differ(value, _exact(problem, t, opposite), scale):
@@ -71,8 +71,9 @@ def _violated(problem: Problem, t: float, scale: float) -> str:
             if face.normals is not None and _kinked(problem, t, x, opposite, face.normals, scale):
                 return name
         if isinstance(condition, Neumann) and face.normals is not None and value is not None:
-            slope = _outward_slope(problem, t, x, face.normals, value, 1e-3 * domain.lengths[axis])
-            size = scale / domain.lengths[axis]
+            length = max(domain.lengths)
+            slope = _outward_slope(problem, t, x, face.normals, value, 1e-3 * length)
+            size = scale / length
             if _differ(slope, condition.at(t, x, problem.evolving), size, SLOPE_TOLERANCE):
                 return name
     return ""

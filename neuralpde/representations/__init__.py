@@ -1,8 +1,11 @@
 """Ways to keep a field in a vector of numbers θ."""
 
+from neuralpde.representations._assembly import SparsePattern, scatter
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._cell_field import CellField
+from neuralpde.representations._element_tables import ElementTables, Tables
 from neuralpde.representations._face_velocity import FaceVelocity
+from neuralpde.representations._finite_element import FiniteElementField
 from neuralpde.representations._fit import FIRST_FIT
 from neuralpde.representations._grid_field import KINDS, GridField
 from neuralpde.representations._mac_grid import MacGrid
@@ -17,6 +20,7 @@ REPRESENTATIONS: dict[
     str,
     type[GridField]
     | type[NeuralField]
+    | type[FiniteElementField]
     | type[MacGrid]
     | type[NeuralFlow]
     | type[NeuralVelocityPressure]
@@ -24,6 +28,7 @@ REPRESENTATIONS: dict[
 ] = {
     "grid": GridField,
     "neural_field": NeuralField,
+    "finite_element": FiniteElementField,
     "mac_grid": MacGrid,
     "spectral_grid": SpectralGrid,
     "neural_flow": NeuralFlow,
@@ -36,7 +41,9 @@ __all__ = [
     "KINDS",
     "REPRESENTATIONS",
     "CellField",
+    "ElementTables",
     "FaceVelocity",
+    "FiniteElementField",
     "GridField",
     "MacGrid",
     "NeuralField",
@@ -45,6 +52,9 @@ __all__ = [
     "Product",
     "Projection",
     "Representation",
+    "SparsePattern",
     "SpectralGrid",
     "StreamFunctionField",
+    "Tables",
+    "scatter",
 ]

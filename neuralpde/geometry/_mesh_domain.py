@@ -1,0 +1,150 @@
+"""Domains that a mesh describes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuralpde.geometry._domain import Domain
+from neuralpde.geometry._facets import facet_quadrature
+from neuralpde.geometry._location import Locator
+from neuralpde.geometry._mesh import Ints, Mesh, reference_quadrature
+from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh
+from neuralpde.geometry._quadrature import Quadrature
+from neuralpde.types import UsageError
+
+UNTAGGED = "untagged"
+"""Name of the boundary facets that no tag holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeshDomain(Domain):
+    """The domain that a mesh covers; parts of its boundary are called by the mesh's tags.
+
+    Facets of the boundary that no tag holds are called ``"untagged"``. Two domains are equal where their meshes are.
+
+    Args:
+        mesh: of a domain in 2D or 3D.
+
+    Raises:
+        MeshError: for a mesh that cannot be used, or a surface.
+
+    Example:
+        >>> square = Mesh(np.array([[0., 0.], [1., 0.], [1., 1.], [0., 1.]]), np.array([[0, 1, 2], [0, 2, 3]]))
+        >>> MeshDomain(square).faces, MeshDomain(square).volume
+        (('untagged',), 1.0)
+    """
+
+    mesh: Mesh
+
+    def __post_init__(self) -> None:
+        check_mesh(self.mesh)
+        if self.mesh.surface:
+            raise MeshError(Defect.NOT_PLANAR)
+
+    @property
+    def dim(self) -> int:
+        """Number of space dimensions d."""
+        return self.mesh.dim
+
+    @cached_property
+    def lower(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Smallest coordinates of the points."""
+        return tuple(float(v) for v in self.mesh.points.min(0))
+
+    @cached_property
+    def upper(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Largest coordinates of the points."""
+        return tuple(float(v) for v in self.mesh.points.max(0))
+
+    @cached_property
+    def volume(self) -> float:  # type: ignore[override]
+        """Sum of the elements' areas or volumes."""
+        return float(self.mesh.measures.sum())
+
+    @cached_property
+    def sides(self) -> Mapping[str, Ints]:
+        """Facets of the boundary, ``(n, 2)`` of element and local facet, by the names of its parts."""
+        mesh, f = self.mesh, len(self.mesh.element.facets)
+        number, _, counts = mesh.shared_facets
+        corners = len(mesh.cells)
+        outside = mesh.boundary[:, 0] * f + mesh.boundary[:, 1]
+        found: dict[str, Ints] = {}
+        for name, facets in mesh.tags.items():
+            keys = facets[:, 0] * f + facets[:, 1]
+            alone = counts[number[facets[:, 1] * corners + facets[:, 0]]] == 1
+            if alone.any():
+                found[name] = np.unique(keys[alone])
+        left = np.setdiff1d(outside, np.concatenate(list(found.values()))) if found else outside
+        if len(left):
+            found[UNTAGGED] = left
+        return {name: np.stack([keys // f, keys % f], axis=1) for name, keys in found.items()}
+
+    @property
+    def faces(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of the parts of the boundary."""
+        return tuple(self.sides)
+
+    def check_face(self, name: str) -> None:
+        if name in self.sides:
+            return
+        inside = " (a tag of that name lies inside the domain)" if name in self.mesh.tags else ""
+        raise UsageError(f"this mesh has the boundary parts {', '.join(self.faces)}; there is no {name!r}{inside}.")
+
+    def face_lattice(self, name: str, n: int, dtype: torch.dtype = torch.float64) -> Quadrature:
+        """At least n points on one part of the boundary, by Gauss–Legendre rules on its facets, with outward normals."""
+        facets = self.sides[name]
+        return facet_quadrature(self.mesh, facets, max(1, -(-n // len(facets))), dtype)
+
+    def lattice(self, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
+        """At least n points inside, by the same rule on every element."""
+        degree = max(1, round((n / len(self.mesh.cells)) ** (1 / self.dim)))
+        x, w = reference_quadrature(self.mesh.element, degree)
+        points = np.einsum("qk,ekd->eqd", self.mesh.element.values(x), self.mesh.points[self.mesh.cells])
+        weights = np.abs(self.mesh.determinants(x)) * w
+        return Quadrature(
+            torch.as_tensor(points.reshape(-1, self.dim), dtype=dtype, device=device),
+            torch.as_tensor(weights.reshape(-1), dtype=dtype, device=device),
+        )
+
+    def some_points(self, n: int) -> Tensor:
+        """n points inside, always the same ones: middles of elements spread over the mesh."""
+        chosen = np.linspace(0, len(self.mesh.cells) - 1, n).astype(int)
+        middle = np.asarray(self.mesh.element.nodes)[: self.mesh.element.corners].mean(0, keepdims=True)
+        values = self.mesh.element.values(middle)
+        return torch.from_numpy(np.einsum("qk,ekd->ed", values, self.mesh.points[self.mesh.cells[chosen]]))
+
+    @cached_property
+    def locator(self) -> Locator:
+        """Finds the elements of points."""
+        return Locator(self.mesh)
+
+    def contains(self, x: Tensor, tolerance: float = 1e-9) -> Tensor:
+        """Whether each point ``(n, d)`` lies in the closed domain, ``(n,)`` of bool."""
+        element, _ = self.locator.find(x.detach().cpu().double().numpy(), tolerance)
+        return torch.from_numpy(element >= 0).to(x.device)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of points, elements and tags."""
+        out = hashlib.sha256(self.mesh.kind.encode())
+        for array in (self.mesh.points, self.mesh.cells):
+            out.update(array.tobytes())
+        for name, ids in sorted(self.sides.items()):
+            out.update(name.encode() + ids.tobytes())
+        return out.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, MeshDomain) and self.digest == other.digest)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"MeshDomain({len(self.mesh.cells)} {self.mesh.kind} elements, {', '.join(self.faces)})"

@@ -1,0 +1,203 @@
+"""Finite elements: continuous piecewise polynomials on a mesh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import scipy.sparse.linalg as spla
+import torch
+from torch import Tensor
+
+from neuralpde.fields import Field, Jet
+from neuralpde.geometry import Condition, Dirichlet, MeshDomain, Quadrature
+from neuralpde.representations._assembly import SparsePattern, scatter
+from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._element_tables import ElementTables, Tables
+from neuralpde.types import Status, UsageError
+
+
+class FiniteElementField(Representation):
+    """u = Σ_i u_i φ_i with Lagrange elements of degree 1 or 2 (P1, P2; Q1, Q2 on quads and hexahedra).
+
+    θ holds the values at the free nodes, channels running fastest; nodes on Dirichlet parts of the boundary carry their
+    data. Where such parts meet, a node takes the data of the last condition that names one of them.
+
+    Args:
+        domain: of a mesh.
+        conditions, channels, dtype, device: as for every representation.
+        degree: 1 or 2.
+
+    Raises:
+        UsageError: for a domain without a mesh.
+
+    Source: Brenner & Scott, The Mathematical Theory of Finite Element Methods (2008).
+    """
+
+    def __init__(
+        self,
+        domain: MeshDomain,
+        conditions: tuple[Condition, ...] = (),
+        channels: int = 1,
+        *,
+        degree: int = 2,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if not isinstance(domain, MeshDomain):
+            raise UsageError(f"finite elements need a mesh: domain=MeshDomain(read_mesh(path)); got {domain}.")
+        super().__init__(domain, conditions, channels, dtype, device)  # type: ignore[arg-type]
+        self.mesh, self.degree = domain.mesh, degree
+        self.tables = ElementTables(domain.mesh, degree, dtype, self.device)
+        self.held = self._held()
+        """Condition of every Dirichlet node: (numbers of nodes, condition)."""
+        fixed = torch.zeros(self.tables.num_nodes, dtype=torch.bool, device=self.device)
+        for nodes, _ in self.held:
+            fixed[nodes] = True
+        self.free = torch.nonzero(~fixed)[:, 0]
+        """Numbers of the free nodes."""
+
+    @classmethod
+    def for_problem(cls, problem: Any, degree: int = 2, **options: Any) -> FiniteElementField:
+        """Elements on a problem's mesh with its conditions."""
+        return cls(problem.domain, problem.conditions, problem.channels, degree=degree, **options)
+
+    def _held(self) -> list[tuple[Tensor, Dirichlet]]:
+        out = []
+        for face, condition in self.boundary.named(Dirichlet).items():
+            assert isinstance(condition, Dirichlet) and isinstance(self.domain, MeshDomain)
+            out.append((self.tables.facet_nodes(self.domain.sides[face]), condition))
+        return out
+
+    @property
+    def nodes(self) -> Tensor:
+        """Places of all nodes, ``(N, d)``."""
+        return self.tables.nodes
+
+    @property
+    def num_dofs(self) -> int:
+        return len(self.free) * self.channels
+
+    def initial(self, generator: torch.Generator | None = None) -> Tensor:
+        """Zeros."""
+        return torch.zeros(self.num_dofs, dtype=self.dtype, device=self.device)
+
+    def values(self, theta: Tensor, t: float) -> Tensor:
+        """Values at all nodes, ``(N, c)``, with the boundary data of time t."""
+        out = theta.new_zeros(self.tables.num_nodes, self.channels)
+        for nodes, condition in self.held:
+            out[nodes] = condition.at(t, self.nodes[nodes], self.channels).to(out)
+        return out.index_copy(0, self.free, theta.reshape(-1, self.channels))
+
+    def at(self, theta: Tensor, t: float = 0.0) -> FiniteElementAt:
+        return FiniteElementAt(self, self.values(theta, t))
+
+    @cached_property
+    def free_dofs(self) -> np.ndarray:
+        """Numbers of the free unknowns among all ``N c``."""
+        c = self.channels
+        return (self.free.cpu().numpy()[:, None] * c + np.arange(c)).reshape(-1)
+
+    @cached_property
+    def pattern(self) -> SparsePattern:
+        """Of matrices on all unknowns."""
+        return self.pattern_of(self.tables.dofs)
+
+    def pattern_of(self, dofs: Tensor) -> SparsePattern:
+        """Of matrices on all unknowns, made of some elements whose nodes are given, ``(e, k)``."""
+        c = self.channels
+        return SparsePattern((dofs[..., None] * c + torch.arange(c, device=self.device)).flatten(1), len(self.nodes) * c)
+
+    @cached_property
+    def quadrature_tables(self) -> Tables:
+        """Basis functions at the points where weak forms are evaluated: exact for products of two of them, and for the
+        maps of curved elements."""
+        return self.tables.interior(2 * self.degree + self.mesh.element.order - 1)
+
+    def mass(self) -> sp.csr_matrix:
+        """∫ φ_i φ_j for all unknowns, ``(N c, N c)``."""
+        table = self.quadrature_tables
+        blocks = torch.einsum("eq,xqi,xqj->eij", table.weights, table.values, table.values)
+        return sp.kron(
+            SparsePattern(self.tables.dofs, self.tables.num_nodes).matrix(blocks),
+            sp.identity(self.channels),
+            format="csr",
+        )
+
+    def laplace(self) -> sp.csr_matrix:
+        """∫ ∇φ_i·∇φ_j for all unknowns, ``(N c, N c)``."""
+        table = self.quadrature_tables
+        weights = table.weights if table.gradients.shape[1] > 1 else table.weights.sum(1, keepdim=True)
+        stretched = table.gradients * weights[..., None, None].sqrt()
+        flat = stretched.transpose(1, 2).flatten(2)
+        matrix = SparsePattern(self.tables.dofs, self.tables.num_nodes).matrix(flat @ flat.transpose(1, 2))
+        return sp.kron(matrix, sp.identity(self.channels), format="csr") if self.channels > 1 else matrix
+
+    def project(
+        self, target: Callable[[Tensor], Tensor], t: float = 0.0, guess: Tensor | None = None, **_: Any
+    ) -> Projection:
+        """The L² projection: ∫ φ_i (u − target) = 0 for all free nodes, boundary data held."""
+        begin, table = time.perf_counter(), self.quadrature_tables
+        wanted = target(table.points.flatten(0, 1)).to(self.dtype)
+        wanted = (wanted if wanted.ndim == 2 else wanted[:, None]).reshape(*table.weights.shape, self.channels)
+        known = self.values(self.initial(), t)
+        load = scatter(self.tables.dofs, _loads(table, wanted), self.tables.num_nodes)
+        mass = SparsePattern(self.tables.dofs, self.tables.num_nodes).matrix(
+            torch.einsum("eq,xqi,xqj->eij", table.weights, table.values, table.values)
+        )
+        free = self.free.cpu().numpy()
+        rows = mass[free]
+        right = load.cpu().numpy()[free] - rows @ known.cpu().numpy()
+        solved = spla.splu(rows[:, free].tocsc()).solve(right) if len(free) else right
+        theta = torch.as_tensor(solved, dtype=self.dtype, device=self.device).reshape(-1)
+        u = table.values @ self.values(theta, t)[table.dofs]
+        error = ((u - wanted).square() * table.weights[..., None]).sum() / (table.weights.sum() * self.channels)
+        return Projection(theta, float(error.sqrt()), Status.COMPLETED, 0, time.perf_counter() - begin)
+
+    def quadrature(self, n: int | None = None) -> Quadrature:
+        """The elements' own points, or about n of the domain."""
+        if n is not None:
+            return self.domain.lattice(n, self.dtype, self.device)
+        table = self.quadrature_tables
+        return Quadrature(table.points.flatten(0, 1), table.weights.flatten())
+
+    def config(self) -> dict[str, Any]:
+        dtype = str(self.dtype).removeprefix("torch.")
+        return {"kind": "finite_element", "degree": self.degree, "dtype": dtype}
+
+
+def _loads(table: Tables, values: Tensor) -> Tensor:
+    """∫ φ_i f per element, ``(e, k, c)``, of f at the points ``(e, q, c)``."""
+    weighted = values * table.weights[..., None]
+    return table.values.transpose(1, 2) @ weighted
+
+
+class FiniteElementAt(Field):
+    """The field of one θ at one time.
+
+    Between the nodes of the mesh it is the element's polynomial; a point outside the mesh gets the value of the nearest
+    element's nearest point.
+    """
+
+    def __init__(self, representation: FiniteElementField, values: Tensor) -> None:
+        self.representation, self.values = representation, values
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.jet(x, frozenset({"value"})).value
+
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        r = self.representation
+        refused = needs - {"value", "grad"}
+        if refused:
+            raise UsageError(
+                f"finite elements have values and gradients; asked for {', '.join(sorted(refused))}. A problem that "
+                "states its flux is solved in its weak form, without second derivatives."
+            )
+        assert isinstance(r.domain, MeshDomain)
+        element, xi = r.domain.locator.nearest(x.detach().cpu().double().numpy())
+        value, grad = r.tables.evaluate(self.values, element, xi)
+        return Jet(value, grad if "grad" in needs else None)
