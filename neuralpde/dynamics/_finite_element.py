@@ -184,7 +184,13 @@ class FiniteElementDynamics(Dynamics):
         small = matrix.shape[0] <= DIRECT.get(self.representation.dim, 0)
         if self.newton.linear == "direct" or (self.newton.linear == "auto" and small):
             try:
-                return splu(matrix.tocsc(), permc_spec="COLAMD" if matrix.shape[0] < 200 else "MMD_AT_PLUS_A")
+                # the pattern is symmetric: an ordering for A + Aᵀ with pivots on the diagonal halves the fill
+                return splu(
+                    matrix.tocsc(),
+                    permc_spec="MMD_AT_PLUS_A",
+                    diag_pivot_thresh=0.01,
+                    options={"SymmetricMode": True},
+                )
             except RuntimeError as error:
                 raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
         return None

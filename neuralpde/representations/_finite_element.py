@@ -132,9 +132,10 @@ class FiniteElementField(Representation):
         """∫ ∇φ_i·∇φ_j for all unknowns, ``(N c, N c)``."""
         table = self.quadrature_tables
         weights = table.weights if table.gradients.shape[1] > 1 else table.weights.sum(1, keepdim=True)
-        stretched = table.gradients * weights[..., None, None].sqrt()
-        flat = stretched.transpose(1, 2).flatten(2)
-        matrix = SparsePattern(self.tables.dofs, self.tables.num_nodes).matrix(flat @ flat.transpose(1, 2))
+        flat = table.gradients.transpose(1, 2).flatten(2)
+        # weights of high-order rules may be negative: no square roots
+        weighted = (table.gradients * weights[..., None, None]).transpose(1, 2).flatten(2)
+        matrix = SparsePattern(self.tables.dofs, self.tables.num_nodes).matrix(weighted @ flat.transpose(1, 2))
         return sp.kron(matrix, sp.identity(self.channels), format="csr") if self.channels > 1 else matrix
 
     def project(
