@@ -13,6 +13,9 @@ from neuralpde.types import DataError
 SHOWN = 5
 """How many offending numbers a message names."""
 
+FAR = 1e60
+"""Beyond that powers of coordinates are no longer finite."""
+
 TINY = 1e-12
 """A determinant that small against the element's size is none."""
 
@@ -25,7 +28,7 @@ class Defect(Enum):
     MIXED_KINDS = ("elements of several kinds", "mesh with one kind (gmsh: recombine all surfaces, or none)")
     MIXED_DIMENSIONS = ("lower-dimensional elements that are no facets of the others", "remove what is no boundary")
     NAN_COORDINATES = ("points with NaN", "write the mesh anew")
-    INFINITE_COORDINATES = ("points at infinity", "write the mesh anew")
+    INFINITE_COORDINATES = ("points at infinity, or beyond 1e60", "write the mesh anew")
     NEGATIVE_INDEX = ("elements with a negative point number", "write the mesh anew; numbers begin with 0")
     INDEX_OUT_OF_RANGE = ("elements with a point number beyond the last point", "write the mesh anew")
     REPEATED_NODE = ("elements that have a point twice", "remove collapsed elements")
@@ -84,7 +87,7 @@ def defects(mesh: Mesh) -> Iterator[tuple[Defect, Ints]]:
     fatal = False
     for defect, bad in (
         (Defect.NAN_COORDINATES, np.isnan(points).any(1)),
-        (Defect.INFINITE_COORDINATES, np.isinf(points).any(1)),
+        (Defect.INFINITE_COORDINATES, (np.abs(points) > FAR).any(1)),
         (Defect.NEGATIVE_INDEX, (cells < 0).any(1)),
         (Defect.INDEX_OUT_OF_RANGE, (cells >= v).any(1)),
     ):

@@ -104,8 +104,8 @@ class MeshDomain(Domain):
 
     def lattice(self, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
         """At least n points inside, by the same rule on every element."""
-        degree = max(1, round((n / len(self.mesh.cells)) ** (1 / self.dim)))
-        x, w = reference_quadrature(self.mesh.element, degree)
+        count = max(1, int(np.ceil(round((n / len(self.mesh.cells)) ** (1 / self.dim), 9))))
+        x, w = reference_quadrature(self.mesh.element, count)
         points = np.einsum("qk,ekd->eqd", self.mesh.element.values(x), self.mesh.points[self.mesh.cells])
         weights = np.abs(self.mesh.determinants(x)) * w
         return Quadrature(

@@ -17,7 +17,7 @@ from neuralpde.geometry._elements import ELEMENTS
 from neuralpde.geometry._mesh import Ints, Mesh, row_keys
 from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh
 from neuralpde.geometry._mesh_repair import repair_mesh
-from neuralpde.types import DataError
+from neuralpde.types import DataError, UsageError
 
 SCRIPT = Path(__file__).with_name("_mesh_process.py")
 MEMORY = 2 << 30
@@ -77,7 +77,10 @@ class MeshReader:
                 raise DataError(f"{path}: no mesh could be read from it ({answer['error']}).")
             with np.load(out) as arrays:
                 content = {name: arrays[name] for name in arrays.files}
-        mesh = _mesh(content, answer, str(path))
+        try:
+            mesh = _mesh(content, answer, str(path))
+        except UsageError as error:  # arrays of impossible shapes
+            raise DataError(f"{path}: no mesh could be read from it ({error}).") from None
         mesh = repair_mesh(mesh) if repair else mesh
         check_mesh(mesh, str(path))
         return mesh
