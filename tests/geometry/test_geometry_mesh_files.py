@@ -78,7 +78,7 @@ def _su2(path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[MeshReader]:
-    with MeshReader(SECONDS) as reader:
+    with MeshReader() as reader:
         yield reader
 
 
