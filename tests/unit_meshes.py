@@ -48,8 +48,9 @@ def _quadratic(mesh: Mesh, kind: str) -> Mesh:
     element = ELEMENTS[kind]
     values = mesh.element.values(np.asarray(element.nodes))
     places = np.einsum("kg,egd->ekd", values, mesh.points[mesh.cells])
-    points, numbers = np.unique(np.round(places.reshape(-1, mesh.dim), 12), axis=0, return_inverse=True)
-    return Mesh(points, numbers.reshape(places.shape[:2]), kind)
+    flat = places.reshape(-1, mesh.dim)
+    _, first, numbers = np.unique(np.round(flat, 12), axis=0, return_index=True, return_inverse=True)
+    return Mesh(flat[first], numbers.reshape(places.shape[:2]), kind)
 
 
 def _sides(mesh: Mesh) -> dict[str, np.ndarray]:

@@ -114,7 +114,7 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
     Raises:
         UsageError: for a pair that does not work together, with what to use instead.
     """
-    check_problem(problem)
+    check_problem(problem, weak=isinstance(representation, FiniteElementField))
     check_pair(problem, type(representation))
     made = _method(representation, method)
     if representation.domain != problem.domain or representation.channels != problem.channels:

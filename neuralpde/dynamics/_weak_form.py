@@ -106,7 +106,9 @@ class WeakForm:
                 u, grad = jet.value.detach().requires_grad_(), jet.grad.detach().requires_grad_()
                 load, flux = self._at(piece, t, Jet(u, grad))
                 both = torch.cat([load[..., None], flux], dim=-1)
-                rows = [_derivatives(both[:, a, m], u, grad) for a in range(both.shape[1]) for m in range(both.shape[2])]
+                rows = [
+                    _derivatives(both[:, a, m], u, grad) for a in range(both.shape[1]) for m in range(both.shape[2])
+                ]
             n, c, width = both.shape
             slope = torch.stack(rows, dim=1).reshape(n, c, width, c, width)
             e, q = piece.tables.weights.shape
@@ -178,8 +180,10 @@ def element_matrices(table: Tables, slope: Tensor) -> Tensor:
         points = part.shape[1]
         left, right = (phi[s].expand(-1, points, -1, -1) for s in (a, b))
         # (e, q, c, m, c, n) with (e, q, k, n): the inner sum first
-        inner = torch.einsum("eqambn,xqjn->eqamjb", part, right) if right.shape[0] == 1 else torch.einsum(
-            "eqambn,eqjn->eqamjb", part, right
+        inner = (
+            torch.einsum("eqambn,xqjn->eqamjb", part, right)
+            if right.shape[0] == 1
+            else torch.einsum("eqambn,eqjn->eqamjb", part, right)
         )
         m = left.shape[-1]
         flat_left = left.permute(0, 2, 1, 3).reshape(left.shape[0], k, points * m)

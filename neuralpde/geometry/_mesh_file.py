@@ -28,7 +28,6 @@ TAGS = ("gmsh:physical", "cell_tags", "medit:ref", "su2:tag", "nastran:ref", "ce
 counts."""
 
 
-
 class MeshReader:
     """A process that reads mesh files one after the other; :func:`read_mesh` starts one for one file.
 

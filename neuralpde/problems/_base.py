@@ -172,10 +172,14 @@ class _ValueJet(Jet):
         )
 
 
-def check_problem(problem: Problem) -> None:
+def check_problem(problem: Problem, weak: bool = False) -> None:
     """Refuse a problem that cannot be solved, with a sentence that says what is missing.
 
     Tries its functions at three points of the domain.
+
+    Args:
+        problem: that somebody wrote.
+        weak: whether its weak form is solved, which reads the flux and the source and needs no second derivatives.
 
     Raises:
         UsageError: for a missing domain, impossible conditions, unknown needs, values of the wrong shape, or second
@@ -192,11 +196,18 @@ def check_problem(problem: Problem) -> None:
     d, c = problem.domain.dim, problem.channels
     x = problem.domain.some_points(3)
     u = _trial_jet(problem, x, torch.zeros(d, d, dtype=x.dtype))
-    for what, out in (("initial", problem.initial(x)), ("rhs", problem.rhs(0.0, x, u))):
-        if not isinstance(out, Tensor) or out.shape != (3, c):
+    tried: list[tuple[str, object, tuple[int, ...]]] = [("initial", problem.initial(x), (c,))]
+    if weak and type(problem).flux is not Problem.flux:
+        u = Jet(u.value, torch.zeros(3, c, d, dtype=x.dtype))
+        tried += [("flux", problem.flux(0.0, x, u), (c, d)), ("source", problem.source(0.0, x, u), (c,))]
+    else:
+        tried.append(("rhs", problem.rhs(0.0, x, u), (c,)))
+    for what, out, shape in tried:
+        if not isinstance(out, Tensor) or out.shape != (3, *shape):
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-            raise UsageError(f"{name}.{what} must return a tensor of shape (n, {c}); for n = 3 points it gave {got}.")
-    _check_free_faces(problem)
+            wanted = ", ".join(map(str, ("n", *shape)))
+            raise UsageError(f"{name}.{what} must return a tensor of shape ({wanted}); for n = 3 points it gave {got}.")
+    _check_free_faces(problem, weak)
 
 
 def _trial_jet(problem: Problem, x: Tensor, hess: Tensor, slope: float = 0.0) -> Jet:
@@ -212,10 +223,11 @@ def _trial_jet(problem: Problem, x: Tensor, hess: Tensor, slope: float = 0.0) ->
     return Jet(**parts)
 
 
-def _check_free_faces(problem: Problem) -> None:
+def _check_free_faces(problem: Problem, weak: bool) -> None:
     """Refuse faces without a condition where the equation holds second derivatives across them (the answer would be the
     grid's own). Flows are left to their representations."""
-    if problem.algebraic or not problem.needs & {"laplacian", "hess"}:
+    by_flux = weak and type(problem).flux is not Problem.flux
+    if problem.algebraic or not (by_flux or problem.needs & {"laplacian", "hess"}):
         return
     domain, carried = problem.domain, Boundary(problem.domain, problem.conditions).table
     bare = []
@@ -225,13 +237,23 @@ def _check_free_faces(problem: Problem) -> None:
         lattice = domain.face_lattice(face, 3)
         x, normals = lattice.points, lattice.normals
         assert normals is not None
-        flat = problem.rhs(0.0, x, _trial_jet(problem, x, torch.zeros(domain.dim, domain.dim, dtype=x.dtype), 0.5))
-        hess = torch.outer(normals[0], normals[0])
+        flat, bent = (_across(problem, x, normals, size, by_flux) for size in (0.0, 1.0))
         # a diffusivity that vanishes on the face asks for no condition there
-        if bool(((problem.rhs(0.0, x, _trial_jet(problem, x, hess, 0.5)) - flat).abs() > 0).any()):
+        if bool(((bent - flat).abs() > 0).any()):
             bare.append(face)
     if bare:
         faces = " and ".join(bare)
         raise UsageError(
             f"{problem.name} has second derivatives and no condition on {faces}: give Dirichlet or Neumann there."
         )
+
+
+def _across(problem: Problem, x: Tensor, normals: Tensor, size: float, by_flux: bool) -> Tensor:
+    """The equation at points of a face, of a field whose second derivative (by the flux: whose first) along the normal
+    has that size."""
+    if by_flux:
+        value = torch.full((len(x), problem.channels), 0.5, dtype=x.dtype)
+        slope = (size * normals)[:, None].expand(-1, problem.channels, -1)
+        return (problem.flux(0.0, x, Jet(value, slope)) * normals[:, None]).sum(-1)
+    hess = size * torch.outer(normals[0], normals[0])
+    return problem.rhs(0.0, x, _trial_jet(problem, x, hess, 0.5))

@@ -110,7 +110,9 @@ class FiniteElementField(Representation):
     def pattern_of(self, dofs: Tensor) -> SparsePattern:
         """Of matrices on all unknowns, made of some elements whose nodes are given, ``(e, k)``."""
         c = self.channels
-        return SparsePattern((dofs[..., None] * c + torch.arange(c, device=self.device)).flatten(1), len(self.nodes) * c)
+        return SparsePattern(
+            (dofs[..., None] * c + torch.arange(c, device=self.device)).flatten(1), len(self.nodes) * c
+        )
 
     @cached_property
     def quadrature_tables(self) -> Tables:

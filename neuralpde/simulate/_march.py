@@ -62,6 +62,8 @@ def _fit_status(problem: Problem, representation: Representation, projection: Pr
     Values that are zero everywhere have no size of their own, and a fit comes to them only as near as its iterations
     last: it has found them where it leaves 1e-4 (``accept`` × ``ZERO``) of what it started from.
     """
+    if not projection.iterations:  # the closest field there is, found at once: a coarse mesh is no failure
+        return projection.status
     x = representation.quadrature().points
     size = _root_mean_square(problem.initial(x))
     if size == 0:
