@@ -162,7 +162,7 @@ def element_matrices(table: Tables, slope: Tensor) -> Tensor:
 
     Parts of S that are zero everywhere cost nothing; where ∇φ is constant, S is summed over the points first.
     """
-    e, q, c = slope.shape[:3]
+    e, c = slope.shape[0], slope.shape[2]
     weighted = slope * table.weights[..., None, None, None, None]
     parts = {
         (a, b): weighted[:, :, :, rows, :, columns]

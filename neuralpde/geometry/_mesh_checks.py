@@ -129,10 +129,8 @@ def _extent(mesh: Mesh) -> np.ndarray:
 def _smallest(mesh: Mesh) -> np.ndarray:
     """The smallest det ∂x/∂ξ of every element, at its corners and at quadrature points, over that of its size."""
     x = np.asarray(mesh.element.nodes)
-    if mesh.kind in ("triangle", "tetra"):
-        x = x[:1]  # the map is affine
-    else:
-        x = np.concatenate([x, reference_quadrature(mesh.element)[0]])
+    affine = mesh.kind in ("triangle", "tetra")
+    x = x[:1] if affine else np.concatenate([x, reference_quadrature(mesh.element)[0]])
     worst = mesh.determinants(x).min(1)
     size = np.maximum(_extent(mesh), np.finfo(float).tiny)
     return worst / size

@@ -98,7 +98,7 @@ class MeshDomain(Domain):
         raise UsageError(f"this mesh has the boundary parts {', '.join(self.faces)}; there is no {name!r}{inside}.")
 
     def face_lattice(self, name: str, n: int, dtype: torch.dtype = torch.float64) -> Quadrature:
-        """At least n points on one part of the boundary, by Gauss–Legendre rules on its facets, with outward normals."""
+        """At least n points on a part of the boundary, by Gauss–Legendre rules on its facets, with outward normals."""
         facets = self.sides[name]
         return facet_quadrature(self.mesh, facets, max(1, -(-n // len(facets))), dtype)
 

@@ -1,8 +1,8 @@
 """Reads mesh files with meshio, in a process of its own: a script, not a module of the package.
 
 meshio leaves the interpreter on some damaged files, loops for ever on others, and asks for any amount of memory. Here
-that hurts nobody. Lines of JSON come in, ``{"file", "out", "memory", "seconds"}``; for each the process forks, the child
-reads the file and writes its arrays to ``out`` (npz), and a line ``{"ok", "error", "names"}`` goes out.
+that hurts nobody. Lines of JSON come in, ``{"file", "out", "memory", "seconds"}``; for each the process forks, the
+child reads the file and writes its arrays to ``out`` (npz), and a line ``{"ok", "error", "names"}`` goes out.
 """
 
 import json

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from neuralpde.geometry import Boundary, Box, Dirichlet, Neumann, Periodic
@@ -32,7 +31,7 @@ def exact_fits(problem: Problem, times: Sequence[float]) -> tuple[bool, str]:
     Returns:
         The answer, and the reason of a no (a clause).
     """
-    inside = problem.domain.some_points(64)
+    inside = problem.domain.some_points(256)
     exact = problem.exact(times[0], inside)
     if exact is None:
         return False, "no exact solution is known"
