@@ -11,7 +11,7 @@ import torch
 
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._schema import ExportTable, OutputTable
-from neuralpde.geometry import Box
+from neuralpde.geometry import Domain
 from neuralpde.problems import Problem
 from neuralpde.simulate import Solution, quantity_names
 from neuralpde.types import UsageError
@@ -71,7 +71,7 @@ def _check_probe(name: str, point: Any, problem: Problem, place: Place) -> None:
         raise place.wrong("a point outside the solid", point)
 
 
-def box_text(domain: Box) -> str:
+def box_text(domain: Domain) -> str:
     """A box for a sentence."""
     return " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(domain.lower, domain.upper, strict=True))
 

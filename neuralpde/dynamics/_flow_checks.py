@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neuralpde.geometry import Boundary, Dirichlet, FreeSlip, Outflow, face_lattice
+from neuralpde.geometry import Boundary, Dirichlet, FreeSlip, Outflow
 from neuralpde.problems import IncompressibleFlow, Problem
 from neuralpde.types import UsageError
 
@@ -30,7 +30,7 @@ def check_conditions(problem: Problem) -> None:
     for axis, side, condition in Boundary(problem.domain, problem.conditions).faces_with(Dirichlet):
         assert isinstance(condition, Dirichlet)
         face = problem.domain.faces[2 * axis + side]
-        value, x = condition.value, face_lattice(problem.domain, axis, side, 3).points
+        value, x = condition.value, problem.domain.face_lattice(face, 3).points
         if isinstance(value, Sequence) and len(value) != c:
             raise UsageError(f"the velocity on {face} needs {c} numbers; got {tuple(value)}.")
         if callable(value) and (got := tuple(condition.at(0.0, x, c).shape)) != (len(x), c):

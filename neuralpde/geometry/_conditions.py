@@ -186,9 +186,20 @@ class Boundary:
                     f"give both of its faces other conditions, or make both periodic."
                 )
 
+    @property
+    def box(self) -> Box:
+        """The domain, where it is a box.
+
+        Raises:
+            UsageError: where it is not.
+        """
+        if not isinstance(self.domain, Box):
+            raise UsageError(f"this needs a Box; the domain is {self.domain}: use a FiniteElementField.")
+        return self.domain
+
     def named(self, kind: type) -> dict[str, Condition]:
         """Conditions of that kind by the names of their faces."""
-        return {face: c for face in self.domain.faces if isinstance(c := self.table.get(face), kind)}
+        return {face: self.table[face] for face in self.domain.faces if isinstance(self.table.get(face), kind)}
 
     def on(self, axis: int, side: int) -> Condition | None:
         """The condition of a face, or None where it is free."""
@@ -208,10 +219,4 @@ class Boundary:
 
     def faces_with(self, kind: type) -> tuple[tuple[int, int, Condition], ...]:
         """(axis, side, condition) of each face of a box whose condition is of that kind."""
-        found = []
-        assert isinstance(self.domain, Box)
-        for name in self.domain.faces:
-            condition = self.table.get(name)
-            if condition is not None and isinstance(condition, kind):
-                found.append((*self.domain.face(name), condition))
-        return tuple(found)
+        return tuple((*self.box.face(name), condition) for name, condition in self.named(kind).items())

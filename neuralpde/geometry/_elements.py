@@ -55,7 +55,7 @@ class Element:
     @cached_property
     def _coefficients(self) -> Array:
         """Column j: the monomials' coefficients of φ_j."""
-        return np.linalg.inv(self._monomials(np.asarray(self.nodes)))
+        return np.asarray(np.linalg.inv(self._monomials(np.asarray(self.nodes))), dtype=np.float64)
 
     def _monomials(self, x: Array, along: int | None = None) -> Array:
         """Monomials, or their derivatives along an axis, at points ``(n, dim)``, ``(n, k)``."""

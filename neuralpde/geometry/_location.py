@@ -26,10 +26,18 @@ class Locator:
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
+        self._latest: tuple[Floats, tuple[Ints, Floats]] | None = None
 
     @cached_property
     def _tree(self) -> cKDTree:
         return cKDTree(self.mesh.points[self.mesh.cells[:, : self.mesh.element.corners]].mean(1))
+
+    @cached_property
+    def _radii(self) -> Floats:
+        """How far each element reaches from its middle; curved ones a bit further than their nodes."""
+        x = self.mesh.points[self.mesh.cells]
+        away = np.linalg.norm(x - self._tree.data[:, None], axis=-1).max(1)
+        return away * (1.0 if self.mesh.element.order == 1 else 1.25)
 
     def find(self, x: Floats, slack: float = INSIDE) -> tuple[Ints, Floats]:
         """Elements of points ``(n, d)``, −1 outside, ``(n,)``; reference coordinates in them, ``(n, d)``.
@@ -46,20 +54,27 @@ class Locator:
             count = min(count, len(self.mesh.cells))
             if not len(left) or count <= done:
                 break
-            candidates = self._tree.query(x[left], k=range(done + 1, count + 1))[1]
-            for column in candidates.T:
-                open_ = element[left] < 0
-                rows = left[open_]
-                if not len(rows):
-                    break
-                chosen = column[open_]
-                found = self.reference(chosen, x[rows])
-                inside = self._beyond(found) <= slack
-                element[rows[inside]], xi[rows[inside]] = chosen[inside], found[inside]
-            left, done = left[element[left] < 0], count
+            away, candidates = self._tree.query(x[left], k=range(done + 1, count + 1))
+            # an element reaches no further than its radius from its middle
+            near = away <= self._radii[candidates] * (1 + slack) + 1e-300
+            for column in range(candidates.shape[1]):
+                at = np.flatnonzero(near[:, column] & (element[left] < 0))
+                if len(at):
+                    rows, chosen = left[at], candidates[at, column]
+                    found = self.reference(chosen, x[rows])
+                    inside = self._beyond(found) <= slack
+                    element[rows[inside]], xi[rows[inside]] = chosen[inside], found[inside]
+            left = left[(element[left] < 0) & (away[:, -1] <= self._radii.max())]
+            done = count
         return element, xi
 
     def nearest(self, x: Floats) -> tuple[Ints, Floats]:
+        """See :meth:`_nearest`; the answer for the latest points is kept, as a run asks for them at many times."""
+        if self._latest is None or not np.array_equal(self._latest[0], x):
+            self._latest = (x.copy(), self._nearest(x))
+        return self._latest[1]
+
+    def _nearest(self, x: Floats) -> tuple[Ints, Floats]:
         """As :meth:`find`, but points outside get the closest of the elements looked at and coordinates clipped to it:
         a polygon does not reach a curved boundary."""
         element, xi = self.find(x)
@@ -96,7 +111,8 @@ class Locator:
             xi = np.clip(xi + step, -10, 10)
             if np.abs(step).max(initial=0) < 1e-13:
                 break
-        return xi if affine else np.where((np.abs(step) < 1e-8).all(1)[:, None], xi, np.nan)
+        still = np.abs(step).max(axis=1, keepdims=True) < 1e-8
+        return xi if affine else np.where(still, xi, np.nan)
 
     def _beyond(self, xi: Floats) -> Floats:
         """How far outside the reference element, 0 inside; infinite for NaN."""

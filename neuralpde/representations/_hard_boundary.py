@@ -26,7 +26,7 @@ class HardBoundary:
     """
 
     def __init__(self, boundary: Boundary, channels: int) -> None:
-        self.domain, self.channels = boundary.domain, channels
+        self.domain, self.channels = boundary.box, channels
         self.data = {(axis, side): c for axis, side, c in boundary.faces_with(Dirichlet) if isinstance(c, Dirichlet)}
         self.active = bool(self.data)
         values = [c.value for c in self.data.values()]

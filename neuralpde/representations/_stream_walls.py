@@ -45,7 +45,7 @@ class StreamWalls:
     constant = None
 
     def __init__(self, boundary: Boundary) -> None:
-        self.domain, self.boundary = boundary.domain, boundary
+        self.domain, self.boundary = boundary.box, boundary
         self.powers = {}
         self.sliding: list[tuple[int, int, float]] = []
         for name in self.domain.faces:

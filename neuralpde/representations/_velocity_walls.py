@@ -151,7 +151,7 @@ class _Component(HardBoundary):
 
 def _of_component(boundary: Boundary, i: int) -> tuple[Condition, ...]:
     """What a component is held to, face by face."""
-    domain, out = boundary.domain, list[Condition]()
+    domain, out = boundary.box, list[Condition]()
     for name in domain.faces:
         condition, (axis, side) = boundary.table.get(name), domain.face(name)
         if isinstance(condition, Periodic) and side == 0:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
-from neuralpde.geometry import Grid
+from neuralpde.geometry import Box, Grid
 from neuralpde.problems import Problem, exact_fits
 from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.types import UsageError
@@ -43,10 +43,10 @@ def channels_of(problem: Problem, unknown: str | None) -> slice:
 
 
 def lattice(solution: Solution, points: Sequence[int] | int) -> tuple[Grid, Tensor]:
-    """A uniform lattice over the domain, ends included, and its points ``(n, d)``."""
+    """A uniform lattice over the smallest box around the domain, ends included, and its points ``(n, d)``."""
     domain, r = solution.problem.domain, solution.representation
     shape = (points,) * domain.dim if isinstance(points, int) else tuple(points)
-    grid = Grid(domain, shape, (False,) * domain.dim)
+    grid = Grid(Box(domain.lower, domain.upper), shape, (False,) * domain.dim)
     return grid, grid.points(r.dtype, r.device)
 
 
@@ -64,6 +64,14 @@ def solid_distance(problem: Problem, x: Tensor) -> Tensor | None:
     with torch.no_grad():
         distance: Tensor = solid.distance(x)
     return distance.reshape(len(x))
+
+
+def beyond(problem: Problem, x: Tensor) -> Tensor | None:
+    """Points inside a solid, or outside a mesh, ``(n,)`` of bool; None where there is neither."""
+    inside = solid_distance(problem, x)
+    if inside is not None:
+        return inside < 0
+    return None if isinstance(problem.domain, Box) else ~problem.domain.contains(x)
 
 
 def errors_by_unknown(
@@ -130,11 +138,11 @@ def errors_of_all(
 
 
 def _outside(problem: Problem, solution: Solution, points: int) -> Tensor:
-    """The lattice without the points inside a solid."""
+    """The lattice without the points inside a solid or outside a mesh."""
     d = problem.domain.dim
     x = lattice(solution, min(points, MOST_POINTS[d]) if d > 1 else points)[1]
-    inside = solid_distance(problem, x)
-    return x if inside is None else x[inside >= 0]
+    blank = beyond(problem, x)
+    return x if blank is None else x[~blank]
 
 
 def _known(problem: Problem, reference: Solution | None, t: float, x: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
-from neuralpde.io import save_pvd, save_vti
+from neuralpde.geometry import MeshDomain
+from neuralpde.io import save_pvd, save_vti, save_vtu
 from neuralpde.representations import GridField, MacGrid
 from neuralpde.simulate._errors import channels_of, lattice, solid_distance, values_at
 from neuralpde.simulate._quantities import component_names, quantity_of
@@ -36,17 +37,48 @@ def export_solution(
     target = Path(path)
     if target.suffix.lower() != ".pvd":
         raise UsageError(f"cannot export to {target.name!r}: the name must end in .pvd")
-    problem = solution.problem
-    shape = _shape(solution, points)
-    grid, x = lattice(solution, shape)
     wanted = [float(t) for t in (solution.times if times is None else times)]
     digits = max(4, len(str(len(wanted) - 1)))
-    files = []
-    for k, t in enumerate(wanted):
+    names = [target.with_name(f"{target.stem}_{k:0{digits}}") for k in range(len(wanted))]
+    on_mesh = isinstance(solution.problem.domain, MeshDomain)
+    write = _on_mesh(solution, points) if on_mesh else _on_lattice(solution, points)
+    return save_pvd(target, wanted, [write(name, t) for name, t in zip(names, wanted, strict=True)])
+
+
+Writer = Callable[[Path, float], Path]
+"""(name without suffix, time) → the file."""
+
+
+def _on_lattice(solution: Solution, points: int | Sequence[int] | None) -> Writer:
+    shape = _shape(solution, points)
+    grid, x = lattice(solution, shape)
+
+    def write(name: Path, t: float) -> Path:
         data = {name: _array(values, shape) for name, values in _fields(solution, solution.at(t), x).items()}
-        file = target.with_name(f"{target.stem}_{k:0{digits}}.vti")
-        files.append(save_vti(file, problem.domain.lower, grid.spacing, data))
-    return save_pvd(target, wanted, files)
+        return save_vti(name.with_suffix(".vti"), solution.problem.domain.lower, grid.spacing, data)
+
+    return write
+
+
+def _on_mesh(solution: Solution, points: int | Sequence[int] | None) -> Writer:
+    """The mesh's own points and elements, curved ones as such; parts of the domain as numbers of cells."""
+    if points is not None:
+        raise UsageError("points are for lattices; a solution on a mesh is written at the points of the mesh.")
+    domain, r = solution.problem.domain, solution.representation
+    assert isinstance(domain, MeshDomain)
+    mesh = domain.mesh
+    x = torch.as_tensor(mesh.points, dtype=r.dtype, device=r.device)
+    part = np.zeros(len(mesh.cells))
+    for number, ids in enumerate(mesh.parts.values(), start=1):
+        part[ids] = number
+
+    def write(name: Path, t: float) -> Path:
+        found = _fields(solution, solution.at(t), x)
+        data = {key: values.detach().cpu().double().numpy() for key, values in found.items()}
+        data = {key: values[:, 0] if values.shape[1] == 1 else values for key, values in data.items()}
+        return save_vtu(name.with_suffix(".vtu"), mesh.points, {mesh.kind: mesh.cells}, data, {"part": part})
+
+    return write
 
 
 def _fields(solution: Solution, field: Field, x: Tensor) -> dict[str, Tensor]:

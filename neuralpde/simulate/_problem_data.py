@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuralpde.geometry import Boundary, Box, Dirichlet, Neumann
+from neuralpde.geometry import Boundary, Box, Dirichlet, Domain, Flux, Neumann, Robin
 from neuralpde.problems import Problem
 
 UNKNOWN = "(not compared)"
@@ -26,9 +26,6 @@ DIGITS = 9
 ROUNDING = 1e-6
 """Relative difference of function values that another machine or version may make."""
 
-STRIDES = (0.7548776662466927, 0.5698402909980532, 0.4142135623730951)
-"""Irrational steps along each axis: no point is a zero of a sine that fits the domain."""
-
 
 def problem_data(problem: Problem) -> dict[str, Any]:
     """The problem's domain, the kinds and values of its conditions, and its other fields by name.
@@ -37,13 +34,15 @@ def problem_data(problem: Problem) -> dict[str, Any]:
     """
     domain, table = problem.domain, Boundary(problem.domain, problem.conditions).table
     faces = sorted(table.items())
-    inside = _points(domain)
+    inside = domain.some_points(COUNT)
     data: dict[str, Any] = {
-        "domain": [list(domain.lower), list(domain.upper)],
+        "domain": [list(domain.lower), list(domain.upper)] if isinstance(domain, Box) else repr(domain),
         "conditions": {face: type(c).__name__ for face, c in faces},
         # a blank in a name: no field of a problem can be called so
         "condition values": {
-            face: _described(c.value, _on_face(domain, face)) for face, c in faces if isinstance(c, Dirichlet | Neumann)
+            face: _described(c.value, _on_face(domain, face))
+            for face, c in faces
+            if isinstance(c, Dirichlet | Neumann | Flux | Robin)
         },
     }
     names: list[str] = [f.name for f in dataclasses.fields(problem)] if dataclasses.is_dataclass(problem) else []
@@ -79,15 +78,11 @@ def first_difference(saved: dict[str, Any], now: dict[str, Any]) -> tuple[str, s
     return None
 
 
-def _points(domain: Box) -> Tensor:
-    """Fixed points inside, ``(COUNT, d)``."""
-    unit = [[(k * STRIDES[i % 3]) % 1.0 for i in range(domain.dim)] for k in range(1, COUNT + 1)]
-    return domain.from_unit(torch.tensor(unit, dtype=torch.float64))
-
-
-def _on_face(domain: Box, name: str) -> Tensor:
+def _on_face(domain: Domain, name: str) -> Tensor:
+    if not isinstance(domain, Box):
+        return domain.face_lattice(name, COUNT).points[:COUNT]
     axis, side = domain.face(name)
-    x = _points(domain)
+    x = domain.some_points(COUNT)
     x[:, axis] = domain.upper[axis] if side else domain.lower[axis]
     return x
 

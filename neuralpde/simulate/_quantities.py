@@ -13,7 +13,7 @@ from torch.func import jvp
 from neuralpde.fields import Field, Jet, autodiff_jet
 from neuralpde.plot import Samples
 from neuralpde.problems import Problem, Quantity, exact_fits
-from neuralpde.simulate._errors import CHUNK, channels_of, check_reference, lattice, solid_distance
+from neuralpde.simulate._errors import CHUNK, beyond, channels_of, check_reference, lattice
 from neuralpde.types import UsageError
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ def samples_of(
     chosen = np.unique(np.linspace(0, len(solution.times) - 1, min(frames, len(solution.times))).round().astype(int))
     times = [float(solution.times[k]) for k in chosen]
     fields = [solution.at(t) for t in times]
-    inside = solid_distance(problem, x)
-    blank = None if inside is None else inside < 0
+    blank = beyond(problem, x)
 
     def array(columns: list[Tensor]) -> np.ndarray:
         values = torch.stack(columns)
