@@ -1,4 +1,4 @@
-"""Makes the meshes of this folder with gmsh: ``pip install "neuralpde[meshes]"``, then ``python meshes/make.py [NAME …]``."""
+"""Makes the meshes of this folder: ``pip install "neuralpde[meshes]"``, then ``python meshes/make.py [NAME …]``."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neuralpde.geometry import Box, Dirichlet, Neumann, Periodic
+    from neuralpde.geometry import Box, Dirichlet, Flux, MeshDomain, Neumann, Periodic, Robin, read_mesh
     from neuralpde.integrators import RK4, SDIRK4, Euler, Heun, ImplicitEuler, ImplicitMidpoint, LieSplitting, Midpoint
     from neuralpde.problems import Advection, Burgers, Heat, Poisson, Problem
-    from neuralpde.representations import GridField, NeuralField
+    from neuralpde.representations import FiniteElementField, GridField, NeuralField
     from neuralpde.simulate import Solution, compare, load_solution, simulate, solve
 
 __version__ = "0.1.0"
@@ -27,21 +27,26 @@ __all__ = [
     "Burgers",
     "Dirichlet",
     "Euler",
+    "FiniteElementField",
+    "Flux",
     "GridField",
     "Heat",
     "Heun",
     "ImplicitEuler",
     "ImplicitMidpoint",
     "LieSplitting",
+    "MeshDomain",
     "Midpoint",
     "Neumann",
     "NeuralField",
     "Periodic",
     "Poisson",
     "Problem",
+    "Robin",
     "Solution",
     "compare",
     "load_solution",
+    "read_mesh",
     "simulate",
     "solve",
 ]

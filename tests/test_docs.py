@@ -62,3 +62,12 @@ def test_architecture_page_lists_every_room() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     rooms = {p.name for p in (ROOT / "neuralpde").iterdir() if p.is_dir() and (p / "__init__.py").exists()}
     assert not {room for room in rooms if f"`{room}/`" not in page}
+
+
+def test_the_page_on_meshes_runs(tmp_path: Path) -> None:
+    (tmp_path / "meshes").symlink_to(ROOT / "meshes")
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "meshes.md").read_text(), flags=re.S)
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == re.findall(r"# (MeshDomain.*)", block)[0]
+    assert (tmp_path / "plate.png").stat().st_size > 10_000 and (tmp_path / "plate_0000.vtu").exists()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from unit_meshes import unit_mesh
 
-from neuralpde.geometry import Defect, Mesh, MeshError, MeshReader, check_mesh, read_mesh
+from neuralpde.geometry import Defect, Mesh, MeshDomain, MeshError, MeshReader, check_mesh, read_mesh
 from neuralpde.types import DataError
 
 MUTATIONS = 100
@@ -170,3 +170,18 @@ def test_repair_on_reading(tmp_path: Path) -> None:
     with pytest.raises(MeshError, match="points that no element has"):
         read_mesh(tmp_path / "loose.vtk")
     assert isinstance(mended := read_mesh(tmp_path / "loose.vtk", repair=True), Mesh) and len(mended.points) == 9
+
+
+SHIPPED = sorted((Path(__file__).resolve().parents[2] / "meshes").glob("*.msh"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_the_meshes_of_the_repository_are_sound_and_small(path: Path, reader: MeshReader) -> None:
+    mesh = reader.read(path)
+    assert path.stat().st_size <= 300_000 and mesh.tags and mesh.parts and not mesh.surface
+    assert "untagged" not in MeshDomain(mesh).faces and mesh.qualities.min() > 0.1
+    assert f"`{path.name}`" in (path.parent / "README.md").read_text()
+
+
+def test_there_are_meshes() -> None:
+    assert len(SHIPPED) == 9
