@@ -566,7 +566,7 @@ def flow_refusal(problem: ProblemRow, representation: RepresentationRow, family:
     if kind is NeuralVelocityPressure and flow.solid is not None:  # type: ignore[attr-defined]
         return "use a MacGrid"
     if kind is NeuralFlow and flow.solid is not None:  # type: ignore[attr-defined]
-        return "use a MacGrid"
+        return "or a MacGrid"
     if kind in (NeuralFlow, NeuralVelocityPressure) and isinstance(flow, LidDrivenCavity) and family != "steady":
         return "makes the velocity jump in its corners"
     if family == "steady":

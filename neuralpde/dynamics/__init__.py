@@ -17,7 +17,7 @@ from neuralpde.dynamics._mac import MacDynamics
 from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
 from neuralpde.dynamics._spectral import SpectralDynamics
 from neuralpde.dynamics._velocity_pressure import VelocityPressureDynamics
-from neuralpde.geometry import Boundary, Condition, Dirichlet, Flux, Neumann, Robin
+from neuralpde.geometry import Boundary, Condition, Dirichlet, Flux, MeshDomain, Neumann, Robin
 from neuralpde.problems import Problem, check_problem
 from neuralpde.representations import (
     FiniteElementField,
@@ -60,7 +60,9 @@ def check_pair(problem: Problem, kind: type[Representation]) -> None:
             f"{kind.__name__} cannot; use {use}."
         )
     if not flow and mine and all(made.constrained is True for made in mine):
-        use = _or([served for made, served in METHODS.values() if made.constrained is False])
+        on_mesh = isinstance(problem.domain, MeshDomain)
+        kinds = [served for made, served in METHODS.values() if made.constrained is False]
+        use = _or([served for served in kinds if issubclass(served, FiniteElementField) == on_mesh])
         raise UsageError(f"a {kind.__name__} keeps incompressible flow, and {problem.name} is none; use {use}.")
     if flow:
         check_standard_flow(problem, kind.__name__)

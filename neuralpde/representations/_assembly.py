@@ -13,8 +13,8 @@ from torch import Tensor
 class SparsePattern:
     """Where the entries of element matrices go in a global sparse matrix.
 
-    The first matrix is summed by SciPy; from the second one on the places of all entries are known, and a matrix is one
-    scatter-add.
+    The places of all entries are found once; a matrix is then one scatter-add, the same to the last bit whenever it is
+    made.
 
     Args:
         dofs: global numbers of the unknowns of every element, ``(e, k)``.
@@ -23,7 +23,6 @@ class SparsePattern:
 
     def __init__(self, dofs: Tensor, size: int) -> None:
         self.dofs, self.size = dofs, size
-        self.uses = 0
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -41,10 +40,6 @@ class SparsePattern:
 
     def matrix(self, elements: Tensor) -> sp.csr_matrix:
         """Σ of element matrices ``(e, k, k)``."""
-        self.uses += 1
-        if self.uses == 1:
-            shape = (self.size, self.size)
-            return sp.coo_matrix((elements.cpu().numpy().reshape(-1), self._pairs), shape=shape).tocsr()
         pointers, columns, places = self._places
         data = self.values(elements, places, len(columns))
         return sp.csr_matrix((data.cpu().numpy(), columns.copy(), pointers.copy()), shape=(self.size, self.size))

@@ -294,7 +294,8 @@ MISTAKES = {
     "newton on a network": (
         "fit = {maxiter = 4}",
         'newton = {linear = "cg"}',
-        f"run.neural.newton: expected no newton, an option of a GridField; a NeuralField takes {ON_NETWORKS}.",
+        "run.neural.newton: expected no newton, an option of a GridField or a FiniteElementField; "
+        f"a NeuralField takes {ON_NETWORKS}.",
     ),
     "fit on a grid": (
         "order = 6}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from tables import orders
 from torch import Tensor
 from unit_meshes import unit_mesh
 
-from neuralpde.dynamics import FiniteElementNewton, make_dynamics
+from neuralpde.dynamics import FiniteElementNewton, check_pair, make_dynamics
 from neuralpde.dynamics._weak_form import WeakForm
 from neuralpde.fields import Jet
 from neuralpde.geometry import (
@@ -31,8 +32,8 @@ from neuralpde.geometry import (
 )
 from neuralpde.integrators import RK4, SDIRK4, Heun, ImplicitEuler, ImplicitMidpoint, Integrator, State
 from neuralpde.problems import Heat, Poisson, Problem, SineMode
-from neuralpde.representations import FiniteElementField
-from neuralpde.simulate import simulate, solve
+from neuralpde.representations import FiniteElementField, MacGrid, NeuralField
+from neuralpde.simulate import load_solution, simulate, solve
 from neuralpde.types import UsageError
 
 KINDS = [name for name, element in ELEMENTS.items() if element.dim > 1]
@@ -300,3 +301,21 @@ def test_explicit_stages_keep_the_mass() -> None:
     ones = np.ones(r.tables.num_nodes)
     before, after = (ones @ r.mass() @ r.values(v, 0.0)[:, 0].numpy() for v in (theta, stage.theta))
     assert stage.status.ok and abs(after - before) <= 1e-12 and abs(float((stage.theta - theta).abs().max())) > 1e-5
+
+
+def test_a_run_is_saved_and_goes_on(tmp_path: Path) -> None:
+    r = FiniteElementField.for_problem(HEAT, 2)
+    run = simulate(HEAT, r, SDIRK4(), dt=0.1, t_end=0.2)
+    loaded = load_solution(run.save(tmp_path / "heat.h5"), HEAT)
+    assert torch.equal(loaded.states, run.states) and loaded.representation.config() == r.config()
+    more = simulate(HEAT, loaded.representation, SDIRK4(), dt=0.1, t_end=0.3, restart=loaded.last)
+    whole = simulate(HEAT, r, SDIRK4(), dt=0.1, t_end=0.3)
+    assert torch.equal(more.states[-1], whole.states[-1])
+    assert whole.error()["rel_l2"] < 1e-3
+
+
+def test_a_mesh_takes_finite_elements_alone() -> None:
+    with pytest.raises(UsageError, match="this needs a Box"):
+        NeuralField.for_problem(HEAT, hidden=(4,))
+    with pytest.raises(UsageError, match="use FiniteElementField"):
+        check_pair(HEAT, MacGrid)
