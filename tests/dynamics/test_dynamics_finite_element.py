@@ -305,11 +305,11 @@ def test_explicit_stages_keep_the_mass() -> None:
 
 def test_a_run_is_saved_and_goes_on(tmp_path: Path) -> None:
     r = FiniteElementField.for_problem(HEAT, 2)
-    run = simulate(HEAT, r, SDIRK4(), dt=0.1, t_end=0.2)
+    run = simulate(HEAT, r, SDIRK4(), dt=0.125, t_end=0.25)
     loaded = load_solution(run.save(tmp_path / "heat.h5"), HEAT)
     assert torch.equal(loaded.states, run.states) and loaded.representation.config() == r.config()
-    more = simulate(HEAT, loaded.representation, SDIRK4(), dt=0.1, t_end=0.3, restart=loaded.last)
-    whole = simulate(HEAT, r, SDIRK4(), dt=0.1, t_end=0.3)
+    more = simulate(HEAT, loaded.representation, SDIRK4(), dt=0.125, t_end=0.375, restart=loaded.last)
+    whole = simulate(HEAT, r, SDIRK4(), dt=0.125, t_end=0.375)
     assert torch.equal(more.states[-1], whole.states[-1])
     assert whole.error()["rel_l2"] < 1e-3
 
