@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from neuralpde.cases._document import Document, apply_settings, normalise, read_document
-from neuralpde.cases._memory import check_nodes, enough_memory
+from neuralpde.cases._domain import build_domain, needs_conditions
+from neuralpde.cases._memory import check_elements, check_nodes, enough_memory
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._outputs import check_outputs
 from neuralpde.cases._parameters import Reader, parameters
@@ -20,13 +21,25 @@ from neuralpde.cases._schema import (
     ProblemTable,
     ReferenceTable,
     RunTable,
+    SolveTable,
     TimeTable,
     check_case,
     run_key,
 )
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
 from neuralpde.dynamics import METHODS, check_pair, make_dynamics
-from neuralpde.geometry import Boundary, Box, Condition, Dirichlet, FreeSlip, Neumann, Outflow, Periodic
+from neuralpde.geometry import (
+    Boundary,
+    Condition,
+    Dirichlet,
+    Domain,
+    Flux,
+    FreeSlip,
+    Neumann,
+    Outflow,
+    Periodic,
+    Robin,
+)
 from neuralpde.integrators import INTEGRATORS, Integrator
 from neuralpde.problems import PROBLEMS, Problem, check_problem
 from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, Representation
@@ -35,12 +48,13 @@ from neuralpde.types import UsageError
 CONDITIONS: dict[str, type] = {
     "dirichlet": Dirichlet,
     "neumann": Neumann,
+    "flux": Flux,
+    "robin": Robin,
     "periodic": Periodic,
     "free_slip": FreeSlip,
     "outflow": Outflow,
 }
 
-AnyRun = RunTable | ReferenceTable
 MAKE_DYNAMICS = ("problem", "representation")
 DEFAULT_OPTIONS = {"fit": "fit_options", "newton": "newton"}
 """Option objects of a dynamics, and the attribute that holds the defaults which a table changes in part."""
@@ -165,8 +179,7 @@ def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
         cls = place.child("name").choose(table.name, PROBLEMS)
     given: dict[str, Any] = {}
     if table.domain is not None:
-        with place.child("domain").refusals():
-            given["domain"] = Box(tuple(table.domain.lower), tuple(table.domain.upper))
+        given["domain"] = build_domain(table.domain, reader.base, place.child("domain"))
     if table.conditions is not None:
         where = place.child("conditions")
         given["conditions"] = tuple(build_condition(c, reader, where.child(k)) for k, c in enumerate(table.conditions))
@@ -174,11 +187,13 @@ def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
         if name not in parameters(cls):
             message = f"expected no {name}: {cls.__name__} fixes it; make it a dataclass field to set it here."
             raise UsageError(place.child(name).says(message))
+    if "conditions" not in given and "domain" in given:
+        needs_conditions(given["domain"], parameters(cls), place.child("conditions"))
     skip = tuple(name for name in ("domain", "conditions") if name in parameters(cls))
     arguments = reader.arguments(cls, table.others, place, skip=skip, also=("name", *skip))
     with place.refusals():
         problem = cls(**given, **arguments)
-    if isinstance(getattr(problem, "domain", None), Box):
+    if isinstance(getattr(problem, "domain", None), Domain):
         with place.child("conditions").refusals():
             Boundary(problem.domain, problem.conditions)
     with place.refusals():
@@ -191,7 +206,9 @@ def build_condition(table: ConditionTable, reader: Reader, place: Place) -> Cond
     return reader.build(place.child("kind").choose(table.kind, CONDITIONS), table.others, place)
 
 
-def _build_representation(table: AnyRun, problem: Problem, seed: int, reader: Reader, place: Place) -> Representation:
+def _build_representation(
+    table: SolveTable, problem: Problem, seed: int, reader: Reader, place: Place
+) -> Representation:
     where = place.child("representation")
     kind = where.child("kind").choose(table.representation.kind, REPRESENTATIONS)
     with where.refusals():
@@ -202,10 +219,11 @@ def _build_representation(table: AnyRun, problem: Problem, seed: int, reader: Re
         arguments.setdefault("seed", seed)
     with where.refusals(), enough_memory():
         check_nodes(arguments, problem)
+        check_elements(kind, arguments, problem)
         return kind.for_problem(problem, **arguments)
 
 
-def _build_run(case: Case, table: AnyRun, problem: Problem, reader: Reader, top: Place, place: Place) -> Run:
+def _build_run(case: Case, table: SolveTable, problem: Problem, reader: Reader, top: Place, place: Place) -> Run:
     begin = time.perf_counter()
     representation = _build_representation(table, problem, case.seed, reader, place)
     seconds = time.perf_counter() - begin
@@ -233,7 +251,7 @@ def _build_run(case: Case, table: AnyRun, problem: Problem, reader: Reader, top:
     return Run(name, representation, integrator, times, method, initial_fit, options, seconds)
 
 
-def _refuse_options_of_other_methods(table: AnyRun, method: str, place: Place) -> None:
+def _refuse_options_of_other_methods(table: SolveTable, method: str, place: Place) -> None:
     """An option of another dynamics is no misspelling, for which the nearest name would be offered: say whose it is.
 
     Raises:
@@ -254,7 +272,7 @@ def _refuse_options_of_other_methods(table: AnyRun, method: str, place: Place) -
 
 
 def _times(
-    case: Case, table: AnyRun, problem: Problem, top: Place, place: Place
+    case: Case, table: SolveTable, problem: Problem, top: Place, place: Place
 ) -> tuple[Integrator | None, dict[str, Any]]:
     """The integrator and the other keys of ``[time]``: the run's own, or those of that table."""
     own = {name: given for name in TimeTable.model_fields if (given := getattr(table, name, None)) is not None}

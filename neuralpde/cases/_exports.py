@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from neuralpde.cases._open import open_run, run_files
-from neuralpde.cases._outputs import PROBE_NAME, box_text
+from neuralpde.cases._outputs import PROBE_NAME, domain_text
 from neuralpde.types import UsageError
 
 
@@ -60,7 +60,7 @@ def probe_saved(path: Path, at: Sequence[str], out: Path | None) -> Path | str:
         if len(point) != d:
             raise UsageError(f"--at {text}: expected {d} number{'s' * (d > 1)}, such as {example}; got {len(point)}.")
         if not bool(solution.problem.domain.contains(torch.tensor([point], dtype=torch.float64))):
-            raise UsageError(f"--at {text}: expected a point of the domain, {box_text(solution.problem.domain)}.")
+            raise UsageError(f"--at {text}: expected a point of {domain_text(solution.problem.domain)}.")
         points[name] = point
     if out is not None:
         return solution.save_probes(out, points)

@@ -16,6 +16,7 @@ import torch
 
 from neuralpde.cases._build import Study
 from neuralpde.cases._document import Document, dump_document
+from neuralpde.cases._domain import FOLDER, mesh_files, mesh_key, with_mesh
 from neuralpde.cases._user_code import is_reference, split_reference
 from neuralpde.types import UsageError
 
@@ -55,16 +56,18 @@ def make_folder(out: Path | None, name: str, force: bool) -> Path:
 
 
 def write_start(folder: Path, study: Study, source: Path, settings: Sequence[str]) -> Document:
-    """Write the case as it is run, the Python files that it names, and the environment.
+    """Write the case as it is run, the Python files and the mesh that it names, and the environment.
 
     Returns:
-        The case's document as it stands in the folder: its references to Python files name the copies there.
+        The case's document as it stands in the folder.
     """
-    copies = _copies(study.document, study.base, folder)
-    for path, name in copies.items():
+    copies = _copies(study.document, study.base)
+    meshes = {path: f"{FOLDER}/{path.name}" for path in mesh_files(study.document, study.base)}
+    for path, name in {**copies, **meshes}.items():
         if path != (folder / name).resolve():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(path.read_bytes())
-    document = _renamed(study.document, study.base, copies)
+    document = folder_document(study.document, study.base)
     if settings or document != study.document:
         header = "".join(f"# --set {setting}\n" for setting in settings)
         (folder / CASE).write_text(f"# {source}\n{header}\n{dump_document(document)}", encoding="utf-8")
@@ -72,6 +75,18 @@ def write_start(folder: Path, study: Study, source: Path, settings: Sequence[str
         (folder / CASE).write_bytes(source.read_bytes())
     (folder / ENVIRONMENT).write_text(json.dumps(environment(study), indent=1) + "\n", encoding="utf-8")
     return document
+
+
+def folder_document(document: Document, base: Path) -> Document:
+    """A case's document as it stands in its run folder: Python files and the mesh are the copies there.
+
+    Args:
+        document: of the case.
+        base: folder that its files are relative to.
+    """
+    renamed: Document = _renamed(document, base, _copies(document, base))
+    mesh = mesh_key(document)
+    return renamed if mesh is None else with_mesh(renamed, f"{FOLDER}/{Path(mesh).name}")
 
 
 def _references(value: Any) -> list[str]:
@@ -82,7 +97,7 @@ def _references(value: Any) -> list[str]:
     return [value] if is_reference(value) else []
 
 
-def _copies(document: Document, base: Path, folder: Path) -> dict[Path, str]:
+def _copies(document: Document, base: Path) -> dict[Path, str]:
     """Python files that the case names, and their names in the run folder."""
     out: dict[Path, str] = {}
     for text in _references(document):

@@ -11,7 +11,7 @@ import torch
 
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._schema import ExportTable, OutputTable
-from neuralpde.geometry import Domain
+from neuralpde.geometry import Box, Domain, MeshDomain
 from neuralpde.problems import Problem
 from neuralpde.simulate import Solution, quantity_names
 from neuralpde.types import UsageError
@@ -38,7 +38,7 @@ def check_outputs(output: OutputTable, problem: Problem, ends: Sequence[float], 
     if output.quantity is not None:
         place.child("quantity").choose(output.quantity, dict.fromkeys(quantity_names(problem)))
     if output.export is not None:
-        _check_export(output.export, problem.domain.dim, ends, place.child("export"))
+        _check_export(output.export, problem.domain, ends, place.child("export"))
     if output.forces is not None and getattr(problem, "solid", None) is None:
         message = f"expected no forces, as {problem.name} has no solid that they could act on; got some."
         raise UsageError(place.child("forces").says(message))
@@ -46,7 +46,11 @@ def check_outputs(output: OutputTable, problem: Problem, ends: Sequence[float], 
         _check_probe(name, point, problem, place.child("probes").child(name))
 
 
-def _check_export(table: ExportTable, d: int, ends: Sequence[float], place: Place) -> None:
+def _check_export(table: ExportTable, domain: Domain, ends: Sequence[float], place: Place) -> None:
+    d = domain.dim
+    if table.points is not None and isinstance(domain, MeshDomain):
+        message = "expected no points, as files for ParaView have those of the mesh; got some."
+        raise UsageError(place.child("points").says(message))
     counts = [table.points] * d if isinstance(table.points, int) else table.points
     if counts is not None and (len(counts) != d or min(counts) < 2):
         expected = "one number, 2 or more" if d == 1 else f"one number or {d} numbers, each 2 or more"
@@ -66,14 +70,15 @@ def _check_probe(name: str, point: Any, problem: Problem, place: Place) -> None:
         raise place.wrong("a list of one number" if domain.dim == 1 else f"a list of {domain.dim} numbers", point)
     x = torch.tensor([point], dtype=torch.float64)
     if not bool(domain.contains(x)):
-        raise place.wrong(f"a point of the domain, {box_text(domain)}", point)
+        raise place.wrong(f"a point of {domain_text(domain)}", point)
     if solid is not None and float(solid.distance(x)) < -1e-9 * max(domain.lengths):
         raise place.wrong("a point outside the solid", point)
 
 
-def box_text(domain: Domain) -> str:
-    """A box for a sentence."""
-    return " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(domain.lower, domain.upper, strict=True))
+def domain_text(domain: Domain) -> str:
+    """A domain for a sentence, as the box that it is or that is around it."""
+    box = " × ".join(f"[{a:g}, {b:g}]" for a, b in zip(domain.lower, domain.upper, strict=True))
+    return f"the domain, {box}" if isinstance(domain, Box) else f"the mesh, which lies in {box}"
 
 
 def write_outputs(folder: Path, output: OutputTable, solutions: dict[str, Solution]) -> list[Path]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from neuralpde.cases._build import Run, Study
+from neuralpde.cases._folder import folder_document
 from neuralpde.cases._forces import Forces
 from neuralpde.cases._progress import Display, Stop
 from neuralpde.dynamics import make_dynamics
@@ -134,7 +135,7 @@ def load_previous(study: Study, run: Run, path: Path, document: dict) -> Solutio
         UsageError: if it has another problem or representation, or has gone beyond the end that the case asks for.
         DataError: if the file is damaged.
     """
-    if document["problem"] != study.document["problem"]:
+    if document["problem"] != folder_document(study.document, study.base)["problem"]:
         raise UsageError(f"--restart {path}: expected the problem of the case; the run was made from another one.")
     before = load_solution(path, study.problem)
     old, new = before.representation.config(), run.representation.config()

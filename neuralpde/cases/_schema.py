@@ -38,10 +38,15 @@ class OpenTable(Table):
 
 
 class DomainTable(Table):
-    """Corners of a box."""
+    """Corners of a box, or the file of a mesh."""
 
-    lower: list[FiniteFloat] = Field(description="a list of numbers, one per dimension")
-    upper: list[FiniteFloat] = Field(description="a list of numbers, one per dimension")
+    lower: list[FiniteFloat] | None = Field(None, description="a list of numbers, one per dimension")
+    upper: list[FiniteFloat] | None = Field(None, description="a list of numbers, one per dimension")
+    mesh: str | None = Field(None, description="the name of a mesh file")
+    repair: bool | None = Field(None, description="true or false")
+    scale: Annotated[FiniteFloat | None, Field(gt=0)] = Field(
+        None, description="a positive number, such as 0.001 for a mesh in millimetres"
+    )
 
 
 class ConditionTable(OpenTable):
@@ -54,7 +59,7 @@ class ProblemTable(OpenTable):
     """What is true: a problem's name, its parameters, and where it lives."""
 
     name: str = Field(description='the name of a problem, or "file.py:Class"')
-    domain: DomainTable | None = Field(None, description="a table {lower = […], upper = […]}")
+    domain: DomainTable | None = Field(None, description='a table {lower = […], upper = […]} or {mesh = "file.msh"}')
     conditions: list[ConditionTable] | None = Field(None, description="a list of tables {kind = …}")
 
 
@@ -75,14 +80,12 @@ class RepresentationTable(OpenTable):
     kind: str = Field(description="the name of a representation")
 
 
-class RunTable(OpenTable):
-    """One run: a representation, its method, and what it overrides of ``[time]``; further keys go to the dynamics."""
+class SolveTable(OpenTable):
+    """A representation, its method, and what it overrides of ``[time]``; further keys go to the dynamics."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="a name of letters, digits, - and _")
     representation: RepresentationTable = Field(description='a table {kind = "…", …}')
     integrator: Name = None
     dt: Positive = None
-    t_end: Positive = None
     save_every: Count = None
     growth_limit: Limit = None
     until_steady: Positive = None
@@ -90,17 +93,15 @@ class RunTable(OpenTable):
     initial_fit: dict[str, Any] | None = Field(None, description="a table of options")
 
 
-class ReferenceTable(OpenTable):
+class ReferenceTable(SolveTable):
     """A run that is there to measure the others against: it has no name, and lasts as long as the longest of them."""
 
-    representation: RepresentationTable = Field(description='a table {kind = "…", …}')
-    integrator: Name = None
-    dt: Positive = None
-    save_every: Count = None
-    growth_limit: Limit = None
-    until_steady: Positive = None
-    method: str = Field("auto", description="the name of a method")
-    initial_fit: dict[str, Any] | None = Field(None, description="a table of options")
+
+class RunTable(SolveTable):
+    """One run, with a name and an end of its own."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="a name of letters, digits, - and _")
+    t_end: Positive = None
 
 
 class ExportTable(Table):

@@ -17,7 +17,7 @@ from neuralpde.geometry._elements import ELEMENTS, Element
 from neuralpde.geometry._facets import facet_quadrature, facet_rule
 from neuralpde.geometry._grid import Grid
 from neuralpde.geometry._mesh import Mesh
-from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh
+from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh, defects
 from neuralpde.geometry._mesh_domain import MeshDomain
 from neuralpde.geometry._mesh_file import MeshReader, read_mesh
 from neuralpde.geometry._mesh_repair import repair_mesh
@@ -63,6 +63,7 @@ __all__ = [
     "Solid",
     "check_mesh",
     "cosine_lattice",
+    "defects",
     "face_lattice",
     "facet_quadrature",
     "facet_rule",

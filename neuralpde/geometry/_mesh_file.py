@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -58,9 +60,11 @@ class MeshReader:
         self._process.stdin.close()
         self._process.wait()
 
-    def read(self, path: str | Path, repair: bool = False) -> Mesh:
+    def read(self, path: str | Path, repair: bool = False, scale: float = 1.0, check: bool = True) -> Mesh:
         """See :func:`read_mesh`."""
         path = Path(path)
+        if not (math.isfinite(scale) and scale > 0):
+            raise UsageError(f"the scale of a mesh is a positive number, such as 0.001 for millimetres; got {scale:g}.")
         if not path.is_file():
             raise DataError(f"{path}: there is no such file.")
         with tempfile.TemporaryDirectory() as folder:
@@ -81,11 +85,16 @@ class MeshReader:
         except UsageError as error:  # arrays of impossible shapes
             raise DataError(f"{path}: no mesh could be read from it ({error}).") from None
         mesh = repair_mesh(mesh) if repair else mesh
-        check_mesh(mesh, str(path))
+        if scale != 1.0:
+            mesh = replace(mesh, points=scale * mesh.points)
+        if check:
+            check_mesh(mesh, str(path))
         return mesh
 
 
-def read_mesh(path: str | Path, repair: bool = False, seconds: float = 120.0) -> Mesh:
+def read_mesh(
+    path: str | Path, repair: bool = False, seconds: float = 120.0, scale: float = 1.0, check: bool = True
+) -> Mesh:
     """The mesh in a file: gmsh, VTK/VTU, XDMF, Abaqus, SU2, MED, Nastran, STL, OBJ, or what else meshio reads.
 
     Elements are those of the highest dimension, all of one kind; those one dimension lower name parts of the boundary.
@@ -96,13 +105,17 @@ def read_mesh(path: str | Path, repair: bool = False, seconds: float = 120.0) ->
         path: the file.
         repair: see :func:`repair_mesh`.
         seconds: how long reading may take.
+        scale: what coordinates are multiplied by: 0.001 for a mesh drawn in millimetres where the problem has metres.
+        check: whether a mesh that cannot be used is refused; without it the mesh is for looking at, see
+            :func:`defects`.
 
     Raises:
+        UsageError: for a scale that is none.
         DataError: for a file that is missing, or no mesh.
         MeshError: for a mesh that cannot be used, with what is wrong and where.
     """
     with MeshReader(seconds) as reader:
-        return reader.read(path, repair)
+        return reader.read(path, repair, scale, check)
 
 
 def _mesh(content: Mapping[str, Any], answer: Mapping[str, Any], where: str) -> Mesh:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuralpde.geometry import Boundary, Box, Dirichlet, Domain, Flux, Neumann, Robin
+from neuralpde.geometry import Boundary, Box, Dirichlet, Domain, Flux, MeshDomain, Neumann, Robin
 from neuralpde.problems import Problem
 
 UNKNOWN = "(not compared)"
@@ -46,6 +46,8 @@ def problem_data(problem: Problem) -> dict[str, Any]:
         },
     }
     names: list[str] = [f.name for f in dataclasses.fields(problem)] if dataclasses.is_dataclass(problem) else []
+    if isinstance(domain, MeshDomain):
+        data["mesh with digest"] = domain.digest[:DIGITS]
     for name in names:
         if name in ("domain", "conditions"):
             continue

@@ -82,7 +82,7 @@ FITTED = " or ".join(
     )
 )
 REFERENCE = "representation, integrator, dt, save_every, growth_limit, until_steady, method, initial_fit"
-RUN = f"name, representation, {TIME}, method, initial_fit"
+RUN = f"{REFERENCE}, name, t_end"
 FUNCTION = '{sine = {…}} or {gaussian = {…}} or "file.py:function"'
 CONDITION = f"{', '.join(CONDITIONS)}; got 'dirichlt'; did you mean dirichlet?"
 
