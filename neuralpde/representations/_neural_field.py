@@ -155,9 +155,9 @@ class NeuralField(Representation):
     def at(self, theta: Tensor, t: float = 0.0) -> NeuralFieldAt:
         return NeuralFieldAt(self, theta, t)
 
-    def taped(self, theta: Tensor) -> TapedField:
+    def taped(self, theta: Tensor, t: float = 0.0) -> TapedField:
         """The field of one θ whose jet records how it depends on θ, see :class:`TapedField`."""
-        return TapedField(self, theta)
+        return TapedField(self, theta, t)
 
     def jacobian(self, theta: Tensor, x: Tensor, channel: int = 0) -> Tensor:
         """∂u_channel(x_i)/∂θ, ``(n, p)``; the lift and t drop out."""
@@ -216,8 +216,8 @@ class NeuralFieldAt(Field):
 class TapedField(NeuralFieldAt):
     """A field for one jet, and the θ-derivatives of numbers that are computed from it."""
 
-    def __init__(self, representation: NeuralField, theta: Tensor) -> None:
-        super().__init__(representation, theta, 0.0)
+    def __init__(self, representation: NeuralField, theta: Tensor, t: float = 0.0) -> None:
+        super().__init__(representation, theta, t)
         self.tape = Tape(representation.network, self.weights)
 
     def _network_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
