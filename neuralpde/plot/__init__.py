@@ -1,10 +1,11 @@
-"""Pictures, comparisons and animations of sampled fields; matplotlib is imported on first use, pyplot never."""
+"""Pictures, comparisons and films of sampled fields, pictures of meshes; matplotlib is imported on first use."""
 
 from neuralpde.plot._animation import animation
 from neuralpde.plot._comparison import comparison
 from neuralpde.plot._curves import curves
+from neuralpde.plot._mesh_picture import mesh_picture
 from neuralpde.plot._picture import picture
 from neuralpde.plot._profiles import profiles
 from neuralpde.plot._samples import Samples
 
-__all__ = ["Samples", "animation", "comparison", "curves", "picture", "profiles"]
+__all__ = ["Samples", "animation", "comparison", "curves", "mesh_picture", "picture", "profiles"]
