@@ -87,12 +87,16 @@ def list_parts() -> None:
 
 @app.command()
 def info(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A run file, run folder or case file.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A run file, run folder, case file or mesh.")],
+    picture: Annotated[
+        Path | None, typer.Option("--plot", metavar="PICTURE", help="Draw the mesh: .png, .pdf or .svg.")
+    ] = None,
 ) -> None:
-    """Say what a run file, a run folder or a case file holds, and whether it is intact."""
+    """Say what a run file, a run folder, a case file or a mesh holds, and whether it is intact."""
     from neuralpde.cases._inventory import describe_path
 
-    describe_path(path)
+    if not describe_path(path, picture):
+        raise typer.Exit(DATA)
 
 
 @app.command()

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from neuralpde.cases._document import Document, apply_settings, normalise, read_document
-from neuralpde.cases._domain import build_domain, needs_conditions
 from neuralpde.cases._memory import check_elements, check_nodes, enough_memory
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._outputs import check_outputs
 from neuralpde.cases._parameters import Reader, parameters
+from neuralpde.cases._problem import build_problem
 from neuralpde.cases._schema import (
     REFERENCE,
     Case,
-    ConditionTable,
-    ProblemTable,
     ReferenceTable,
     RunTable,
     SolveTable,
@@ -26,34 +24,12 @@ from neuralpde.cases._schema import (
     check_case,
     run_key,
 )
-from neuralpde.cases._user_code import describe_object, is_reference, load_object
 from neuralpde.dynamics import METHODS, check_pair, make_dynamics
-from neuralpde.geometry import (
-    Boundary,
-    Condition,
-    Dirichlet,
-    Domain,
-    Flux,
-    FreeSlip,
-    Neumann,
-    Outflow,
-    Periodic,
-    Robin,
-)
+from neuralpde.geometry import Box
 from neuralpde.integrators import INTEGRATORS, Integrator
-from neuralpde.problems import PROBLEMS, Problem, check_problem
-from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, Representation
+from neuralpde.problems import Problem
+from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, FiniteElementField, Representation
 from neuralpde.types import UsageError
-
-CONDITIONS: dict[str, type] = {
-    "dirichlet": Dirichlet,
-    "neumann": Neumann,
-    "flux": Flux,
-    "robin": Robin,
-    "periodic": Periodic,
-    "free_slip": FreeSlip,
-    "outflow": Outflow,
-}
 
 MAKE_DYNAMICS = ("problem", "representation")
 DEFAULT_OPTIONS = {"fit": "fit_options", "newton": "newton"}
@@ -166,51 +142,16 @@ def _build_reference(case: Case, problem: Problem, runs: Sequence[Run], reader: 
     return replace(run, times={**run.times, "t_end": max(other.times["t_end"] for other in runs)})
 
 
-def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
-    """The problem that a table names."""
-    if is_reference(table.name):
-        cls = load_object(table.name, reader.base, place.child("name"))
-        if not (isinstance(cls, type) and issubclass(cls, Problem)):
-            what = describe_object(cls)
-            raise UsageError(
-                place.child("name").says(f"expected a class derived from Problem; {table.name} is {what}.")
-            )
-    else:
-        cls = place.child("name").choose(table.name, PROBLEMS)
-    given: dict[str, Any] = {}
-    if table.domain is not None:
-        given["domain"] = build_domain(table.domain, reader.base, place.child("domain"))
-    if table.conditions is not None:
-        where = place.child("conditions")
-        given["conditions"] = tuple(build_condition(c, reader, where.child(k)) for k, c in enumerate(table.conditions))
-    for name in given:
-        if name not in parameters(cls):
-            message = f"expected no {name}: {cls.__name__} fixes it; make it a dataclass field to set it here."
-            raise UsageError(place.child(name).says(message))
-    if "conditions" not in given and "domain" in given:
-        needs_conditions(given["domain"], parameters(cls), place.child("conditions"))
-    skip = tuple(name for name in ("domain", "conditions") if name in parameters(cls))
-    arguments = reader.arguments(cls, table.others, place, skip=skip, also=("name", *skip))
-    with place.refusals():
-        problem = cls(**given, **arguments)
-    if isinstance(getattr(problem, "domain", None), Domain):
-        with place.child("conditions").refusals():
-            Boundary(problem.domain, problem.conditions)
-    with place.refusals():
-        check_problem(problem)
-    return problem
-
-
-def build_condition(table: ConditionTable, reader: Reader, place: Place) -> Condition:
-    """A boundary condition."""
-    return reader.build(place.child("kind").choose(table.kind, CONDITIONS), table.others, place)
-
-
 def _build_representation(
     table: SolveTable, problem: Problem, seed: int, reader: Reader, place: Place
 ) -> Representation:
     where = place.child("representation")
     kind = where.child("kind").choose(table.representation.kind, REPRESENTATIONS)
+    if issubclass(kind, FiniteElementField) and isinstance(problem.domain, Box):
+        message = (
+            'finite elements need a mesh, problem.domain = {mesh = "file.msh"}, and the domain is a box; use a grid.'
+        )
+        raise UsageError(where.child("kind").says(message))
     with where.refusals():
         check_pair(problem, kind)
     skip = ("domain", "conditions", "channels", "device")

@@ -11,7 +11,7 @@ from pathlib import Path
 from neuralpde.cases._document import Document
 from neuralpde.cases._mistakes import Place, nearest
 from neuralpde.cases._schema import DomainTable
-from neuralpde.geometry import Box, Condition, Domain, MeshDomain, Periodic, read_mesh
+from neuralpde.geometry import Box, Condition, Defect, Domain, MeshDomain, MeshError, Periodic, read_mesh
 from neuralpde.types import DataError, UsageError
 
 FOLDER = "mesh"
@@ -81,7 +81,10 @@ def _mesh(table: DomainTable, path: Path, place: Place) -> MeshDomain:
 @lru_cache(maxsize=4)
 def _read(path: Path, changed: int, size: int, repair: bool, scale: float) -> MeshDomain:
     """One domain for all runs of a case: its element search and its checks are made once."""
-    return MeshDomain(read_mesh(path, repair=repair, scale=scale))
+    mesh = read_mesh(path, repair=repair, scale=scale)
+    if mesh.surface:
+        raise MeshError(Defect.NOT_PLANAR, where=str(path))
+    return MeshDomain(mesh)
 
 
 def needs_conditions(domain: Domain, known: Mapping[str, inspect.Parameter], place: Place) -> None:

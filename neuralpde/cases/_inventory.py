@@ -18,10 +18,13 @@ from neuralpde import benches
 from neuralpde.benches._rows import as_json, print_table
 from neuralpde.cases._build import load_study
 from neuralpde.cases._folder import CASE, is_run_folder
+from neuralpde.cases._mesh_info import mesh_lines
 from neuralpde.cases._mistakes import unknown_name
 from neuralpde.cases._open import run_files
+from neuralpde.geometry import read_mesh
 from neuralpde.integrators import INTEGRATORS
 from neuralpde.io import load_arrays
+from neuralpde.plot import mesh_picture
 from neuralpde.problems import PROBLEMS
 from neuralpde.representations import REPRESENTATIONS
 from neuralpde.types import DataError, Status, UsageError
@@ -74,13 +77,38 @@ def run_bench(name: str, json: bool, quick: bool) -> None:
         print_table(name, rows)
 
 
-def describe_path(path: Path) -> None:
-    """Print what a case file, a run file or a run folder holds.
+def describe_path(path: Path, picture: Path | None = None) -> bool:
+    """Print what a case file, a run file, a run folder or a mesh holds.
+
+    Args:
+        path: of it; what is neither ``.toml`` nor ``.h5`` nor a folder is a mesh.
+        picture: of a mesh, where one is wanted.
+
+    Returns:
+        Whether it is intact: a mesh may be read and broken all the same.
 
     Raises:
+        UsageError: for a picture of something else.
         DataError: if it is missing, damaged, or something else.
     """
     console = Console()
+    if path.is_file() and path.suffix not in (".toml", ".h5"):
+        return _describe_mesh(console, path, picture)
+    if picture is not None:
+        raise UsageError(f"--plot {picture}: expected a mesh file before it, such as plate.msh; got {path}.")
+    _describe_case_or_run(console, path)
+    return True
+
+
+def _describe_mesh(console: Console, path: Path, picture: Path | None) -> bool:
+    lines, intact = mesh_lines(path)
+    _print(console, lines)
+    if picture is not None:
+        console.print(str(mesh_picture(read_mesh(path), picture, path.name)), highlight=False, soft_wrap=True)
+    return intact
+
+
+def _describe_case_or_run(console: Console, path: Path) -> None:
     if path.suffix == ".toml":
         _print(console, _case_lines(path))
         return

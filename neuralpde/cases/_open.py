@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neuralpde.cases._build import build_problem
 from neuralpde.cases._folder import is_run_folder
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._parameters import Reader
+from neuralpde.cases._problem import build_problem
 from neuralpde.cases._schema import REFERENCE, check_case
 from neuralpde.io import load_arrays
 from neuralpde.simulate import Solution, load_solution

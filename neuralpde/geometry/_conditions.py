@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -82,11 +83,18 @@ class Robin(_Valued):
         coefficient: α ≥ 0; a number.
         value: of the surrounding.
         on: names of faces.
+
+    Raises:
+        UsageError: for a coefficient below 0, or none: the boundary would feed itself.
     """
 
     coefficient: float = 1.0
     value: BoundaryValue = 0.0
     on: str | Sequence[str] = "all"
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.coefficient, int | float) and 0 <= self.coefficient < math.inf):
+            raise UsageError(f"the coefficient of Robin is a number, 0 or more; got {self.coefficient}.")
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,10 @@ class Defect(Enum):
     BRANCHING = ("facets of three or more elements", "remove what overlaps")
     DISCONNECTED = ("parts that nothing joins and no condition holds", "give a condition on each part, or remove it")
     BAD_TAG = ("a tag of elements or facets that are not there", "write the mesh anew")
-    NOT_PLANAR = ("a curved surface where a domain is needed", "use a 2D mesh in a plane, or a 3D mesh of the volume")
+    NOT_PLANAR = (
+        "a surface in space where a domain is needed",
+        "use a mesh in the plane z = 0, or a 3D mesh of the volume",
+    )
 
     def __init__(self, meaning: str, remedy: str) -> None:
         self.meaning, self.remedy = meaning, remedy

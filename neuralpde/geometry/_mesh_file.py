@@ -30,6 +30,10 @@ TAGS = ("gmsh:physical", "cell_tags", "medit:ref", "su2:tag", "nastran:ref", "ce
 counts."""
 
 
+GEOMETRIES = (".geo", ".geo_unrolled", ".step", ".stp", ".iges", ".igs", ".brep", ".dxf", ".dwg", ".fcstd", ".blend")
+"""Endings of files that hold shapes and no elements."""
+
+
 class MeshReader:
     """A process that reads mesh files one after the other; :func:`read_mesh` starts one for one file.
 
@@ -67,6 +71,10 @@ class MeshReader:
             raise UsageError(f"the scale of a mesh is a positive number, such as 0.001 for millimetres; got {scale:g}.")
         if not path.is_file():
             raise DataError(f"{path}: there is no such file.")
+        if path.suffix.lower() in GEOMETRIES:
+            made = path.with_suffix(".msh").name
+            how = f"gmsh -2 {path.name} -o {made}, or -3 for a solid"
+            raise DataError(f"{path}: a file {path.suffix} holds a shape and no mesh; mesh it first ({how}).")
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "mesh.npz"
             memory = MEMORY + 60 * path.stat().st_size
@@ -131,7 +139,9 @@ def _mesh(content: Mapping[str, Any], answer: Mapping[str, Any], where: str) -> 
     lower = [block for block in blocks if ELEMENTS[block[0]].dim == highest - 1]
     kinds = list(dict.fromkeys(kind for kind, _, _ in elements))
     if len(kinds) > 1:
-        raise MeshError(Defect.MIXED_KINDS, where=where, detail=", ".join(kinds))
+        counts = {kind: sum(len(cells) for other, cells, _ in elements if other == kind) for kind in kinds}
+        detail = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        raise MeshError(Defect.MIXED_KINDS, where=where, detail=detail)
     points = _flattened(content["points"], highest)
     cells = np.concatenate([cells for _, cells, _ in elements])
     parts = _names(elements, content, answer, highest)

@@ -47,7 +47,7 @@ def problem_data(problem: Problem) -> dict[str, Any]:
     }
     names: list[str] = [f.name for f in dataclasses.fields(problem)] if dataclasses.is_dataclass(problem) else []
     if isinstance(domain, MeshDomain):
-        data["mesh with digest"] = domain.digest[:DIGITS]
+        data["mesh digest"] = domain.digest[:DIGITS]
     for name in names:
         if name in ("domain", "conditions"):
             continue

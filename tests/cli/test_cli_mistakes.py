@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neuralpde.cases import load_study
-from neuralpde.cases._build import CONDITIONS
+from neuralpde.cases._problem import CONDITIONS
 from neuralpde.dynamics import METHODS, DiscreteDynamics, FunctionSpaceDynamics, GalerkinDynamics
 from neuralpde.integrators import INTEGRATORS
 from neuralpde.optimize import GaussNewton
@@ -211,7 +211,7 @@ MISTAKES = {
     "no such face": (
         "speed = 0.25",
         'conditions = [{kind = "dirichlet", on = "y-"}]',
-        "problem.conditions: this box has the faces x-, x+; there is no face 'y-'.",
+        "problem.conditions[1].on: this box has the faces x-, x+; there is no face 'y-'.",
     ),
     "value of a condition": (
         "speed = 0.25",

@@ -150,7 +150,7 @@ def test_a_surface_is_no_domain() -> None:
     shell = Mesh(np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 1]]), np.array([[0, 1, 2]]))
     check_mesh(shell)
     assert math.isclose(shell.measures.sum(), math.sqrt(2) / 2)
-    with pytest.raises(MeshError, match="curved surface"):
+    with pytest.raises(MeshError, match="surface in space"):
         MeshDomain(shell)
 
 
