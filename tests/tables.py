@@ -13,6 +13,16 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from problem_rows import CIRCLE as CIRCLE
+from problem_rows import FLOWS, PROBLEMS, SQUARE, UNIT, ProblemRow, has
+from problem_rows import Drift as Drift
+from problem_rows import Forced as Forced
+from problem_rows import GrowingWave as GrowingWave
+from problem_rows import Hill as Hill
+from problem_rows import Spin as Spin
+from problem_rows import Waves as Waves
+from problem_rows import hill_slope as hill_slope
+from problem_rows import moving_walls as moving_walls
 from torch import Tensor
 
 from neuralpde.fields import Jet
@@ -31,25 +41,7 @@ from neuralpde.integrators import (
     Midpoint,
 )
 from neuralpde.optimize import GaussNewton
-from neuralpde.problems import (
-    Advection,
-    BeltramiFlow,
-    Burgers,
-    CylinderChannel,
-    DoubleShearLayer,
-    EulerFlow,
-    Heat,
-    LidDrivenCavity,
-    NavierStokes,
-    Poisson,
-    Problem,
-    SineMode,
-    SineSpeed,
-    TaylorGreen,
-    Term,
-    VortexPair,
-    WalshFlow,
-)
+from neuralpde.problems import LidDrivenCavity, Problem
 from neuralpde.representations import (
     GridField,
     MacGrid,
@@ -59,10 +51,6 @@ from neuralpde.representations import (
     Representation,
     SpectralGrid,
 )
-
-UNIT = Box((0.0,), (1.0,))
-SQUARE = Box((0.0, 0.0), (1.0, 1.0))
-CIRCLE = Box((0.0,), (2 * math.pi,))
 
 
 def orders(errors: Sequence[float], ratio: float = 2.0) -> list[float]:
@@ -106,275 +94,6 @@ FLOW_INTEGRATORS = (
 """Methods that need a constraint: for incompressible flow only."""
 
 RUNGE_KUTTA = tuple(row for row in INTEGRATORS if row.family != "splitting")
-
-
-# ------------------------------------------------------------------------- equations that a user might write
-
-
-@dataclass(frozen=True)
-class Forced(Problem):
-    """u_t + u u_x = ν u_xx + s(t, x) with s made so that u = 1 + ½ sin(x − t): nonlinear, and F depends on t."""
-
-    viscosity: float = 0.1
-    domain: Box = CIRCLE
-    conditions: tuple[Condition, ...] = (Periodic(),)
-    needs = frozenset({"grad", "laplacian"})
-
-    def rhs(self, t, x, u):
-        sine, cosine = 0.5 * torch.sin(x - t), 0.5 * torch.cos(x - t)
-        forcing = sine * cosine + self.viscosity * sine
-        return self.viscosity * u.laplacian - u.value * u.grad[..., 0] + forcing
-
-    def initial(self, x):
-        return self.exact(0.0, x)
-
-    def exact(self, t, x):
-        return 1 + 0.5 * torch.sin(x - t)
-
-
-@dataclass(frozen=True)
-class Drift(Problem):
-    """u_t = ν u_xx − (1 + cos 3t) u_x: every stage stays in the span of sin and cos, which a tiny network fits."""
-
-    viscosity: float = 0.2
-    domain: Box = CIRCLE
-    conditions: tuple[Condition, ...] = (Periodic(),)
-    needs = frozenset({"grad", "laplacian"})
-
-    def rhs(self, t, x, u):
-        return self.viscosity * u.laplacian - (1 + math.cos(3 * t)) * u.grad[..., 0]
-
-    def initial(self, x):
-        return self.exact(0.0, x)
-
-    def exact(self, t, x):
-        return math.exp(-self.viscosity * t) * torch.sin(x - t - math.sin(3 * t) / 3)
-
-
-@dataclass(frozen=True)
-class Waves(Problem):
-    """p_t + ∇·v = 0, v_t + ∂p = 0 in 1D, stated by its flux alone: two channels, rhs from the flux."""
-
-    domain: Box = UNIT
-    conditions: tuple[Condition, ...] = (Periodic(),)
-    unknowns = {"pressure": 1, "velocity": 1}  # noqa: RUF012 (as users write it)
-    needs = frozenset({"grad", "hess"})
-
-    def flux(self, t, x, u):
-        return u.value.flip(-1)[..., None]
-
-    def initial(self, x):
-        return self.exact(0.0, x)
-
-    def exact(self, t, x):
-        right, left = torch.sin(2 * math.pi * (x - t)), 0.5 * torch.cos(2 * math.pi * (x + t))
-        return torch.cat([right + left, right - left], dim=-1)
-
-
-@dataclass(frozen=True)
-class Spin(Problem):
-    """u_t = κ Δu + R u with R a rotation at rate ω: two diffusing channels that turn into each other."""
-
-    diffusivity: float = 0.05
-    rate: float = 2.0
-    domain: Box = UNIT
-    conditions: tuple[Condition, ...] = (Dirichlet(0.0),)
-    unknowns = {"velocity": 2}  # noqa: RUF012
-    needs = frozenset({"laplacian"})
-
-    def rhs(self, t, x, u):
-        turned = torch.stack([-u.value[:, 1], u.value[:, 0]], dim=-1)
-        return self.diffusivity * u.laplacian + self.rate * turned
-
-    def initial(self, x):
-        return self.exact(0.0, x)
-
-    def exact(self, t, x):
-        shape = torch.sin(math.pi * x).prod(-1, keepdim=True)
-        decay = math.exp(-self.diffusivity * x.shape[1] * math.pi**2 * t)
-        angle = self.rate * t
-        return decay * shape * x.new_tensor([[math.cos(angle), math.sin(angle)]])
-
-
-@dataclass(frozen=True)
-class GrowingWave(Problem):
-    """u_t + a u_x = cos(x) u, split into advection and growth, whose flows do not commute."""
-
-    speed: float = 1.0
-    domain: Box = CIRCLE
-    conditions: tuple[Condition, ...] = (Periodic(),)
-    needs = frozenset({"grad"})
-
-    def rhs(self, t, x, u):
-        return -self.speed * u.grad[..., 0] + torch.cos(x) * u.value
-
-    def initial(self, x):
-        return self.exact(0.0, x)
-
-    def exact(self, t, x):
-        foot = x - self.speed * t
-        return (2 + torch.sin(foot)) * torch.exp((torch.sin(x) - torch.sin(foot)) / self.speed)
-
-    def terms(self):
-        return (
-            Term("advection", lambda t, x, u: -self.speed * u.grad[..., 0], lambda t, u, x, dt: u(x - self.speed * dt)),
-            Term(
-                "growth",
-                lambda t, x, u: torch.cos(x) * u.value,
-                lambda t, u, x, dt: torch.exp(dt * torch.cos(x)) * u(x),
-            ),
-        )
-
-
-# ------------------------------------------------------------------------------------------------- problems
-
-
-def inflow(t: float, x: Tensor) -> Tensor:
-    """sin 3(x − t), the data of the advection problem with an inflow face."""
-    return torch.sin(3 * (x - t))
-
-
-def moving_walls(t: float, x: Tensor) -> Tensor:
-    """The exact solution of :class:`Forced`, as Dirichlet data that move in time."""
-    return Forced().exact(t, x)
-
-
-def flow_field(x: Tensor) -> Tensor:
-    """A smooth velocity in 2D, periodic on the unit square."""
-    a, b = 2 * math.pi * x[:, 0], 2 * math.pi * x[:, 1]
-    return torch.stack([0.5 + 0.2 * torch.sin(b), 0.3 + 0.2 * torch.cos(a)], dim=-1)
-
-
-@dataclass(frozen=True)
-class Hill:
-    """sin(x) (1 + y) and its Laplacian: not zero on the boundary, slopes that vary along the faces."""
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.sin(2 * x[:, :1]) * (1 + x[:, 1:].prod(-1, keepdim=True)) if x.shape[1] > 1 else torch.sin(2 * x)
-
-    def laplacian(self, x: Tensor) -> Tensor:
-        return -4 * self(x)
-
-
-def hill_slope(axis: int, sign: float) -> Callable[[float, Tensor], Tensor]:
-    """Outward derivative of :class:`Hill` on a face."""
-
-    def slope(t: float, x: Tensor) -> Tensor:
-        rest = 1 + x[:, 1:] if x.shape[1] > 1 else 1.0
-        return sign * (2 * torch.cos(2 * x[:, :1]) * rest if axis == 0 else torch.sin(2 * x[:, :1]))
-
-    return slope
-
-
-@dataclass(frozen=True)
-class ProblemRow:
-    """A problem with an exact solution, and what the tests need to know of it.
-
-    ``times`` are where the residual is looked at, ``width`` is the smallest length of its solution, in x and in t
-    (differences take steps of a fraction of it), and ``tolerance`` bounds the residual.
-    """
-
-    name: str
-    make: Callable[[], Problem]
-    times: tuple[float, ...] = (0.3, 0.7)
-    width: float = 0.1
-    tolerance: float = 1e-9
-    flows: bool = False
-    states_flux: bool = False
-
-    @property
-    def fully_periodic(self) -> bool:
-        return all(isinstance(c, Periodic) and c.axes == "all" for c in self.make().conditions)
-
-
-def _has(row: ProblemRow, kind: type) -> bool:
-    return any(isinstance(c, kind) for c in row.make().conditions)
-
-
-COSINE = SineMode(wavenumbers=(0.5,), phase=math.pi / 2)
-
-PROBLEMS = (
-    ProblemRow("heat", Heat, states_flux=True),
-    ProblemRow(
-        "heat with walls",
-        lambda: Heat(profile=SineMode(wavenumbers=(0.5,)), conditions=(Dirichlet(0.0),)),
-        states_flux=True,
-    ),
-    ProblemRow("heat insulated", lambda: Heat(profile=COSINE, conditions=(Neumann(0.0),)), states_flux=True),
-    ProblemRow(
-        "heat 2D",
-        lambda: Heat(
-            profile=SineMode((1.0, 1.0), (1.0, 0.5)), domain=SQUARE, conditions=(Periodic("x"), Dirichlet(0.0))
-        ),
-        states_flux=True,
-    ),
-    ProblemRow("advection", lambda: Advection(profile=SineMode((4.0,))), flows=True),
-    ProblemRow("advection of a bump", Advection, (0.5, 3.0), width=0.05, tolerance=1e-8, flows=True),
-    ProblemRow(
-        "advection, variable speed",
-        lambda: Advection(speed=SineSpeed(), profile=SineMode((4.0,))),
-        (0.5, 2.0),
-        tolerance=1e-8,
-        flows=True,
-    ),
-    ProblemRow(
-        "advection with inflow",
-        lambda: Advection(
-            speed=1.0,
-            profile=lambda x: torch.sin(3 * x),
-            domain=UNIT,
-            conditions=(Dirichlet(inflow, "x-"),),
-        ),
-    ),
-    ProblemRow(
-        "advection 2D",
-        lambda: Advection(
-            speed=flow_field, profile=SineMode((1.0, 1.0), (1.0, 1.0)), domain=SQUARE, conditions=(Periodic(),)
-        ),
-        width=0.05,
-        tolerance=1e-8,
-        flows=True,
-    ),
-    ProblemRow("burgers", lambda: Burgers(viscosity=0.1), states_flux=True, tolerance=1e-8),
-    ProblemRow("burgers, steep", Burgers, (0.1, 0.6), width=0.01, tolerance=1e-7, states_flux=True),
-    ProblemRow("poisson 1D", lambda: Poisson(domain=UNIT), states_flux=True),
-    ProblemRow("poisson 2D", Poisson, states_flux=True),
-    ProblemRow(
-        "poisson 2D, mixed",
-        lambda: Poisson(
-            solution=Hill(),
-            domain=SQUARE,
-            conditions=(
-                Dirichlet(lambda t, x: Hill()(x), ("x-", "y+")),
-                Neumann(hill_slope(0, 1.0), "x+"),
-                Neumann(hill_slope(1, -1.0), "y-"),
-            ),
-        ),
-        states_flux=True,
-    ),
-    ProblemRow("forced", Forced),
-    ProblemRow("forced, moving walls", lambda: Forced(conditions=(Dirichlet(moving_walls),))),
-    ProblemRow("drift", Drift),
-    ProblemRow("waves", Waves, states_flux=True),
-    ProblemRow("spin", Spin),
-    ProblemRow("spin 2D", lambda: Spin(domain=SQUARE)),
-    ProblemRow("growing wave", GrowingWave, flows=True),
-)
-
-FLOWS = (
-    ProblemRow("Taylor–Green", TaylorGreen),
-    ProblemRow("Taylor–Green, decaying", lambda: TaylorGreen(viscosity=0.05)),
-    ProblemRow("Walsh flow", WalshFlow),
-    ProblemRow("Walsh flow without viscosity", lambda: WalshFlow(viscosity=0.0, waves=25, seed=3)),
-    ProblemRow("Beltrami flow", BeltramiFlow),
-    ProblemRow("Navier–Stokes", NavierStokes),
-    ProblemRow("Euler", EulerFlow),
-    ProblemRow("vortex pair", VortexPair),
-    ProblemRow("double shear layer", DoubleShearLayer),
-    ProblemRow("lid-driven cavity", LidDrivenCavity),
-    ProblemRow("cylinder in a channel", CylinderChannel),
-)
-"""Incompressible flows; they live on representations of their own."""
 
 
 # ------------------------------------------------------------------------------------------ representations
@@ -539,7 +258,7 @@ def refusal(problem: ProblemRow, representation: RepresentationRow, family: str)
         return "is steady: use solve" if steady else "moves in time: use simulate"
     if galerkin and any(callable(c.value) for c in problem.make().conditions if isinstance(c, Dirichlet)):
         return "Galerkin stepping holds constant Dirichlet data only; use method='function_space'"
-    if galerkin and _has(problem, Neumann):
+    if galerkin and has(problem, Neumann):
         return "Galerkin stepping knows no Neumann conditions; use method='function_space'"
     if galerkin and family == "implicit":
         return "is explicit and ImplicitMidpoint() has implicit stages; use RK4, or method='function_space'"

@@ -1,6 +1,8 @@
 """Equations with their initial, boundary and exact data."""
 
+from neuralpde.problems._advection_diffusion import AdvectionDiffusion
 from neuralpde.problems._base import Problem, Quantity, Term, check_problem
+from neuralpde.problems._by_part import ByPart
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._cylinder import CylinderChannel
 from neuralpde.problems._exact_fits import exact_fits
@@ -14,14 +16,26 @@ from neuralpde.problems._flow_cases import (
     WalshFlow,
 )
 from neuralpde.problems._poisson import Poisson, ProductOfSines
+from neuralpde.problems._reaction_diffusion import ReactionDiffusion
+from neuralpde.problems._reactions import AllenCahn, Brusselator, GrayScott, LinearDecay, Logistic, Schnakenberg
 from neuralpde.problems._shedding import drag_and_lift, period_starts, street_figures, strouhal_number
 from neuralpde.problems._transport import Advection, Burgers, GaussianBump, Heat, SineMode, SineSpeed
+from neuralpde.problems._waves import (
+    AllenCahnFront,
+    AllenCahnWave,
+    BoundaryLayer,
+    FisherWave,
+    MovingGaussian,
+    Rotation,
+)
 
 PROBLEMS: dict[str, type[Problem]] = {
     "advection": Advection,
     "burgers": Burgers,
     "heat": Heat,
     "poisson": Poisson,
+    "advection_diffusion": AdvectionDiffusion,
+    "reaction_diffusion": ReactionDiffusion,
     "navier_stokes": NavierStokes,
     "euler_flow": EulerFlow,
     "taylor_green": TaylorGreen,
@@ -37,20 +51,35 @@ PROBLEMS: dict[str, type[Problem]] = {
 __all__ = [
     "PROBLEMS",
     "Advection",
+    "AdvectionDiffusion",
+    "AllenCahn",
+    "AllenCahnFront",
+    "AllenCahnWave",
     "BeltramiFlow",
+    "BoundaryLayer",
+    "Brusselator",
     "Burgers",
+    "ByPart",
     "CylinderChannel",
     "DoubleShearLayer",
     "EulerFlow",
+    "FisherWave",
     "GaussianBump",
+    "GrayScott",
     "Heat",
     "IncompressibleFlow",
     "LidDrivenCavity",
+    "LinearDecay",
+    "Logistic",
+    "MovingGaussian",
     "NavierStokes",
     "Poisson",
     "Problem",
     "ProductOfSines",
     "Quantity",
+    "ReactionDiffusion",
+    "Rotation",
+    "Schnakenberg",
     "SineMode",
     "SineSpeed",
     "TaylorGreen",

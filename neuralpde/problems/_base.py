@@ -25,11 +25,15 @@ class Term:
         rhs: (t, x, jet) → ``(n, c)``.
         flow: (t, u, x, dt) → values ``(n, c)`` at points x after the term alone has acted for dt on the field u,
             exactly or by a method of known order; None if there is none.
+        flux, source: (t, x, jet) → ``(n, c, d)`` and ``(n, c)``, the term in conservation form. A term that states its
+            flux and no flow is stepped implicitly in its place.
     """
 
     name: str
     rhs: Callable[[float, Tensor, Jet], Tensor]
     flow: Callable[[float, Field, Tensor, float], Tensor] | None = None
+    flux: Callable[[float, Tensor, Jet], Tensor] | None = None
+    source: Callable[[float, Tensor, Jet], Tensor] | None = None
 
 
 @dataclass(frozen=True)

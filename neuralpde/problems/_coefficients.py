@@ -51,12 +51,14 @@ def coefficient_gradient(value: ScalarOrField, x: Tensor) -> Tensor:
     return torch.stack(columns, dim=-1)
 
 
-def check_diffusivity(value: ScalarOrField, domain: Domain) -> None:
+def check_diffusivity(value: ScalarOrField | tuple[float, ...], domain: Domain) -> None:
     """Refuse a diffusivity that is not positive at points all over the closed domain, or has no gradient.
 
     Raises:
         UsageError: saying where it is not positive, or what a function must return.
     """
+    if isinstance(value, tuple):
+        raise UsageError(f"the diffusivity is a number or a function here; got {value}.")
     if not callable(value):
         if not value > 0:
             raise UsageError(f"the diffusivity must be positive; got {value}.")

@@ -1,19 +1,16 @@
-"""Poisson's equation on a box."""
+"""Poisson's equation."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from neuralpde.fields import Jet, autodiff_jet
-from neuralpde.geometry import Box, Condition, Dirichlet
-from neuralpde.problems._base import Problem
-from neuralpde.problems._coefficients import coefficient
+from neuralpde.geometry import Box, Condition, Dirichlet, Domain
+from neuralpde.problems._diffusive import Diffusive, Source
 from neuralpde.types import ScalarOrField
 
 
@@ -32,41 +29,33 @@ class ProductOfSines:
 
 
 @dataclass(frozen=True)
-class Poisson(Problem):
-    """0 = Δu + f.
+class Poisson(Diffusive):
+    """0 = ∇·(κ(x) ∇u) + f.
 
-    Without a source, f = −Δ solution follows from a manufactured solution.
+    Without a source, f = −∇·(κ∇ solution) follows from a manufactured solution.
 
     Args:
         source_term: f; a number or a function of x.
-        solution: the exact solution, if it is known. Its ``laplacian`` method is used where it has one, automatic
-            differentiation otherwise. With neither a source nor a solution it is :class:`ProductOfSines`.
+        solution: the exact solution, if it is known. Its ``laplacian`` method is used where it has one and κ is a
+            number, automatic differentiation otherwise. With neither a source nor a solution it is
+            :class:`ProductOfSines`.
         domain, conditions: the defaults are the unit square with u = 0 on its boundary.
+        diffusivity: κ > 0; a number, a function ``(n, d)`` → ``(n, 1)``, or a number by part of the mesh
+            (:class:`ByPart`).
+
+    Raises:
+        UsageError: for a diffusivity that is not positive all over the domain, or cannot be differentiated.
     """
 
-    source_term: ScalarOrField | None = None
-    solution: Callable[[Tensor], Tensor] | None = None
-    domain: Box = field(default_factory=lambda: Box((0.0, 0.0), (1.0, 1.0)))
+    source_term: Source = None
+    solution: Callable[..., Tensor] | None = None
+    domain: Domain = field(default_factory=lambda: Box((0.0, 0.0), (1.0, 1.0)))
     conditions: tuple[Condition, ...] = (Dirichlet(0.0),)
-    time_order: ClassVar[int] = 0
-    needs: ClassVar[frozenset[str]] = frozenset({"laplacian"})
+    diffusivity: ScalarOrField = 1.0
+    profile = None
+    steady = True
 
     def __post_init__(self) -> None:
         if self.source_term is None and self.solution is None:
             object.__setattr__(self, "solution", ProductOfSines())
-
-    def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        return u.laplacian + self.source(t, x, u)
-
-    def flux(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        return -u.grad
-
-    def source(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        if self.source_term is not None:
-            return torch.zeros_like(u.value) + coefficient(self.source_term, x)
-        assert self.solution is not None  # __post_init__ has seen to it
-        laplacian = getattr(self.solution, "laplacian", None)
-        return -laplacian(x) if laplacian else -autodiff_jet(self.solution, x, self.needs).laplacian
-
-    def exact(self, t: float, x: Tensor) -> Tensor | None:
-        return self.solution(x) if self.solution is not None else None
+        self._check()

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Boundary, Box, Condition, Periodic
+from neuralpde.geometry import Boundary, Box, Condition, Domain, Periodic
 from neuralpde.problems._base import Problem, Term
-from neuralpde.problems._coefficients import check_diffusivity, coefficient, coefficient_gradient
+from neuralpde.problems._diffusive import Diffusive, Source
 from neuralpde.problems._exact import burgers_cole_hopf, foot_of_characteristic
 from neuralpde.types import ScalarOrField, UsageError
 
@@ -90,12 +90,17 @@ class Advection(Problem):
         return (Term("advection", self.rhs, self._follow_characteristics if inside else None),)
 
     def _follow_characteristics(self, t: float, u: Field, x: Tensor, dt: float) -> Tensor:
-        """u at the feet of the characteristics, traced back over dt by one RK4 step (exact for constant speed)."""
-        k1 = self.velocity(x)
-        k2 = self.velocity(x - 0.5 * dt * k1)
-        k3 = self.velocity(x - 0.5 * dt * k2)
-        k4 = self.velocity(x - dt * k3)
-        return u(x - dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+        """u at the feet of the characteristics."""
+        return u(traced_back(self.velocity, x, dt))
+
+
+def traced_back(velocity: Callable[[Tensor], Tensor], x: Tensor, dt: float) -> Tensor:
+    """Where the characteristics through x were dt ago, by one RK4 step (exact for constant velocity), ``(n, d)``."""
+    k1 = velocity(x)
+    k2 = velocity(x - 0.5 * dt * k1)
+    k3 = velocity(x - 0.5 * dt * k2)
+    k4 = velocity(x - dt * k3)
+    return x - dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
 @dataclass(frozen=True)
@@ -135,18 +140,22 @@ class SineMode:
 
 
 @dataclass(frozen=True)
-class Heat(Problem):
-    """u_t = ∇·(κ(x) ∇u) + s(x), written κ Δu + ∇κ·∇u + s in the strong form.
+class Heat(Diffusive):
+    """u_t = ∇·(κ(x) ∇u) + s, written κ Δu + ∇κ·∇u + s in the strong form.
 
-    With a :class:`SineMode` for a profile, a number for κ and no source the exact solution is the profile times
-    exp(κ λ t), λ its eigenvalue.
+    With a :class:`SineMode` for a profile, a number for κ, no source and no solution the exact solution is the profile
+    times exp(κ λ t), λ its eigenvalue.
 
     Args:
-        diffusivity: κ > 0; a number, or a function ``(n, d)`` → ``(n, 1)``. ∇κ comes from the function's own method
-            ``grad``, ``(n, d)`` → ``(n, d)``, where it has one, and from automatic differentiation otherwise.
-        source_term: s; a number or a function of x.
-        profile: u at t = 0; a :class:`SineMode` that fits the conditions has an exact solution.
+        diffusivity: κ > 0; a number, a function ``(n, d)`` → ``(n, 1)``, or a number by part of the mesh
+            (:class:`ByPart`). ∇κ comes from the function's own method ``grad``, ``(n, d)`` → ``(n, d)``, where it has
+            one, and from automatic differentiation otherwise.
+        source_term: s; a number, or a function of x or of (t, x). By default what ``solution`` asks for, or none.
+        profile: u at t = 0; by default ``solution``, or a :class:`SineMode` where there is none either. A
+            :class:`SineMode` that fits the conditions has an exact solution.
         domain, conditions: where.
+        solution: the exact solution, a function of x or of (t, x): manufactured, or known.
+        steady: 0 = ∇·(κ∇u) + s, for ``solve``.
 
     Raises:
         UsageError: for a diffusivity that is not positive all over the domain, or cannot be differentiated.
@@ -159,39 +168,22 @@ class Heat(Problem):
     """
 
     diffusivity: ScalarOrField = 0.1
-    source_term: ScalarOrField = 0.0
-    profile: Callable[[Tensor], Tensor] = field(default_factory=SineMode)
-    domain: Box = field(default_factory=lambda: Box((0.0,), (1.0,)))
+    source_term: Source = None
+    profile: Callable[[Tensor], Tensor] | None = None
+    domain: Domain = field(default_factory=lambda: Box((0.0,), (1.0,)))
     conditions: tuple[Condition, ...] = (Periodic(),)
+    solution: Callable[..., Tensor] | None = None
+    steady: bool = False
 
     def __post_init__(self) -> None:
-        check_diffusivity(self.diffusivity, self.domain)
-
-    @property
-    def needs(self) -> frozenset[str]:  # type: ignore[override]
-        """The gradient too where κ varies."""
-        return frozenset({"grad", "laplacian"} if callable(self.diffusivity) else {"laplacian"})
-
-    def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        out = coefficient(self.diffusivity, x) * u.laplacian + coefficient(self.source_term, x)
-        if callable(self.diffusivity):
-            out = out + (u.grad * coefficient_gradient(self.diffusivity, x)[:, None]).sum(-1)
-        return out
-
-    def flux(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        kappa = coefficient(self.diffusivity, x)
-        return -(kappa[..., None] if isinstance(kappa, Tensor) and kappa.ndim else kappa) * u.grad
-
-    def source(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        return torch.zeros_like(u.value) + coefficient(self.source_term, x)
-
-    def initial(self, x: Tensor) -> Tensor:
-        return self.profile(x)
+        if self.profile is None and self.solution is None and not self.steady:
+            object.__setattr__(self, "profile", SineMode())
+        self._check()
 
     def exact(self, t: float, x: Tensor) -> Tensor | None:
-        if callable(self.diffusivity) or callable(self.source_term) or self.source_term:
-            return None
-        if not isinstance(self.profile, SineMode):
+        if self.solution is not None:
+            return super().exact(t, x)
+        if callable(self.diffusivity) or self.source_term or self.steady or not isinstance(self.profile, SineMode):
             return None
         return math.exp(float(self.diffusivity) * self.profile.eigenvalue(x.shape[1]) * t) * self.profile(x)
 

@@ -1,0 +1,112 @@
+"""Coefficients that are constant on each part of a mesh: materials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuralpde.geometry import Domain, MeshDomain
+from neuralpde.types import UsageError
+
+KEPT = 8
+"""Sets of points whose elements are remembered: quadrature points of the elements and of the parts of the boundary."""
+
+Lookup = dict[tuple[object, ...], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class ByPart:
+    """A number for each part of the domain, by the names of a mesh's physical groups of elements.
+
+    A problem binds it to its own domain. What it returns at a point is the number of the element that holds the point;
+    elements are looked up once for the same tensor of points.
+
+    Args:
+        values: number by part's name, such as ``{"steel": 50.0, "wood": 0.2}``.
+        elsewhere: for elements in none of these parts; by default there may be none.
+        domain: where; a problem fills it in.
+
+    Raises:
+        UsageError: on binding, for a domain without a mesh, a part that the mesh does not have, an element without a
+            value, or one with two different values.
+
+    Example:
+        >>> from neuralpde.geometry import Mesh, MeshDomain
+        >>> points = np.array([[0., 0.], [1., 0.], [1., 1.], [0., 1.]])
+        >>> parts = {"left": np.array([1]), "right": np.array([0])}
+        >>> square = MeshDomain(Mesh(points, np.array([[0, 1, 2], [0, 2, 3]]), parts=parts))
+        >>> kappa = ByPart({"left": 1.0, "right": 10.0}).on(square)
+        >>> kappa(torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)).flatten().tolist()
+        [10.0, 1.0]
+    """
+
+    values: Mapping[str, float]
+    elsewhere: float | None = None
+    domain: Domain | None = field(default=None, repr=False, compare=False)
+    _kept: Lookup = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, Mapping) or not self.values:
+            raise UsageError(f"ByPart needs a number for each part, such as {{'steel': 50.0}}; got {self.values!r}.")
+        for name, value in self.values.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise UsageError(f"ByPart needs a number for each part; for {name!r} it got {value!r}.")
+        if self.domain is not None:
+            object.__setattr__(self, "_numbers", _numbers(self.values, self.elsewhere, self.domain))
+
+    def __hash__(self) -> int:
+        return hash((tuple(sorted(self.values.items())), self.elsewhere))
+
+    def on(self, domain: Domain) -> ByPart:
+        """The same coefficient on a domain."""
+        return self if domain is self.domain else replace(self, domain=domain)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """At points ``(n, d)``, ``(n, 1)``."""
+        if not isinstance(self.domain, MeshDomain):
+            raise UsageError(f"{self} is bound to no mesh yet: call on(domain), as problems do.")
+        key = (x.data_ptr(), tuple(x.shape), x.stride(), x.dtype, x._version)
+        if key not in self._kept:
+            element, _ = self.domain.locator.nearest(x.detach().cpu().double().numpy())
+            found = torch.as_tensor(self._numbers[element][:, None], dtype=x.dtype, device=x.device)  # type: ignore[attr-defined]
+            if len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            # the points are kept too: their memory cannot become that of others
+            self._kept[key] = (x, found)
+        return self._kept[key][1]
+
+    def grad(self, x: Tensor) -> Tensor:
+        """Zero: inside a part nothing varies. What happens where parts meet is in the weak form alone."""
+        return torch.zeros_like(x)
+
+
+def bound(value: object, domain: Domain) -> object:
+    """A coefficient as a problem keeps it: bound to the domain where it goes by parts."""
+    return value.on(domain) if isinstance(value, ByPart) else value
+
+
+def _numbers(values: Mapping[str, float], elsewhere: float | None, domain: Domain) -> np.ndarray:
+    """The value of every element, ``(e,)``."""
+    if not isinstance(domain, MeshDomain):
+        raise UsageError(f"ByPart goes by the parts of a mesh; the domain is {domain}: use a function of x.")
+    mesh, names = domain.mesh, ", ".join(domain.mesh.parts) or "none"
+    out = np.full(len(mesh.cells), np.nan)
+    for name, value in values.items():
+        if name not in mesh.parts:
+            raise UsageError(f"the mesh has the parts {names}; there is no {name!r}.")
+        held = out[mesh.parts[name]]
+        if (np.isfinite(held) & (held != value)).any():
+            raise UsageError(f"elements of the part {name!r} have another value too, of a part that overlaps it.")
+        out[mesh.parts[name]] = value
+    bare = np.isnan(out)
+    if bare.any() and elsewhere is None:
+        raise UsageError(
+            f"{int(bare.sum())} of {len(out)} elements are in none of the parts {', '.join(values)} (the mesh has "
+            f"{names}): give elsewhere= a number."
+        )
+    out[bare] = elsewhere if elsewhere is not None else np.nan
+    return out

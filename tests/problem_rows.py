@@ -1,0 +1,429 @@
+"""The table of problems with exact solutions, and equations as users write them; a new problem is one row here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuralpde.geometry import Box, Condition, Dirichlet, Neumann, Periodic
+from neuralpde.problems import (
+    Advection,
+    AdvectionDiffusion,
+    AllenCahn,
+    AllenCahnFront,
+    AllenCahnWave,
+    BeltramiFlow,
+    BoundaryLayer,
+    Burgers,
+    CylinderChannel,
+    DoubleShearLayer,
+    EulerFlow,
+    FisherWave,
+    Heat,
+    LidDrivenCavity,
+    LinearDecay,
+    Logistic,
+    MovingGaussian,
+    NavierStokes,
+    Poisson,
+    Problem,
+    ReactionDiffusion,
+    Rotation,
+    Schnakenberg,
+    SineMode,
+    SineSpeed,
+    TaylorGreen,
+    Term,
+    VortexPair,
+    WalshFlow,
+)
+
+UNIT = Box((0.0,), (1.0,))
+SQUARE = Box((0.0, 0.0), (1.0, 1.0))
+CIRCLE = Box((0.0,), (2 * math.pi,))
+
+
+# ------------------------------------------------------------------------- equations that a user might write
+
+
+@dataclass(frozen=True)
+class Forced(Problem):
+    """u_t + u u_x = ν u_xx + s(t, x) with s made so that u = 1 + ½ sin(x − t): nonlinear, and F depends on t."""
+
+    viscosity: float = 0.1
+    domain: Box = CIRCLE
+    conditions: tuple[Condition, ...] = (Periodic(),)
+    needs = frozenset({"grad", "laplacian"})
+
+    def rhs(self, t, x, u):
+        sine, cosine = 0.5 * torch.sin(x - t), 0.5 * torch.cos(x - t)
+        forcing = sine * cosine + self.viscosity * sine
+        return self.viscosity * u.laplacian - u.value * u.grad[..., 0] + forcing
+
+    def initial(self, x):
+        return self.exact(0.0, x)
+
+    def exact(self, t, x):
+        return 1 + 0.5 * torch.sin(x - t)
+
+
+@dataclass(frozen=True)
+class Drift(Problem):
+    """u_t = ν u_xx − (1 + cos 3t) u_x: every stage stays in the span of sin and cos, which a tiny network fits."""
+
+    viscosity: float = 0.2
+    domain: Box = CIRCLE
+    conditions: tuple[Condition, ...] = (Periodic(),)
+    needs = frozenset({"grad", "laplacian"})
+
+    def rhs(self, t, x, u):
+        return self.viscosity * u.laplacian - (1 + math.cos(3 * t)) * u.grad[..., 0]
+
+    def initial(self, x):
+        return self.exact(0.0, x)
+
+    def exact(self, t, x):
+        return math.exp(-self.viscosity * t) * torch.sin(x - t - math.sin(3 * t) / 3)
+
+
+@dataclass(frozen=True)
+class Waves(Problem):
+    """p_t + ∇·v = 0, v_t + ∂p = 0 in 1D, stated by its flux alone: two channels, rhs from the flux."""
+
+    domain: Box = UNIT
+    conditions: tuple[Condition, ...] = (Periodic(),)
+    unknowns = {"pressure": 1, "velocity": 1}  # noqa: RUF012 (as users write it)
+    needs = frozenset({"grad", "hess"})
+
+    def flux(self, t, x, u):
+        return u.value.flip(-1)[..., None]
+
+    def initial(self, x):
+        return self.exact(0.0, x)
+
+    def exact(self, t, x):
+        right, left = torch.sin(2 * math.pi * (x - t)), 0.5 * torch.cos(2 * math.pi * (x + t))
+        return torch.cat([right + left, right - left], dim=-1)
+
+
+@dataclass(frozen=True)
+class Spin(Problem):
+    """u_t = κ Δu + R u with R a rotation at rate ω: two diffusing channels that turn into each other."""
+
+    diffusivity: float = 0.05
+    rate: float = 2.0
+    domain: Box = UNIT
+    conditions: tuple[Condition, ...] = (Dirichlet(0.0),)
+    unknowns = {"velocity": 2}  # noqa: RUF012
+    needs = frozenset({"laplacian"})
+
+    def rhs(self, t, x, u):
+        turned = torch.stack([-u.value[:, 1], u.value[:, 0]], dim=-1)
+        return self.diffusivity * u.laplacian + self.rate * turned
+
+    def initial(self, x):
+        return self.exact(0.0, x)
+
+    def exact(self, t, x):
+        shape = torch.sin(math.pi * x).prod(-1, keepdim=True)
+        decay = math.exp(-self.diffusivity * x.shape[1] * math.pi**2 * t)
+        angle = self.rate * t
+        return decay * shape * x.new_tensor([[math.cos(angle), math.sin(angle)]])
+
+
+@dataclass(frozen=True)
+class GrowingWave(Problem):
+    """u_t + a u_x = cos(x) u, split into advection and growth, whose flows do not commute."""
+
+    speed: float = 1.0
+    domain: Box = CIRCLE
+    conditions: tuple[Condition, ...] = (Periodic(),)
+    needs = frozenset({"grad"})
+
+    def rhs(self, t, x, u):
+        return -self.speed * u.grad[..., 0] + torch.cos(x) * u.value
+
+    def initial(self, x):
+        return self.exact(0.0, x)
+
+    def exact(self, t, x):
+        foot = x - self.speed * t
+        return (2 + torch.sin(foot)) * torch.exp((torch.sin(x) - torch.sin(foot)) / self.speed)
+
+    def terms(self):
+        return (
+            Term("advection", lambda t, x, u: -self.speed * u.grad[..., 0], lambda t, u, x, dt: u(x - self.speed * dt)),
+            Term(
+                "growth",
+                lambda t, x, u: torch.cos(x) * u.value,
+                lambda t, u, x, dt: torch.exp(dt * torch.cos(x)) * u(x),
+            ),
+        )
+
+
+# ------------------------------------------------------------------------------------------------- problems
+
+
+def inflow(t: float, x: Tensor) -> Tensor:
+    """sin 3(x − t), the data of the advection problem with an inflow face."""
+    return torch.sin(3 * (x - t))
+
+
+def moving_walls(t: float, x: Tensor) -> Tensor:
+    """The exact solution of :class:`Forced`, as Dirichlet data that move in time."""
+    return Forced().exact(t, x)
+
+
+def flow_field(x: Tensor) -> Tensor:
+    """A smooth velocity in 2D, periodic on the unit square."""
+    a, b = 2 * math.pi * x[:, 0], 2 * math.pi * x[:, 1]
+    return torch.stack([0.5 + 0.2 * torch.sin(b), 0.3 + 0.2 * torch.cos(a)], dim=-1)
+
+
+@dataclass(frozen=True)
+class Hill:
+    """sin(x) (1 + y) and its Laplacian: not zero on the boundary, slopes that vary along the faces."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.sin(2 * x[:, :1]) * (1 + x[:, 1:].prod(-1, keepdim=True)) if x.shape[1] > 1 else torch.sin(2 * x)
+
+    def laplacian(self, x: Tensor) -> Tensor:
+        return -4 * self(x)
+
+
+def hill_slope(axis: int, sign: float) -> Callable[[float, Tensor], Tensor]:
+    """Outward derivative of :class:`Hill` on a face."""
+
+    def slope(t: float, x: Tensor) -> Tensor:
+        rest = 1 + x[:, 1:] if x.shape[1] > 1 else 1.0
+        return sign * (2 * torch.cos(2 * x[:, :1]) * rest if axis == 0 else torch.sin(2 * x[:, :1]))
+
+    return slope
+
+
+@dataclass(frozen=True)
+class ProblemRow:
+    """A problem with an exact solution, and what the tests need to know of it.
+
+    ``times`` are where the residual is looked at, ``width`` is the smallest length of its solution, in x and in t
+    (differences take steps of a fraction of it), and ``tolerance`` bounds the residual.
+    """
+
+    name: str
+    make: Callable[[], Problem]
+    times: tuple[float, ...] = (0.3, 0.7)
+    width: float = 0.1
+    tolerance: float = 1e-9
+    states_flux: bool = False
+
+    @property
+    def flows(self) -> bool:
+        """Whether every term has a flow, or a flux with which it is stepped."""
+        return all(term.flow is not None or term.flux is not None for term in self.make().terms())
+
+    @property
+    def fully_periodic(self) -> bool:
+        return all(isinstance(c, Periodic) and c.axes == "all" for c in self.make().conditions)
+
+
+def has(row: ProblemRow, kind: type) -> bool:
+    return any(isinstance(c, kind) for c in row.make().conditions)
+
+
+COSINE = SineMode(wavenumbers=(0.5,), phase=math.pi / 2)
+
+PLAIN = (
+    ProblemRow("heat", Heat, states_flux=True),
+    ProblemRow(
+        "heat with walls",
+        lambda: Heat(profile=SineMode(wavenumbers=(0.5,)), conditions=(Dirichlet(0.0),)),
+        states_flux=True,
+    ),
+    ProblemRow("heat insulated", lambda: Heat(profile=COSINE, conditions=(Neumann(0.0),)), states_flux=True),
+    ProblemRow(
+        "heat 2D",
+        lambda: Heat(
+            profile=SineMode((1.0, 1.0), (1.0, 0.5)), domain=SQUARE, conditions=(Periodic("x"), Dirichlet(0.0))
+        ),
+        states_flux=True,
+    ),
+    ProblemRow("advection", lambda: Advection(profile=SineMode((4.0,)))),
+    ProblemRow("advection of a bump", Advection, (0.5, 3.0), width=0.05, tolerance=1e-8),
+    ProblemRow(
+        "advection, variable speed",
+        lambda: Advection(speed=SineSpeed(), profile=SineMode((4.0,))),
+        (0.5, 2.0),
+        tolerance=1e-8,
+    ),
+    ProblemRow(
+        "advection with inflow",
+        lambda: Advection(
+            speed=1.0,
+            profile=lambda x: torch.sin(3 * x),
+            domain=UNIT,
+            conditions=(Dirichlet(inflow, "x-"),),
+        ),
+    ),
+    ProblemRow(
+        "advection 2D",
+        lambda: Advection(
+            speed=flow_field, profile=SineMode((1.0, 1.0), (1.0, 1.0)), domain=SQUARE, conditions=(Periodic(),)
+        ),
+        width=0.05,
+        tolerance=1e-8,
+    ),
+    ProblemRow("burgers", lambda: Burgers(viscosity=0.1), states_flux=True, tolerance=1e-8),
+    ProblemRow("burgers, steep", Burgers, (0.1, 0.6), width=0.01, tolerance=1e-7, states_flux=True),
+    ProblemRow("poisson 1D", lambda: Poisson(domain=UNIT), states_flux=True),
+    ProblemRow("poisson 2D", Poisson, states_flux=True),
+    ProblemRow(
+        "poisson 2D, mixed",
+        lambda: Poisson(
+            solution=Hill(),
+            domain=SQUARE,
+            conditions=(
+                Dirichlet(lambda t, x: Hill()(x), ("x-", "y+")),
+                Neumann(hill_slope(0, 1.0), "x+"),
+                Neumann(hill_slope(1, -1.0), "y-"),
+            ),
+        ),
+        states_flux=True,
+    ),
+    ProblemRow("forced", Forced),
+    ProblemRow("forced, moving walls", lambda: Forced(conditions=(Dirichlet(moving_walls),))),
+    ProblemRow("drift", Drift),
+    ProblemRow("waves", Waves, states_flux=True),
+    ProblemRow("spin", Spin),
+    ProblemRow("spin 2D", lambda: Spin(domain=SQUARE)),
+    ProblemRow("growing wave", GrowingWave),
+)
+
+TURNING = MovingGaussian((0.2, 0.1), 0.2, diffusivity=0.02, rotation=1.0)
+FISHER, ALLEN_CAHN = FisherWave(0.01, 4.0, centre=0.3), AllenCahnWave(0.01, 4.0, 0.3)
+FRONT, LAYER = AllenCahnFront(0.02, 1.0, 0.5), BoundaryLayer(1.0, 0.2)
+
+
+def on_faces(solution: Callable[..., Tensor]) -> tuple[Condition, ...]:
+    """A solution of (t, x) as Dirichlet data."""
+    return (Dirichlet(solution),)
+
+
+def swirl(x: Tensor) -> Tensor:
+    """A velocity with a divergence."""
+    return torch.stack([0.5 + x[:, 0] * x[:, 1], torch.cos(x[:, 0])], dim=-1)
+
+
+def breathing(t: float, x: Tensor) -> Tensor:
+    """cos(2t) sin(x + 2y) + x y, a manufactured solution."""
+    return math.cos(2 * t) * torch.sin(x[:, :1] + 2 * x[:, 1:]) + x.prod(-1, keepdim=True)
+
+
+def pair_of_species(t: float, x: Tensor) -> Tensor:
+    """Two manufactured concentrations."""
+    return torch.cat([1 + 0.3 * math.sin(t) * torch.cos(3 * x), 0.8 + 0.2 * torch.sin(2 * x + t)], dim=-1)
+
+
+def graded(x: Tensor) -> Tensor:
+    """A diffusivity that varies."""
+    return 0.5 + 0.2 * torch.sin(x.sum(-1, keepdim=True))
+
+
+TRANSPORT = (
+    ProblemRow("advection–diffusion", AdvectionDiffusion, states_flux=True),
+    ProblemRow(
+        "advection–diffusion 2D, turning",
+        lambda: AdvectionDiffusion(
+            Rotation(),
+            0.02,
+            0.0,
+            solution=TURNING,
+            domain=Box((-1.0, -1.0), (1.0, 1.0)),
+            conditions=on_faces(TURNING),
+        ),
+        tolerance=1e-8,
+        states_flux=True,
+    ),
+    ProblemRow(
+        "advection–diffusion 2D, manufactured",
+        lambda: AdvectionDiffusion(swirl, graded, solution=breathing, domain=SQUARE, conditions=on_faces(breathing)),
+        tolerance=1e-8,
+        states_flux=True,
+    ),
+    ProblemRow(
+        "boundary layer",
+        lambda: AdvectionDiffusion(
+            1.0, 0.2, 0.0, solution=LAYER, conditions=(Dirichlet(0.0, "x-"), Dirichlet(1.0, "x+")), steady=True
+        ),
+        states_flux=True,
+    ),
+    ProblemRow(
+        "Fisher's wave",
+        lambda: ReactionDiffusion(Logistic(4.0), 0.01, 0.0, solution=FISHER, conditions=on_faces(FISHER)),
+        states_flux=True,
+    ),
+    ProblemRow(
+        "Allen and Cahn's wave",
+        lambda: ReactionDiffusion(AllenCahn(4.0), 0.01, 0.0, solution=ALLEN_CAHN, conditions=on_faces(ALLEN_CAHN)),
+        width=0.05,
+        states_flux=True,
+    ),
+    ProblemRow(
+        "Allen and Cahn's front",
+        lambda: ReactionDiffusion(
+            AllenCahn(),
+            0.02,
+            0.0,
+            profile=lambda x: 2 * x - 1,
+            solution=FRONT,
+            conditions=(Dirichlet(lambda t, x: FRONT(x)),),
+            steady=True,
+        ),
+        states_flux=True,
+    ),
+    ProblemRow(
+        "decay",
+        lambda: ReactionDiffusion(LinearDecay(0.5), profile=SineMode(), conditions=(Periodic(),)),
+        states_flux=True,
+    ),
+    ProblemRow(
+        "Schnakenberg, manufactured",
+        lambda: ReactionDiffusion(
+            Schnakenberg(), (0.01, 0.1), solution=pair_of_species, conditions=on_faces(pair_of_species)
+        ),
+        tolerance=1e-8,
+        states_flux=True,
+    ),
+    ProblemRow(
+        "heat, manufactured",
+        lambda: Heat(graded, solution=breathing, domain=SQUARE, conditions=on_faces(breathing)),
+        tolerance=1e-8,
+        states_flux=True,
+    ),
+    ProblemRow(
+        "poisson, graded",
+        lambda: Poisson(
+            diffusivity=graded, solution=Hill(), domain=SQUARE, conditions=(Dirichlet(lambda t, x: Hill()(x)),)
+        ),
+        states_flux=True,
+    ),
+)
+PROBLEMS = (*PLAIN, *TRANSPORT)
+
+FLOWS = (
+    ProblemRow("Taylor–Green", TaylorGreen),
+    ProblemRow("Taylor–Green, decaying", lambda: TaylorGreen(viscosity=0.05)),
+    ProblemRow("Walsh flow", WalshFlow),
+    ProblemRow("Walsh flow without viscosity", lambda: WalshFlow(viscosity=0.0, waves=25, seed=3)),
+    ProblemRow("Beltrami flow", BeltramiFlow),
+    ProblemRow("Navier–Stokes", NavierStokes),
+    ProblemRow("Euler", EulerFlow),
+    ProblemRow("vortex pair", VortexPair),
+    ProblemRow("double shear layer", DoubleShearLayer),
+    ProblemRow("lid-driven cavity", LidDrivenCavity),
+    ProblemRow("cylinder in a channel", CylinderChannel),
+)
+"""Incompressible flows; they live on representations of their own."""
