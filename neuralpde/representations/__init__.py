@@ -9,7 +9,7 @@ from neuralpde.representations._finite_element import FiniteElementField
 from neuralpde.representations._fit import FIRST_FIT
 from neuralpde.representations._grid_field import KINDS, GridField
 from neuralpde.representations._mac_grid import MacGrid
-from neuralpde.representations._neural_field import NeuralField
+from neuralpde.representations._neural_field import NeuralField, TapedField
 from neuralpde.representations._neural_flow import NeuralFlow
 from neuralpde.representations._product import Product
 from neuralpde.representations._spectral_grid import SpectralGrid
@@ -56,5 +56,6 @@ __all__ = [
     "SpectralGrid",
     "StreamFunctionField",
     "Tables",
+    "TapedField",
     "scatter",
 ]

@@ -1,0 +1,182 @@
+"""Neural fields against the test functions of finite elements: weak residuals and their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from neuralpde.dynamics._weak_form import Density, WeakForm, element_matrices
+from neuralpde.fields import Field, Jet
+from neuralpde.problems import Problem
+from neuralpde.representations import FiniteElementField, NeuralField, Tables, TapedField
+from neuralpde.types import UsageError
+
+NEEDS = frozenset({"value", "grad"})
+ENOUGH = 3
+"""Test functions for each weight from which elements of degree 1 are enough."""
+
+FEWEST = 1.5
+CHUNK = 16_000_000
+"""Numbers at a time in the derivatives at the points of elements: bounds their memory."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Some quadrature points, and what integrates densities there against the free test functions."""
+
+    x: Tensor
+    density: Density
+    inside: bool
+    tests: sp.csr_matrix
+    """φ_i w and ∂_m φ_i w at the points, ``(N, (1 + d) n)``; ``(N, n)`` on the boundary."""
+
+    def against(self, densities: Tensor) -> np.ndarray:
+        """Integrals ``(N, m)`` of densities ``((1 + d) n, m)``, or of the first n rows' against the φ_i alone."""
+        return self.tests[:, : len(densities)] @ densities.cpu().numpy()
+
+
+class WeakTests:
+    """Functionals r_i = mass ∫ φ_i u − γ R_i(t, u) of neural fields u on the free test functions φ_i, see
+    :class:`WeakForm` for R.
+
+    Args:
+        problem: that states its flux.
+        representation: a neural field on a mesh's domain.
+        degree: of the test functions, 1 or 2; None takes 1 where the mesh has three of those for each weight, else 2.
+
+    Raises:
+        UsageError: for fewer test functions than one and a half times the weights.
+    """
+
+    def __init__(self, problem: Problem, representation: NeuralField, degree: int | None) -> None:
+        self.representation = representation
+        self.space = self._test_functions(degree)
+        self.form = WeakForm(problem, self.space)
+
+    def _test_functions(self, degree: int | None) -> FiniteElementField:
+        r = self.representation
+        made = [
+            FiniteElementField(r.domain, r.conditions, r.channels, degree=k, dtype=r.dtype, device=r.device)
+            for k in ((1, 2) if degree is None else (degree,))
+        ]
+        chosen = next((tests for tests in made if tests.num_dofs >= ENOUGH * r.num_dofs), made[-1])
+        if chosen.num_dofs < FEWEST * r.num_dofs:
+            raise UsageError(
+                f"{chosen.num_dofs} test functions on this mesh cannot determine {r.num_dofs} weights; use a finer "
+                f"mesh or a network of at most {int(chosen.num_dofs / FEWEST)} weights."
+            )
+        return chosen
+
+    @cached_property
+    def chunks(self) -> list[_Chunk]:
+        """All quadrature points, inside and on the boundary."""
+        out, width = [], self.space.dim + 1
+        size = max(64, CHUNK // (width * self.representation.num_dofs))
+        for piece in self.form.pieces:
+            e, q = piece.tables.weights.shape
+            for part in torch.arange(e).split(max(1, size // q)):
+                tables = _restricted(piece.tables, part)
+                tests = self._integrals(tables, piece.whole)
+                out.append(_Chunk(tables.points.flatten(0, 1), piece.density, piece.whole, tests))
+        return out
+
+    def _integrals(self, tables: Tables, inside: bool) -> sp.csr_matrix:
+        """What takes densities at the points, φ's and then ∇φ's, to functionals on the free test functions."""
+        e, q = tables.weights.shape
+        k = tables.dofs.shape[1]
+        parts = [tables.values.expand(e, q, k)]
+        if inside:
+            parts += list(tables.gradients.expand(e, q, k, -1).unbind(-1))
+        data = torch.stack([part * tables.weights[..., None] for part in parts])
+        rows = tables.dofs[None, :, None].expand(len(parts), e, q, k)
+        columns = torch.arange(len(parts) * e * q, device=rows.device).reshape(len(parts), e, q, 1).expand_as(rows)
+        shape = (self.space.tables.num_nodes, len(parts) * e * q)
+        values, i, j = (a.reshape(-1).cpu().numpy() for a in (data, rows, columns))
+        return sp.csr_matrix((values.astype(np.float64), (i, j)), shape=shape)[self.space.free.cpu().numpy()]
+
+    def _densities(self, chunk: _Chunk, t: float, field: Field, mass: float, gamma: float) -> Tensor:
+        """What multiplies φ_i, and ∇φ_i, in mass ∫ φ_i u − γ R_i, ``(1 or 1 + d, n, c)``."""
+        if not gamma:
+            return mass * field.jet(chunk.x, frozenset({"value"})).value[None]
+        u = field.jet(chunk.x, NEEDS)
+        load, flux = chunk.density(t, chunk.x, Jet(u.value, u.grad))
+        if not chunk.inside:
+            return (-gamma * load)[None]
+        return torch.stack([mass * u.value - gamma * load, *(-gamma * flux).unbind(-1)])
+
+    def functional(self, field: Field, t: float, mass: float, gamma: float) -> np.ndarray:
+        """mass ∫ φ_i u − γ R_i(t, u), ``(N, c)``."""
+        total = np.zeros((len(self.space.free), self.representation.channels))
+        for chunk in self.chunks:
+            if gamma or chunk.inside:
+                with torch.no_grad():
+                    densities = self._densities(chunk, t, field, mass, gamma)
+                total += chunk.against(densities.flatten(0, 1))
+        return total
+
+    def values(self, function: Callable[[Tensor], Tensor]) -> np.ndarray:
+        """∫ φ_i f of a function ``(n, d)`` → ``(n, c)``, ``(N, c)``."""
+        return sum(chunk.against(function(chunk.x)) for chunk in self.chunks if chunk.inside)  # type: ignore[return-value]
+
+    def derivatives(self, theta: Tensor, t: float, mass: float, gamma: float) -> np.ndarray:
+        """∂ of that functional by θ, ``(N c, p)``."""
+        r = self.representation
+        total = np.zeros((len(self.space.free), r.channels, r.num_dofs))
+        for chunk in self.chunks:
+            if not (gamma or chunk.inside):
+                continue
+            field = r.taped(theta, t)
+            with torch.enable_grad():
+                numbers = [part.unbind(-1) for part in self._densities(chunk, t, field, mass, gamma)]
+            for a in range(r.channels):
+                total[:, a] += chunk.against(torch.cat([_gradients(field, part[a]) for part in numbers]))
+        return total.reshape(-1, r.num_dofs)
+
+    def stiffness(self, t: float, theta: Tensor) -> sp.csr_matrix:
+        """∫ ∇φ_i·κ ∇φ_j on all nodes with κ the symmetric positive part of −∂flux/∂∇u at this field; where nothing is
+        held, and constants have no gradient, with κ/L² ∫ φ_i φ_j added."""
+        space = self.space
+        with torch.no_grad():
+            values = self.representation.at(theta, t)(space.nodes)
+        _, slopes = self.form.linearised(t, values)
+        inner = -slopes[0][..., 1:, :, 1:]
+        kappa = _positive(inner.flatten(4, 5).flatten(2, 3))
+        slope = torch.zeros_like(slopes[0])
+        slope[..., 1:, :, 1:] = kappa.reshape(inner.shape)
+        out = space.pattern.matrix(element_matrices(space.quadrature_tables, slope))
+        if len(space.free) == space.tables.num_nodes:
+            mean = float(kappa.diagonal(dim1=-2, dim2=-1).mean()) or 1.0
+            out = out + mean / max(space.domain.lengths) ** 2 * space.mass()
+        return out.tocsr()
+
+
+def _positive(matrices: Tensor) -> Tensor:
+    """The symmetric parts ``(…, m, m)``, with eigenvalues at least 1e-6 of the largest of all."""
+    symmetric = 0.5 * (matrices + matrices.mT)
+    if not bool(torch.linalg.cholesky_ex(symmetric)[1].any()):
+        return symmetric
+    size, axes = torch.linalg.eigh(symmetric)
+    return (axes * size.clamp_min(1e-6 * float(size.abs().max()))[..., None, :]) @ axes.mT
+
+
+def _gradients(field: TapedField, numbers: Tensor) -> Tensor:
+    """∂ of numbers by θ, where they depend on it."""
+    if not numbers.requires_grad:
+        return numbers.new_zeros(len(numbers), field.representation.num_dofs)
+    return field.gradients(numbers)
+
+
+def _restricted(tables: Tables, chosen: Tensor) -> Tables:
+    """The tables of some elements."""
+    e = len(tables.dofs)
+
+    def part(array: Tensor | None) -> Tensor | None:
+        return array[chosen] if array is not None and len(array) == e else array
+
+    return replace(tables, **{f.name: part(getattr(tables, f.name)) for f in fields(tables)})
