@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from neuralpde.geometry import AXES, Boundary, Box, Condition, Periodic
-from neuralpde.optimize import GaussNewton
-from neuralpde.representations._base import Projection
+from neuralpde.representations._flow_networks import FlowNetworks
 from neuralpde.representations._neural_field import NeuralField
-from neuralpde.representations._product import Product
 from neuralpde.representations._stream_function import StreamFunctionField
 
 
-class NeuralFlow(Product):
+class NeuralFlow(FlowNetworks):
     """A velocity that is free of divergence by construction, and a pressure.
 
     Args:
@@ -29,6 +26,8 @@ class NeuralFlow(Product):
         >>> NeuralFlow(Box((0.0, 0.0), (1.0, 1.0)), (Periodic(),), hidden=(8, 8), pressure_hidden=(4,)).num_dofs
         196
     """
+
+    kind: ClassVar[str] = "neural_flow"
 
     def __init__(
         self,
@@ -59,29 +58,3 @@ class NeuralFlow(Product):
         axes = tuple(Periodic(AXES[i]) for i, p in enumerate(self.velocity.boundary.periodic) if p)
         self.pressure = NeuralField(domain, axes, 1, hidden=pressure_hidden, **kinds, **shared)
         super().__init__(velocity=self.velocity, pressure=self.pressure)
-
-    @classmethod
-    def for_problem(cls, problem: Any, **options: Any) -> NeuralFlow:
-        """Networks on a flow's domain."""
-        return cls(problem.domain, problem.conditions, **options)
-
-    def project(
-        self,
-        target: Callable[[Tensor], Tensor],
-        t: float = 0.0,
-        guess: Tensor | None = None,
-        *,
-        options: GaussNewton | None = None,
-        points: int | None = None,
-        **_: Any,
-    ) -> Projection:
-        """The velocity's fit; the pressure follows from it later, its weights stay as they are."""
-        start = self.split(self.initial() if guess is None else guess)
-        first = None if guess is None else start["velocity"]
-        fit = self.velocity.project(lambda x: target(x)[:, : self.dim], t, first, options=options, points=points)
-        theta = self.join({"velocity": fit.theta, "pressure": start["pressure"]})
-        return Projection(theta, fit.error, fit.status, fit.iterations, fit.seconds)
-
-    def config(self) -> dict[str, Any]:
-        hidden = self.pressure.config()["hidden"]
-        return {**self.velocity.config(), "kind": "neural_flow", "pressure_hidden": hidden}

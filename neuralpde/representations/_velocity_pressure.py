@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from neuralpde.geometry import AXES, Boundary, Box, Condition, Periodic
-from neuralpde.optimize import GaussNewton
-from neuralpde.representations._base import Projection
+from neuralpde.representations._flow_networks import FlowNetworks
 from neuralpde.representations._neural_field import NeuralField
-from neuralpde.representations._product import Product
 from neuralpde.representations._velocity_walls import VelocityWalls
 from neuralpde.types import UsageError
 
 
-class NeuralVelocityPressure(Product):
+class NeuralVelocityPressure(FlowNetworks):
     """A velocity of d channels and a pressure, each a network of x; the velocity's divergence is kept small by
     projection, not by construction.
 
@@ -38,6 +35,8 @@ class NeuralVelocityPressure(Product):
         >>> NeuralVelocityPressure(box, (Periodic(),), hidden=(8, 8), pressure_hidden=(4,)).num_dofs
         203
     """
+
+    kind: ClassVar[str] = "neural_velocity_pressure"
 
     def __init__(
         self,
@@ -72,29 +71,3 @@ class NeuralVelocityPressure(Product):
         axes = tuple(Periodic(AXES[i]) for i, p in enumerate(boundary.periodic) if p)
         self.pressure = NeuralField(domain, axes, 1, hidden=pressure_hidden, **shared)
         super().__init__(velocity=self.velocity, pressure=self.pressure)
-
-    @classmethod
-    def for_problem(cls, problem: Any, **options: Any) -> NeuralVelocityPressure:
-        """Networks on a flow's domain that hold its walls."""
-        return cls(problem.domain, problem.conditions, **options)
-
-    def project(
-        self,
-        target: Callable[[Tensor], Tensor],
-        t: float = 0.0,
-        guess: Tensor | None = None,
-        *,
-        options: GaussNewton | None = None,
-        points: int | None = None,
-        **_: Any,
-    ) -> Projection:
-        """The velocity's fit, with whatever divergence the target has; the pressure's weights stay as they are."""
-        start = self.split(self.initial() if guess is None else guess)
-        first = None if guess is None else start["velocity"]
-        fit = self.velocity.project(lambda x: target(x)[:, : self.dim], t, first, options=options, points=points)
-        theta = self.join({"velocity": fit.theta, "pressure": start["pressure"]})
-        return Projection(theta, fit.error, fit.status, fit.iterations, fit.seconds)
-
-    def config(self) -> dict[str, Any]:
-        hidden = self.pressure.config()["hidden"]
-        return {**self.velocity.config(), "kind": "neural_velocity_pressure", "pressure_hidden": hidden}
