@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import scipy.sparse as sp
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from neuralpde.fields import Jet
 from neuralpde.geometry import Condition, Flux, MeshDomain, Neumann, Robin
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField, Tables, scatter
+from neuralpde.representations import ElementMatrices, FiniteElementField, Tables, add
 from neuralpde.types import UsageError
 
 Density = Callable[[float, Tensor, Jet], tuple[Tensor, Tensor]]
@@ -50,12 +51,18 @@ class WeakForm:
                 "x, u) and source(self, t, x, u), or use a GridField or a NeuralField."
             )
         self.problem, self.representation = problem, representation
-        self.pieces = [_Piece(representation.quadrature_tables, self._inside, True), *self._boundary()]
+
+    @cached_property
+    def pieces(self) -> list[_Piece]:
+        """All of it: over the elements, and over parts of the boundary."""
+        return [_Piece(self.representation.quadrature_tables, self._inside, True), *self.boundary]
 
     def _inside(self, t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
         return self.problem.source(t, x, u), self.problem.flux(t, x, u)
 
-    def _boundary(self) -> list[_Piece]:
+    @cached_property
+    def boundary(self) -> list[_Piece]:
+        """Its parts on parts of the boundary."""
         r, pieces = self.representation, list[_Piece]()
         assert isinstance(r.domain, MeshDomain)
         held = r.boundary.table
@@ -64,8 +71,7 @@ class WeakForm:
             if condition is None or isinstance(condition, Flux | Robin | Neumann):
                 if isinstance(condition, Flux) and condition.value == 0.0:
                     continue
-                degree = 2 * r.degree + r.mesh.element.order - 1
-                for table in r.tables.facets(facets, degree):
+                for table in r.tables.facets(facets, r.quadrature_degree):
                     pieces.append(_Piece(table, self._through(condition, table), False))
         return pieces
 
@@ -92,101 +98,102 @@ class WeakForm:
     def residual(self, t: float, values: Tensor) -> Tensor:
         """R at all nodes, ``(N, c)``, of nodal values ``(N, c)``."""
         total = torch.zeros_like(values)
-        for piece in self.pieces:
-            load, flux = self._at(piece, t, self._jet(piece, values))
-            total = total + self._gathered(piece, load, flux)
+        for piece in self._parts(1):
+            load, flux = self._at(piece, t, _jet(piece.tables, values))
+            self._gather(total, piece, load, flux)
         return total
+
+    def jacobian(self, t: float, values: Tensor) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
+        """R at all nodes, and ∂R/∂u between the free unknowns, of nodal values ``(N, c)``."""
+        r = self.representation
+        total, pattern, matrices = torch.zeros_like(values), r.free_pattern, dict[int, ElementMatrices]()
+        entries = pattern.zeros(values.dtype)
+        for piece in self._parts((r.channels * (1 + r.dim)) ** 2):
+            table = piece.tables
+            load, flux, parts = self._slopes(piece, t, values)
+            self._gather(total, piece, load, flux)
+            if parts:
+                key = id(piece.density) if piece.whole else id(piece)
+                made = matrices.setdefault(key, ElementMatrices(table.values[0], table.slopes[0]))
+                pattern.add(entries, made(parts, table.weights, table.inverse), table.elements)
+        return total, pattern.finished(entries)
 
     def linearised(self, t: float, values: Tensor) -> tuple[Tensor, list[Tensor]]:
         """R and, piece by piece, the derivatives of its densities, ``(e, q, c, 1 + d, c, 1 + d)``."""
-        total, slopes = torch.zeros_like(values), []
+        total, out = torch.zeros_like(values), []
+        rows: dict[str, int | slice] = {"u": 0, "g": slice(1, None)}
         for piece in self.pieces:
-            jet = self._jet(piece, values)
-            with torch.enable_grad():
-                u, grad = jet.value.detach().requires_grad_(), jet.grad.detach().requires_grad_()
-                load, flux = self._at(piece, t, Jet(u, grad))
-                both = torch.cat([load[..., None], flux], dim=-1)
-                rows = [
-                    _derivatives(both[:, a, m], u, grad) for a in range(both.shape[1]) for m in range(both.shape[2])
-                ]
-            n, c, width = both.shape
-            slope = torch.stack(rows, dim=1).reshape(n, c, width, c, width)
-            e, q = piece.tables.weights.shape
-            slopes.append(slope.reshape(e, q, c, width, c, width))
-            total = total + self._gathered(piece, load.detach(), flux.detach())
-        return total, slopes
+            load, flux, parts = self._slopes(piece, t, values)
+            self._gather(total, piece, load, flux)
+            (e, q), (c, d) = piece.tables.weights.shape, flux.shape[1:]
+            whole = values.new_zeros(e, q, c, 1 + d, c, 1 + d)
+            for name, part in parts.items():
+                whole[:, :, :, rows[name[0]], :, rows[name[1]]] = part
+            out.append(whole)
+        return total, out
 
-    def jacobian(self, slopes: list[Tensor]) -> sp.csr_matrix:
-        """∂R/∂u ``(N c, N c)`` from the derivatives of the densities."""
-        r, total = self.representation, None
-        for piece, slope in zip(self.pieces, slopes, strict=True):
-            blocks = element_matrices(piece.tables, slope)
-            matrix = r.pattern.matrix(blocks) if piece.whole else r.pattern_of(piece.tables.dofs).matrix(blocks)
-            total = matrix if total is None else total + matrix
-        return total
+    def _parts(self, floats: int) -> Iterator[_Piece]:
+        """The pieces, that of all elements in parts."""
+        for table in self.representation.chunks(floats):
+            yield _Piece(table, self._inside, True)
+        yield from self.boundary
 
-    def _jet(self, piece: _Piece, values: Tensor) -> Jet:
-        """u and ∇u at the points of a piece, flat over elements."""
-        table = piece.tables
-        local = values[table.dofs]
-        u = table.values @ local
-        grad = torch.einsum("eqkd,ekc->eqcd", table.gradients, local).expand(-1, u.shape[1], -1, -1)
-        return Jet(u.flatten(0, 1), grad.flatten(0, 1))
+    def _slopes(self, piece: _Piece, t: float, values: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The densities at the points of a piece, and their derivatives by (u, ∇u)."""
+        jet, (e, q) = _jet(piece.tables, values), piece.tables.weights.shape
+        c, d = jet.grad.shape[1:]
+        with torch.enable_grad():
+            u, grad = jet.value.detach().requires_grad_(), jet.grad.detach().requires_grad_()
+            load, flux = self._at(piece, t, Jet(u, grad))
+            rows = {"u": load, "g": flux.flatten(1)}
+            found = {name + letter: part for name, row in rows.items() for letter, part in _derivatives(row, u, grad)}
+        sizes = {"u": (c,), "g": (c, d)}
+        parts = {name: part.reshape(e, q, *sizes[name[0]], *sizes[name[1]]) for name, part in found.items()}
+        return load.detach(), flux.detach(), parts
 
     def _at(self, piece: _Piece, t: float, jet: Jet) -> tuple[Tensor, Tensor]:
         return piece.density(t, piece.tables.points.flatten(0, 1), jet)
 
-    def _gathered(self, piece: _Piece, load: Tensor, flux: Tensor) -> Tensor:
+    def _gather(self, total: Tensor, piece: _Piece, load: Tensor, flux: Tensor) -> None:
+        """Add what the densities of a piece give at the nodes."""
         table = piece.tables
         e, q = table.weights.shape
         w = table.weights[..., None]
         local = table.values.transpose(1, 2) @ (w * load.reshape(e, q, -1))
         if piece.whole:
             weighted = w[..., None] * flux.reshape(e, q, *flux.shape[1:])
-            if table.gradients.shape[1] == 1:
+            if table.inverse.shape[1] == 1 == table.slopes.shape[1]:
                 weighted = weighted.sum(1, keepdim=True)
-            local = local + torch.einsum("eqkd,eqcd->ekc", table.gradients, weighted)
-        return scatter(table.dofs, local, self.representation.tables.num_nodes)
+            pulled = weighted @ table.inverse.mT  # (e, q, c, d) along the reference axes
+            local = local + torch.einsum("qkd,eqcd->ekc", table.slopes[0].expand(pulled.shape[1], -1, -1), pulled)
+        add(total, table.dofs, local)
 
 
-def _derivatives(row: Tensor, u: Tensor, grad: Tensor) -> Tensor:
-    """∂row/∂(u, ∇u), ``(n, c, 1 + d)``."""
-    if not row.requires_grad:
-        return u.new_zeros(*u.shape, 1 + grad.shape[-1])
-    by_value, by_grad = torch.autograd.grad(row.sum(), [u, grad], retain_graph=True, materialize_grads=True)
-    return torch.cat([by_value[..., None], by_grad], dim=-1)
+def _jet(table: Tables, values: Tensor) -> Jet:
+    """u and ∇u at points, flat over elements."""
+    local = values[table.dofs]
+    u = table.values @ local
+    along = torch.einsum("qkd,ekc->eqcd", table.slopes[0], local)
+    grad = (along @ table.inverse).expand(-1, u.shape[1], -1, -1)
+    return Jet(u.flatten(0, 1), grad.flatten(0, 1))
+
+
+def _derivatives(rows: Tensor, u: Tensor, grad: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """∂rows/∂u and ∂rows/∂∇u of rows ``(n, m)``, ``(n, m, …)``, by their letters; nothing where they are zero."""
+    if not rows.requires_grad:
+        return
+    found = [torch.autograd.grad(row.sum(), [u, grad], retain_graph=True, allow_unused=True) for row in rows.unbind(1)]
+    for letter, column, like in zip("ug", zip(*found, strict=True), (u, grad), strict=True):
+        if any(part is not None for part in column):
+            filled = [torch.zeros_like(like) if part is None else part for part in column]
+            yield letter, torch.stack(filled, dim=1)
 
 
 def element_matrices(table: Tables, slope: Tensor) -> Tensor:
-    """Σ_q w B_iᵀ S B_j with B = (φ, ∇φ), ``(e, k c, k c)``, of S ``(e, q, c, 1 + d, c, 1 + d)``.
-
-    Parts of S that are zero everywhere cost nothing; where ∇φ is constant, S is summed over the points first.
-    """
-    e, c = slope.shape[0], slope.shape[2]
-    weighted = slope * table.weights[..., None, None, None, None]
-    parts = {
-        (a, b): weighted[:, :, :, rows, :, columns]
-        for a, rows in (("v", slice(0, 1)), ("g", slice(1, None)))
-        for b, columns in (("v", slice(0, 1)), ("g", slice(1, None)))
-    }
-    phi = {"v": table.values[..., None], "g": table.gradients}
-    k = table.values.shape[-1]
-    total = slope.new_zeros(e, k, c, k, c)
-    for (a, b), part in parts.items():
-        if not bool(part.any()):
-            continue
-        if a == b == "g" and table.gradients.shape[1] == 1:
-            part = part.sum(1, keepdim=True)
-        points = part.shape[1]
-        left, right = (phi[s].expand(-1, points, -1, -1) for s in (a, b))
-        # (e, q, c, m, c, n) with (e, q, k, n): the inner sum first
-        inner = (
-            torch.einsum("eqambn,xqjn->eqamjb", part, right)
-            if right.shape[0] == 1
-            else torch.einsum("eqambn,eqjn->eqamjb", part, right)
-        )
-        m = left.shape[-1]
-        flat_left = left.permute(0, 2, 1, 3).reshape(left.shape[0], k, points * m)
-        flat_inner = inner.permute(0, 1, 3, 2, 4, 5).reshape(e, points * m, c * k * c)
-        total += (flat_left @ flat_inner).reshape(e, k, c, k, c)
-    return total.reshape(e, k * c, k * c)
+    """Σ_q w B_iᵀ S B_j with B = (φ, ∇φ), ``(e, k c, k c)``, of S ``(e, q, c, 1 + d, c, 1 + d)``."""
+    e, c, k = slope.shape[0], slope.shape[2], table.values.shape[-1]
+    rows: dict[str, int | slice] = {"u": 0, "g": slice(1, None)}
+    parts = {a + b: slope[:, :, :, rows[a], :, rows[b]] for a in "ug" for b in "ug"}
+    used = {name: part for name, part in parts.items() if bool(part.any())} or {"uu": parts["uu"]}
+    blocks = ElementMatrices(table.values[0], table.slopes[0])(used, table.weights, table.inverse)
+    return blocks.reshape(c, c, e, k, k).permute(2, 3, 0, 4, 1).reshape(e, k * c, k * c)

@@ -1,8 +1,9 @@
 """Ways to keep a field in a vector of numbers θ."""
 
-from neuralpde.representations._assembly import SparsePattern, scatter
+from neuralpde.representations._assembly import SparsePattern, add, scatter
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._cell_field import CellField
+from neuralpde.representations._element_matrices import ElementMatrices, Parts
 from neuralpde.representations._element_tables import ElementTables, Tables
 from neuralpde.representations._face_velocity import FaceVelocity
 from neuralpde.representations._finite_element import FiniteElementField
@@ -41,6 +42,7 @@ __all__ = [
     "KINDS",
     "REPRESENTATIONS",
     "CellField",
+    "ElementMatrices",
     "ElementTables",
     "FaceVelocity",
     "FiniteElementField",
@@ -49,6 +51,7 @@ __all__ = [
     "NeuralField",
     "NeuralFlow",
     "NeuralVelocityPressure",
+    "Parts",
     "Product",
     "Projection",
     "Representation",
@@ -57,5 +60,6 @@ __all__ = [
     "StreamFunctionField",
     "Tables",
     "TapedField",
+    "add",
     "scatter",
 ]

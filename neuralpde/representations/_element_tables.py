@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -26,25 +26,57 @@ BASES = {
 """scikit-fem's mesh and element by shape and degree."""
 
 
+Chosen: TypeAlias = Tensor | slice | None
+"""Some elements, by their numbers or as a slice, or all."""
+
+
 @dataclass(frozen=True)
 class Tables:
     """Basis functions at q points of each of e elements (or facets).
 
     Args:
-        values: φ_i at the points, ``(e, q, k)``, or ``(1, q, k)`` where they are the same for all.
-        gradients: ∇φ_i, ``(e, q, k, d)``; q is 1 where they are constant.
+        values: φ_i at the points, ``(1, q, k)``.
+        slopes: gradients of φ_i on the reference element, ``(1, q, k, d)``; q is 1 where they are constant.
+        inverse: ∂ξ/∂x, ``(e, q, d, d)``; q is 1 where it is constant.
         weights: quadrature weights times the volume's (area's) factor, ``(e, q)``.
         points: ``(e, q, d)``.
         dofs: global numbers of the basis functions, ``(e, k)``.
+        elements: numbers of the elements, ``(e,)``.
         normals: outward unit normals of facets, ``(e, q, d)``; None inside.
     """
 
     values: Tensor
-    gradients: Tensor
+    slopes: Tensor
+    inverse: Tensor
     weights: Tensor
     points: Tensor
     dofs: Tensor
+    elements: Tensor
     normals: Tensor | None = None
+
+    @cached_property
+    def gradients(self) -> Tensor:
+        """∇φ_i, ``(e, q, k, d)``; q is 1 where they are constant."""
+        return self.slopes @ self.inverse
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What all elements share at the points of a quadrature.
+
+    Args:
+        weights: on the reference element, ``(q,)``.
+        values: φ_i, ``(q, k)``.
+        slopes: their gradients on the reference element, ``(q, k, d)``; q is 1 where they are constant.
+        shapes: shape functions of the geometry, ``(q, g)``.
+        tangents: their gradients, ``(q, g, d)``; q is 1 where they are constant.
+    """
+
+    weights: Tensor
+    values: Tensor
+    slopes: Tensor
+    shapes: Tensor
+    tangents: Tensor
 
 
 class ElementTables:
@@ -85,6 +117,7 @@ class ElementTables:
         self.dofs = torch.from_numpy(np.ascontiguousarray(found.element_dofs.T)).to(torch.int64).to(device)
         """Global numbers of the nodes of every element, ``(e, k)``."""
         self.num_nodes = int(found.N)
+        self._rules: dict[int, Rule] = {}
 
     @cached_property
     def local_nodes(self) -> Tensor:
@@ -107,11 +140,14 @@ class ElementTables:
         """Nodes of the geometry of every element, ``(e, g, d)``."""
         return torch.as_tensor(self.mesh.points[self.mesh.cells], dtype=self.dtype, device=self.device)
 
-    def place(self, xi: Tensor, chosen: Tensor | None = None) -> Tensor:
-        """The points of all (or chosen) elements with the reference coordinates ``(q, d)``, ``(e, q, d)``."""
+    @cached_property
+    def _elements(self) -> Tensor:
+        return torch.arange(len(self.mesh.cells), device=self.device)
+
+    def place(self, xi: Tensor) -> Tensor:
+        """The points of all elements with the reference coordinates ``(q, d)``, ``(e, q, d)``."""
         values = self._reference(self.mesh.element.values(xi.cpu().double().numpy()))
-        corners = self._corners if chosen is None else self._corners[chosen]
-        return torch.einsum("qg,egd->eqd", values, corners)
+        return torch.einsum("qg,egd->eqd", values, self._corners)
 
     @property
     def affine(self) -> bool:
@@ -133,28 +169,40 @@ class ElementTables:
         points, weights = get_quadrature(self._element.refdom, degree)
         return self._reference(points.T), self._reference(weights)
 
-    def jacobians(self, xi: Tensor, chosen: Tensor | None = None) -> Tensor:
-        """∂x/∂ξ at reference points, ``(e, q, d, d)``; q is 1 where the maps are affine."""
-        xi = xi[:1] if self.affine else xi
-        gradients = self._reference(self.mesh.element.gradients(xi.cpu().double().numpy()))
+    def jacobians(self, tangents: Tensor, chosen: Chosen = None) -> Tensor:
+        """∂x/∂ξ from the gradients of the geometry's shape functions, ``(e, q, d, d)``."""
         corners = self._corners if chosen is None else self._corners[chosen]
-        return torch.einsum("egd,qga->eqda", corners, gradients)
+        return torch.einsum("egd,qga->eqda", corners, tangents)
 
-    def interior(self, degree: int, chosen: Tensor | None = None) -> Tables:
-        """Tables at a quadrature of that degree of all (or chosen) elements."""
-        xi, w = self.quadrature(degree)
-        return self.at(xi, w, chosen)
-
-    def at(self, xi: Tensor, w: Tensor, chosen: Tensor | None = None) -> Tables:
-        """Tables at reference points with their weights."""
+    def rule(self, xi: Tensor, w: Tensor) -> Rule:
+        """What all elements share at reference points ``(q, d)`` with their weights ``(q,)``."""
         values, slopes = self.basis(xi)
-        jacobians = self.jacobians(xi, chosen)
-        inverse, determinant = _inverse(jacobians)
         if self.affine and self.degree == 1:
             slopes = slopes[:1]
-        gradients = torch.einsum("qka,eqad->eqkd", slopes, inverse.expand(-1, slopes.shape[0], -1, -1))
-        dofs = self.dofs if chosen is None else self.dofs[chosen]
-        return Tables(values[None], gradients, determinant.abs() * w, self.place(xi, chosen), dofs)
+        at = xi.cpu().double().numpy()
+        shapes = self._reference(self.mesh.element.values(at))
+        tangents = self._reference(self.mesh.element.gradients(at[:1] if self.affine else at))
+        return Rule(w, values, slopes, shapes, tangents)
+
+    def interior_rule(self, degree: int) -> Rule:
+        """That of a quadrature which is exact for polynomials of that degree."""
+        if degree not in self._rules:
+            self._rules[degree] = self.rule(*self.quadrature(degree))
+        return self._rules[degree]
+
+    def interior(self, degree: int, chosen: Chosen = None) -> Tables:
+        """Tables at a quadrature of that degree of all (or chosen) elements."""
+        return self.at(self.interior_rule(degree), chosen)
+
+    def at(self, rule: Rule, chosen: Chosen = None) -> Tables:
+        """Tables at the points of a rule."""
+        inverse, determinant = _inverse(self.jacobians(rule.tangents, chosen))
+        corners, dofs, elements = self._corners, self.dofs, self._elements
+        if chosen is not None:
+            corners, dofs, elements = corners[chosen], dofs[chosen], elements[chosen]
+        points = torch.einsum("qg,egd->eqd", rule.shapes, corners)
+        weights = determinant.abs() * rule.weights
+        return Tables(rule.values[None], rule.slopes[None], inverse, weights, points, dofs, elements)
 
     def facet_nodes(self, facets: np.ndarray) -> Tensor:
         """Numbers of the nodes on facets ``(n, 2)``, sorted."""
@@ -188,10 +236,11 @@ class ElementTables:
             chosen = torch.from_numpy(facets[facets[:, 1] == number, 0]).to(self.device)
             x, normals = facet_rule(self.mesh.element, int(number), degree // 2 + 1)
             xi, outward = self._reference(x), self._reference(normals)
-            table = self.at(xi, outward.norm(dim=1), chosen)
-            inverse, determinant = _inverse(self.jacobians(xi, chosen))
+            rule = self.rule(xi, outward.norm(dim=1))
+            table, determinant = self.at(rule, chosen), _inverse(self.jacobians(rule.tangents, chosen))[1]
             # Nanson's formula: n dS = det(J) J⁻ᵀ N dS₀
-            area = torch.einsum("eqad,qa->eqd", inverse.expand(-1, len(xi), -1, -1), outward) * determinant[..., None]
+            across = table.inverse.expand(-1, len(xi), -1, -1)
+            area = torch.einsum("eqad,qa->eqd", across, outward) * determinant[..., None]
             weights = area.norm(dim=-1)
             out.append(replace(table, weights=weights, normals=area / weights[..., None]))
         return out

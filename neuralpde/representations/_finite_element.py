@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,16 @@ from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Condition, Dirichlet, MeshDomain, Quadrature
 from neuralpde.representations._assembly import SparsePattern, scatter
 from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._element_matrices import Parts
 from neuralpde.representations._element_tables import ElementTables, Tables
+from neuralpde.representations._operators import (
+    Coefficient,
+    advection_parts,
+    assembled,
+    chunks,
+    diffusion_parts,
+    mass_parts,
+)
 from neuralpde.types import Status, UsageError
 
 
@@ -105,39 +114,63 @@ class FiniteElementField(Representation):
     @cached_property
     def pattern(self) -> SparsePattern:
         """Of matrices on all unknowns."""
-        return self.pattern_of(self.tables.dofs)
+        return SparsePattern(self.tables.dofs, self.tables.num_nodes, self.channels)
 
-    def pattern_of(self, dofs: Tensor) -> SparsePattern:
-        """Of matrices on all unknowns, made of some elements whose nodes are given, ``(e, k)``."""
-        c = self.channels
-        return SparsePattern(
-            (dofs[..., None] * c + torch.arange(c, device=self.device)).flatten(1), len(self.nodes) * c
-        )
+    @cached_property
+    def free_pattern(self) -> SparsePattern:
+        """Of matrices on the free unknowns: rows and columns of the others are never made."""
+        numbers = torch.full((self.tables.num_nodes,), -1, dtype=torch.int64, device=self.device)
+        numbers[self.free] = torch.arange(len(self.free), device=self.device)
+        return SparsePattern(numbers[self.tables.dofs], len(self.free), self.channels)
+
+    @cached_property
+    def _scalar_pattern(self) -> SparsePattern:
+        return self.pattern if self.channels == 1 else SparsePattern(self.tables.dofs, self.tables.num_nodes)
+
+    @property
+    def quadrature_degree(self) -> int:
+        """Degree of the rule by which weak forms are integrated: exact for products of two basis functions, and for
+        the maps of curved elements."""
+        return 2 * self.degree + self.mesh.element.order - 1
 
     @cached_property
     def quadrature_tables(self) -> Tables:
-        """Basis functions at the points where weak forms are evaluated: exact for products of two of them, and for the
-        maps of curved elements."""
-        return self.tables.interior(2 * self.degree + self.mesh.element.order - 1)
+        """Basis functions at the points where weak forms are evaluated."""
+        return self.tables.interior(self.quadrature_degree)
+
+    def chunks(self, floats: int) -> Iterator[Tables]:
+        """Those of some elements at a time, for work that takes so many numbers a point."""
+        return chunks(self.tables, self.quadrature_degree, floats, lambda: self.quadrature_tables)
 
     def mass(self) -> sp.csr_matrix:
         """∫ φ_i φ_j for all unknowns, ``(N c, N c)``."""
-        table = self.quadrature_tables
-        blocks = torch.einsum("eq,xqi,xqj->eij", table.weights, table.values, table.values)
-        return sp.kron(
-            SparsePattern(self.tables.dofs, self.tables.num_nodes).matrix(blocks),
-            sp.identity(self.channels),
-            format="csr",
-        )
+        return self._of_every_channel(mass_parts, 1)
 
-    def laplace(self) -> sp.csr_matrix:
-        """∫ ∇φ_i·∇φ_j for all unknowns, ``(N c, N c)``."""
-        table = self.quadrature_tables
-        weights = table.weights if table.gradients.shape[1] > 1 else table.weights.sum(1, keepdim=True)
-        flat = table.gradients.transpose(1, 2).flatten(2)
-        # weights of high-order rules may be negative: no square roots
-        weighted = (table.gradients * weights[..., None, None]).transpose(1, 2).flatten(2)
-        matrix = SparsePattern(self.tables.dofs, self.tables.num_nodes).matrix(weighted @ flat.transpose(1, 2))
+    def laplace(self, coefficient: Coefficient = None) -> sp.csr_matrix:
+        """∫ ∇φ_i·κ∇φ_j for all unknowns, ``(N c, N c)``: the matrix of −∇·κ∇.
+
+        Args:
+            coefficient: κ, 1 by default: a number, a matrix ``(d, d)``, or a function of points ``(n, d)`` that gives
+                ``(n,)``, ``(n, 1)`` or ``(n, d, d)``.
+
+        Raises:
+            UsageError: for κ of another shape.
+        """
+        return self._of_every_channel(lambda table: diffusion_parts(table, coefficient), self.dim**2)
+
+    def advection(self, velocity: Sequence[float] | Callable[[Tensor], Tensor]) -> sp.csr_matrix:
+        """∫ φ_i v·∇φ_j for all unknowns, ``(N c, N c)``: the matrix of v·∇.
+
+        Args:
+            velocity: v, d numbers or a function ``(n, d)`` → ``(n, d)``.
+
+        Raises:
+            UsageError: for v of another shape.
+        """
+        return self._of_every_channel(lambda table: advection_parts(table, velocity), self.dim)
+
+    def _of_every_channel(self, parts: Callable[[Tables], Parts], floats: int) -> sp.csr_matrix:
+        matrix = assembled(self, self._scalar_pattern, parts, floats)
         return sp.kron(matrix, sp.identity(self.channels), format="csr") if self.channels > 1 else matrix
 
     def project(
@@ -149,9 +182,7 @@ class FiniteElementField(Representation):
         wanted = (wanted if wanted.ndim == 2 else wanted[:, None]).reshape(*table.weights.shape, self.channels)
         known = self.values(self.initial(), t)
         load = scatter(self.tables.dofs, _loads(table, wanted), self.tables.num_nodes)
-        mass = SparsePattern(self.tables.dofs, self.tables.num_nodes).matrix(
-            torch.einsum("eq,xqi,xqj->eij", table.weights, table.values, table.values)
-        )
+        mass = assembled(self, self._scalar_pattern, mass_parts, 1)
         free = self.free.cpu().numpy()
         rows = mass[free]
         right = load.cpu().numpy()[free] - rows @ known.cpu().numpy()

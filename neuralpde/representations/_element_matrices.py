@@ -1,0 +1,80 @@
+"""Element matrices from the coefficients of a bilinear form at quadrature points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+Parts = Mapping[str, Tensor]
+"""Coefficients at q points (or one for all) of e elements: ``"uu"`` ``(e, q, c, c)``, ``"ug"`` ``(e, q, c, c, d)``,
+``"gu"`` ``(e, q, c, d, c)`` and ``"gg"`` ``(e, q, c, d, c, d)``; the first letter is the test function's, u its value
+and g its gradient. Parts that are missing are zero."""
+
+
+class ElementMatrices:
+    """∫ (φ_i, ∇φ_i)ᵀ S (φ_j, ∇φ_j) of every element.
+
+    S is pulled back to the reference element, Ŝ = |J| T S Tᵀ with T = diag(1, J⁻¹). What is left is the same for all
+    elements: one product of Ŝ with a table of the reference element, Σ_q w_q B̂_i B̂_j. Where ∇φ and J are constant,
+    S is summed over the points first.
+
+    Args:
+        values: φ at the points of the reference element, ``(q, k)``.
+        slopes: its reference gradients, ``(q, k, d)``; q is 1 where they are constant.
+    """
+
+    def __init__(self, values: Tensor, slopes: Tensor) -> None:
+        self.values, self.slopes = values, slopes
+
+    @cached_property
+    def _tables(self) -> dict[str, Tensor]:
+        """Per part Σ over (q, test's axes, trial's axes) of B̂_i B̂_j, ``(…, k k)``."""
+        basis = {"u": self.values[:, None], "g": self.slopes.transpose(1, 2)}
+        out = {}
+        for part in ("uu", "ug", "gu", "gg"):
+            left, right = basis[part[0]], basis[part[1]]
+            out[part] = (left[:, :, None, :, None] * right[:, None, :, None, :]).flatten(3).flatten(0, 2)
+        return out
+
+    def __call__(self, parts: Parts, weights: Tensor, inverse: Tensor) -> Tensor:
+        """Matrices ``(c, c, e, k k)`` of elements.
+
+        Args:
+            parts: of S.
+            weights: of the points times det J, ``(e, q)``.
+            inverse: ∂ξ_a/∂x_i, ``(e, q, d, d)``; q is 1 where it is constant.
+        """
+        total = None
+        for name, part in parts.items():
+            flat = self._pulled_back(name, part, weights, inverse)
+            matrix = flat.reshape(*flat.shape[:3], -1) @ self._tables[name]
+            total = matrix if total is None else total.add_(matrix)
+        assert total is not None
+        return total
+
+    def _pulled_back(self, name: str, part: Tensor, weights: Tensor, inverse: Tensor) -> Tensor:
+        """Ŝ with the weights, ``(c, c, e, q, …)``."""
+        e, c = len(part), part.shape[2]
+        if name == "gg" and len(self.slopes) == 1 and inverse.shape[1] == 1:
+            shape = part.shape[2:]
+            part = part.flatten(2)
+            part = weights.sum(1, keepdim=True)[..., None] * part if part.shape[1] == 1 else weights[:, None] @ part
+            weights, part = torch.ones_like(weights[:, :1]), part.reshape(e, 1, *shape)
+        q, d = weights.shape[1], inverse.shape[-1]
+        part = part.expand(-1, q, *part.shape[2:])
+        weighted = part * weights.reshape(e, q, *[1] * (part.ndim - 2))
+        across = inverse.expand(-1, q, -1, -1)
+        if name[0] == "g":
+            weighted = (across[:, :, None] @ weighted.reshape(e, q, c, d, -1)).reshape(weighted.shape)
+        if name[1] == "g":
+            weighted = (weighted.reshape(e, q, -1, d) @ across.mT).reshape(weighted.shape)
+        if name == "uu":
+            return weighted.permute(2, 3, 0, 1)
+        if name == "ug":
+            return weighted.permute(2, 3, 0, 1, 4)
+        if name == "gu":
+            return weighted.permute(2, 4, 0, 1, 3)
+        return weighted.permute(2, 4, 0, 1, 3, 5)
