@@ -161,9 +161,9 @@ class WeakForm:
         w = table.weights[..., None]
         local = table.values.transpose(1, 2) @ (w * load.reshape(e, q, -1))
         if piece.whole:
-            weighted = w[..., None] * flux.reshape(e, q, *flux.shape[1:])
-            if table.inverse.shape[1] == 1 == table.slopes.shape[1]:
-                weighted = weighted.sum(1, keepdim=True)
+            constant = table.inverse.shape[1] == 1 == table.slopes.shape[1]
+            flat = flux.reshape(e, q, -1)
+            weighted = (table.weights[:, None] @ flat if constant else w * flat).reshape(e, -1, *flux.shape[1:])
             pulled = weighted @ table.inverse.mT  # (e, q, c, d) along the reference axes
             local = local + torch.einsum("qkd,eqcd->ekc", table.slopes[0].expand(pulled.shape[1], -1, -1), pulled)
         add(total, table.dofs, local)
@@ -182,7 +182,11 @@ def _derivatives(rows: Tensor, u: Tensor, grad: Tensor) -> Iterator[tuple[str, T
     """∂rows/∂u and ∂rows/∂∇u of rows ``(n, m)``, ``(n, m, …)``, by their letters; nothing where they are zero."""
     if not rows.requires_grad:
         return
-    found = [torch.autograd.grad(row.sum(), [u, grad], retain_graph=True, allow_unused=True) for row in rows.unbind(1)]
+    units = torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)
+    found = [
+        torch.autograd.grad(rows, [u, grad], unit.expand_as(rows), retain_graph=True, allow_unused=True)
+        for unit in units
+    ]
     for letter, column, like in zip("ug", zip(*found, strict=True), (u, grad), strict=True):
         if any(part is not None for part in column):
             filled = [torch.zeros_like(like) if part is None else part for part in column]

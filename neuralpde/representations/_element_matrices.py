@@ -57,20 +57,19 @@ class ElementMatrices:
 
     def _pulled_back(self, name: str, part: Tensor, weights: Tensor, inverse: Tensor) -> Tensor:
         """Ŝ with the weights, ``(c, c, e, q, …)``."""
-        e, c = len(part), part.shape[2]
-        if name == "gg" and len(self.slopes) == 1 and inverse.shape[1] == 1:
-            shape = part.shape[2:]
-            part = part.flatten(2)
-            part = weights.sum(1, keepdim=True)[..., None] * part if part.shape[1] == 1 else weights[:, None] @ part
-            weights, part = torch.ones_like(weights[:, :1]), part.reshape(e, 1, *shape)
-        q, d = weights.shape[1], inverse.shape[-1]
-        part = part.expand(-1, q, *part.shape[2:])
-        weighted = part * weights.reshape(e, q, *[1] * (part.ndim - 2))
+        e, c, q, d = len(part), part.shape[2], weights.shape[1], inverse.shape[-1]
+        shape = part.shape[2:]
+        flat = part.expand(-1, q, *shape).flatten(2)
+        if name == "gg" and len(self.slopes) == 1 == inverse.shape[1]:
+            q, flat = 1, weights[:, None] @ flat
+        else:
+            flat = weights[..., None] * flat
         across = inverse.expand(-1, q, -1, -1)
         if name[0] == "g":
-            weighted = (across[:, :, None] @ weighted.reshape(e, q, c, d, -1)).reshape(weighted.shape)
+            flat = across[:, :, None] @ flat.reshape(e, q, c, d, -1)
         if name[1] == "g":
-            weighted = (weighted.reshape(e, q, -1, d) @ across.mT).reshape(weighted.shape)
+            flat = flat.reshape(e, q, -1, d) @ across.mT
+        weighted = flat.reshape(e, q, *shape)
         if name == "uu":
             return weighted.permute(2, 3, 0, 1)
         if name == "ug":

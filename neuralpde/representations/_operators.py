@@ -50,8 +50,9 @@ def chunks(tables: ElementTables, degree: int, floats: int, whole: Callable[[], 
 def restricted(tables: Tables, part: slice) -> Tables:
     """The tables of some of their elements; tables of one row are for all elements."""
     shared = {"values", "slopes"}
-    own: dict[str, Any] = {f.name: getattr(tables, f.name) for f in fields(tables) if f.name not in shared}
-    return replace(tables, **{name: None if a is None else a[part] for name, a in own.items()})
+    own = {f.name: getattr(tables, f.name) for f in fields(tables) if f.name not in shared}
+    parts: dict[str, Any] = {name: None if a is None else a[part] for name, a in own.items()}
+    return replace(tables, **parts)
 
 
 def assembled(
