@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 
-from neuralpde.dynamics._discrete import DiscreteDynamics, Newton
-from neuralpde.dynamics._finite_element import FiniteElementDynamics, FiniteElementNewton
+from neuralpde.dynamics._discrete import DiscreteDynamics
+from neuralpde.dynamics._finite_element import FiniteElementDynamics
 from neuralpde.dynamics._flow_checks import check_conditions, check_standard_flow
 from neuralpde.dynamics._force_record import ForceRecord
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
 from neuralpde.dynamics._galerkin import GalerkinDynamics
 from neuralpde.dynamics._mac import MacDynamics
 from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
+from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._spectral import SpectralDynamics
 from neuralpde.dynamics._velocity_pressure import VelocityPressureDynamics
 from neuralpde.geometry import Boundary, Condition, Dirichlet, Flux, MeshDomain, Neumann, Robin
@@ -152,7 +153,6 @@ __all__ = [
     "METHODS",
     "DiscreteDynamics",
     "FiniteElementDynamics",
-    "FiniteElementNewton",
     "ForceRecord",
     "FunctionSpaceDynamics",
     "GalerkinDynamics",

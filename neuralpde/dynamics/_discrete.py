@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._grid_systems import LINEAR_SOLVERS, GridSystems
+from neuralpde.dynamics._grid_systems import GridSystems
 from neuralpde.dynamics._linearised import Coefficients, coefficients, refuse_undetermined
-from neuralpde.dynamics._terms import chosen_rhs, field_of, term_flow, whole_only
+from neuralpde.dynamics._newton import Newton
+from neuralpde.dynamics._terms import chosen_rhs, field_of, stepped_flow, term_flow
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import GridField
-from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
-
-
-@dataclass(frozen=True)
-class Newton:
-    """Options of implicit stages and steady solves on grids.
-
-    Args:
-        linear: ``"auto"``, ``"fast"`` (FFT/DST/DCT), ``"direct"`` (sparse LU), ``"cg"`` (symmetric positive definite
-            systems: diffusion on periodic or Dirichlet axes) or ``"gmres"``; see :class:`GridSystems`. The Krylov
-            methods take Jacobi.
-        rtol: stop when the residual's largest entry is below rtol times the largest term of the equation.
-        linear_rtol: tolerance of the Krylov methods.
-        maxiter: most Newton iterations.
-    """
-
-    linear: str = "auto"
-    rtol: float = 1e-12
-    linear_rtol: float = 1e-10
-    maxiter: int = 25
-
-    def __post_init__(self) -> None:
-        if self.linear not in LINEAR_SOLVERS:
-            raise UsageError(f"the linear solvers of a grid are {', '.join(LINEAR_SOLVERS)}; got {self.linear!r}.")
+from neuralpde.types import NonFiniteError, NotConvergedError, Status
 
 
 class DiscreteDynamics(Dynamics):
@@ -48,6 +24,8 @@ class DiscreteDynamics(Dynamics):
         representation: the grid.
         newton: options of implicit stages.
     """
+
+    steps_terms = True
 
     def __init__(self, problem: Problem, representation: GridField, newton: Newton | None = None) -> None:
         self.problem, self.representation = problem, representation
@@ -68,9 +46,8 @@ class DiscreteDynamics(Dynamics):
     def implicit(
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
-        whole_only(part)
         target = _sum(base.theta, terms)
-        return self._newton(target, 1.0, gamma, t, base.theta if guess is None else guess)
+        return self._newton(target, 1.0, gamma, t, base.theta if guess is None else guess, part)
 
     def steady(self, guess: Tensor) -> Stage:
         """θ with F(0, θ) = 0."""
@@ -85,18 +62,22 @@ class DiscreteDynamics(Dynamics):
         guess: Tensor | None = None,
         carrier: State | Blend | None = None,
     ) -> Stage:
-        r = self.representation
-        values = term_flow(self.parts[part], carrier)(base.t, field_of(r, base), r.points, dt)
+        r, term = self.representation, self.parts[part]
+        if term.flow is None:
+            return stepped_flow(self, term, base, dt, guess, carrier)
+        values = term_flow(term, carrier)(base.t, field_of(r, base), r.points, dt)
         return Stage(values.reshape(-1))
 
-    def _newton(self, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor) -> Stage:
+    def _newton(
+        self, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor, part: str | None = None
+    ) -> Stage:
         """Solve mass·θ − γ F(t, θ) = target."""
         r, options = self.representation, self.newton
         needs = self.problem.needs | {"value"}
         floor = torch.finfo(theta.dtype).eps
         for iteration in range(options.maxiter + 1):
             u = r.at(theta, t).jet(r.points, needs)
-            f, parts = coefficients(self.problem, t, r.points, u, needs)
+            f, parts = coefficients(self.problem, t, r.points, u, needs, part)
             g = mass * theta - gamma * f.reshape(-1) - target
             size = float(g.abs().max())
             scale = max(float(target.abs().max()), float((gamma * f).abs().max()), mass * float(theta.abs().max()))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from neuralpde.dynamics._linearised import refuse_undetermined
-from neuralpde.dynamics._terms import chosen_rhs, field_of, term_flow
+from neuralpde.dynamics._terms import chosen_rhs, field_of, stepped_flow, term_flow
 from neuralpde.fields import Jet
 from neuralpde.geometry import Neumann, Quadrature, face_lattice, random_points
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
@@ -48,6 +48,8 @@ class FunctionSpaceDynamics(Dynamics):
 
     Source: TENG, Chen et al., ICML 2024, for stages in function space; INSR, Chen et al., ICML 2023, for the protocol.
     """
+
+    steps_terms = True
 
     def __init__(
         self,
@@ -122,6 +124,8 @@ class FunctionSpaceDynamics(Dynamics):
         guess: Tensor | None = None,
         carrier: State | Blend | None = None,
     ) -> Stage:
+        if self.parts[part].flow is None:
+            return stepped_flow(self, self.parts[part], base, dt, guess, carrier)
         flow, t = term_flow(self.parts[part], carrier), base.t + dt
 
         def target(x: Tensor) -> Tensor:

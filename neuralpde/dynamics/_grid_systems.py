@@ -15,7 +15,6 @@ from neuralpde.problems import Problem
 from neuralpde.representations import KINDS, GridField
 from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
 
-LINEAR_SOLVERS = ("auto", "fast", "direct", "cg", "gmres")
 SYMMETRY = 1e-10
 """Largest |A − Aᵀ| against |A| that is rounding."""
 

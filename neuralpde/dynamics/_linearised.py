@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._terms import chosen_rhs
 from neuralpde.fields import Jet
 from neuralpde.geometry import Dirichlet
 from neuralpde.problems import Problem
@@ -17,8 +18,10 @@ Coefficients = dict[str, Tensor]
 """Per part of the jet: ∂F_a/∂part, ``(n, c)`` leading (the row channel last) and the part's own axes behind."""
 
 
-def coefficients(problem: Problem, t: float, x: Tensor, u: Jet, needs: frozenset[str]) -> tuple[Tensor, Coefficients]:
-    """F, and its derivatives with respect to the parts of the jet that the problem declares it needs.
+def coefficients(
+    problem: Problem, t: float, x: Tensor, u: Jet, needs: frozenset[str], part: str | None = None
+) -> tuple[Tensor, Coefficients]:
+    """F of the problem or of one term, and its derivatives by the parts of the jet that the problem needs.
 
     F acts point by point, so one backward pass per channel gives all derivatives.
     """
@@ -26,7 +29,7 @@ def coefficients(problem: Problem, t: float, x: Tensor, u: Jet, needs: frozenset
     if "hess" in parts:
         parts.pop("laplacian", None)
     with torch.enable_grad():
-        f = problem.rhs(t, x, Jet(**parts))
+        f = chosen_rhs(problem, part)(t, x, Jet(**parts))
         rows = (
             [
                 torch.autograd.grad(f[:, a].sum(), list(parts.values()), retain_graph=True, materialize_grads=True)

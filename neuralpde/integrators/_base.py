@@ -110,6 +110,9 @@ class Dynamics(ABC):
     explicit_only: bool = False
     """Whether :meth:`implicit` of the whole right-hand side is missing."""
 
+    steps_terms: bool = False
+    """Whether a term without a flow is stepped implicitly in its place, where it states its flux."""
+
     constrained: bool = False
     """Whether the problem has a constraint, and :meth:`constrain` something to do."""
 
@@ -147,7 +150,8 @@ class Dynamics(ABC):
     @property
     def flows(self) -> tuple[bool, ...]:
         """Per term of the problem: whether :meth:`flow` exists."""
-        return tuple(part.flow is not None for part in self.parts)
+        stepped = self.steps_terms
+        return tuple(part.flow is not None or (stepped and part.flux is not None) for part in self.parts)
 
     def constrain(self, state: State, dt: float, increment: bool = False) -> Stage:
         """The nearest state that obeys the problem's constraint.

@@ -102,7 +102,7 @@ class AdvectionDiffusion(Diffusive):
     def terms(self) -> tuple[Term, ...]:
         # Through a boundary characteristics lead out of the domain, and its data belong to the whole flux.
         if not isinstance(self.domain, Box) or not all(Boundary(self.domain, self.conditions).periodic):
-            return (Term("transport", self.rhs, flux=self.flux, source=self.source),)
+            return super().terms()
 
         def rest(t: float, x: Tensor, u: Jet) -> Tensor:
             return self.rhs(t, x, u) - self.advection(t, x, u)

@@ -119,7 +119,9 @@ class Problem(ABC):
 
     def terms(self) -> tuple[Term, ...]:
         """Parts of the right-hand side that sum to it; by default the whole."""
-        return (Term(self.name, self.rhs),)
+        if type(self).flux is Problem.flux:
+            return (Term(self.name, self.rhs),)
+        return (Term(self.name, self.rhs, flux=self.flux, source=self.source),)
 
     def initial(self, x: Tensor) -> Tensor:
         """u at t = 0 (a starting guess for steady problems), ``(n, c)``; zero by default."""

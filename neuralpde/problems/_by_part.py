@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -12,10 +13,8 @@ from torch import Tensor
 from neuralpde.geometry import Domain, MeshDomain
 from neuralpde.types import UsageError
 
-KEPT = 8
-"""Sets of points whose elements are remembered: quadrature points of the elements and of the parts of the boundary."""
-
-Lookup = dict[tuple[object, ...], tuple[Tensor, Tensor]]
+KEPT = 64
+"""Sets of points whose values are remembered: those of a weak form come in parts, again and again."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class ByPart:
     values: Mapping[str, float]
     elsewhere: float | None = None
     domain: Domain | None = field(default=None, repr=False, compare=False)
-    _kept: Lookup = field(default_factory=dict, init=False, repr=False, compare=False)
+    _kept: dict[bytes, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, Mapping) or not self.values:
@@ -69,15 +68,14 @@ class ByPart:
         """At points ``(n, d)``, ``(n, 1)``."""
         if not isinstance(self.domain, MeshDomain):
             raise UsageError(f"{self} is bound to no mesh yet: call on(domain), as problems do.")
-        key = (x.data_ptr(), tuple(x.shape), x.stride(), x.dtype, x._version)
+        points = np.ascontiguousarray(x.detach().cpu().double().numpy())
+        key = hashlib.blake2b(points.data, digest_size=16).digest()
         if key not in self._kept:
-            element, _ = self.domain.locator.nearest(x.detach().cpu().double().numpy())
-            found = torch.as_tensor(self._numbers[element][:, None], dtype=x.dtype, device=x.device)  # type: ignore[attr-defined]
+            element, _ = self.domain.locator.nearest(points)
             if len(self._kept) >= KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            # the points are kept too: their memory cannot become that of others
-            self._kept[key] = (x, found)
-        return self._kept[key][1]
+            self._kept[key] = self._numbers[element][:, None]  # type: ignore[attr-defined]
+        return torch.as_tensor(self._kept[key], dtype=x.dtype, device=x.device)
 
     def grad(self, x: Tensor) -> Tensor:
         """Zero: inside a part nothing varies. What happens where parts meet is in the weak form alone."""

@@ -15,7 +15,7 @@ from tables import orders
 from torch import Tensor
 from unit_meshes import unit_mesh
 
-from neuralpde.dynamics import FiniteElementNewton, check_pair, make_dynamics
+from neuralpde.dynamics import Newton, check_pair, make_dynamics
 from neuralpde.dynamics._weak_form import WeakForm
 from neuralpde.fields import Jet
 from neuralpde.geometry import (
@@ -242,7 +242,7 @@ def test_cg_and_lu_agree() -> None:
     problem = Poisson(domain=MeshDomain(unit_mesh("triangle", 16)))
     r = FiniteElementField.for_problem(problem, 2)
     found = [
-        solve(problem, r, newton=FiniteElementNewton(linear=name)).last.theta for name in ("direct", "cg", "gmres")
+        solve(problem, r, newton=Newton(linear=name)).last.theta for name in ("direct", "cg", "gmres")
     ]
     for other in found[1:]:
         assert float((other - found[0]).norm() / found[0].norm()) <= 1e-9

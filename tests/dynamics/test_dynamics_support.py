@@ -188,7 +188,7 @@ PAIRED = [
     (lambda: _walls(Dirichlet(lambda t, x: x[:, :1])), r"the velocity on x- must have shape \(n, 2\)"),
     (lambda: check_pair(Heat(conditions=(FreeSlip(),)), GridField), "FreeSlip is a condition of a flow's velocity"),
     (lambda: GridField(UNIT, (Outflow(),)), "a grid field takes Dirichlet, Neumann and Periodic conditions; got Outfl"),
-    (lambda: Newton(linear="magic"), "linear solvers of a grid are auto, fast, direct, cg, gmres; got 'magic'"),
+    (lambda: Newton(linear="magic"), "linear solvers are auto, fast, direct, cg, gmres; got 'magic'"),
     (
         lambda: DiscreteDynamics(Heat(), GridField.for_problem(Heat(), order=6), Newton("fast")),
         "linear='fast' needs order 2 or 'fourier'.*use linear='direct'",

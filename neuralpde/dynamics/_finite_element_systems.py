@@ -1,0 +1,92 @@
+"""Linear systems of finite elements: (mass·M − γ ∂R/∂u) δ = g on the free unknowns."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import SuperLU, splu
+from torch import Tensor
+
+from neuralpde.dynamics._newton import Newton
+from neuralpde.linalg import MatrixOperator, solve_linear
+from neuralpde.types import NotConvergedError, Status, UsageError
+
+DIRECT = {2: 300_000, 3: 15_000}
+"""Unknowns up to which sparse LU is the faster choice, by dimension."""
+
+SYMMETRY = 1e-10
+
+
+class FiniteElementSystems:
+    """Solves with sparse LU, or with CG or GMRES and algebraic multigrid.
+
+    Args:
+        name: of the problem.
+        dim: number of space dimensions.
+        options: of Newton's method.
+
+    Raises:
+        UsageError: for ``linear="fast"``.
+    """
+
+    def __init__(self, name: str, dim: int, options: Newton) -> None:
+        if options.linear == "fast":
+            raise UsageError("linear='fast' is for grids; finite elements take 'auto', 'direct', 'cg' or 'gmres'.")
+        self.name, self.dim, self.options = name, dim, options
+
+    def factors(self, matrix: sp.csr_matrix) -> SuperLU | None:
+        """LU of a matrix, or None where it is solved by iterations.
+
+        Raises:
+            NotConvergedError: for a singular matrix.
+        """
+        small = matrix.shape[0] <= DIRECT.get(self.dim, 0)
+        if not (self.options.linear == "direct" or (self.options.linear == "auto" and small)):
+            return None
+        try:
+            # the pattern is symmetric: an ordering for A + Aᵀ with pivots on the diagonal halves the fill
+            return splu(
+                matrix.tocsc(),
+                permc_spec="MMD_AT_PLUS_A",
+                diag_pivot_thresh=0.01,
+                options={"SymmetricMode": True},
+            )
+        except RuntimeError as error:
+            raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
+
+    def solve(self, matrix: sp.csr_matrix, factors: SuperLU | None, g: Tensor) -> Tensor:
+        """matrix⁻¹ g.
+
+        Raises:
+            UsageError: for CG where the matrix is not symmetric.
+            NotConvergedError: where a Krylov method fails.
+        """
+        if factors is not None:
+            return torch.as_tensor(factors.solve(g.cpu().double().numpy()), dtype=g.dtype, device=g.device)
+        symmetric = abs(matrix - matrix.T).max() <= SYMMETRY * abs(matrix).max()
+        solver = {"auto": "cg" if symmetric else "gmres"}.get(self.options.linear, self.options.linear)
+        if solver == "cg" and not symmetric:
+            raise UsageError("linear='cg' needs a symmetric matrix; use linear='gmres' or linear='direct'.")
+        operator = MatrixOperator(matrix, symmetric=symmetric, positive_definite=solver == "cg")
+        return solve_linear(operator, g, solver=solver, M="amg", rtol=self.options.linear_rtol).x.to(g)
+
+    def refuse_undetermined(self, matrix: sp.csr_matrix) -> None:
+        """Refuse a steady problem's matrix that has a constant on a part that nothing holds in its null space.
+
+        Raises:
+            UsageError: that says what is missing.
+        """
+        if not matrix.shape[0]:
+            return
+        count, part = connected_components(matrix, directed=False)
+        size = abs(matrix).max()
+        sums = np.abs(matrix @ np.ones(matrix.shape[0]))
+        for number in range(count):
+            if sums[part == number].max() <= 1e-12 * size:
+                raise UsageError(
+                    f"{self.name} with these conditions fixes u only up to a constant"
+                    + (" on a part of the mesh that nothing else joins" if count > 1 else "")
+                    + ": give u on a part of the boundary (Dirichlet), or an exchange (Robin)."
+                )
