@@ -15,6 +15,7 @@ SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 demo: .venv/.installed
 	$(BIN)/neuralpde run examples/advection.toml
 	$(BIN)/neuralpde run examples/vortex_pair.toml
+	$(BIN)/neuralpde run examples/heated_plate.toml
 
 test: .venv/.installed
 	$(SINGLE) $(BIN)/pytest -n 2

@@ -35,6 +35,7 @@ def test_script_runs(script: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda p: p.stem)
 def test_case_runs(case: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "examples")
+    (tmp_path / "meshes").symlink_to(EXAMPLES.parent / "meshes")
     done = run([sys.executable, "-m", "neuralpde.cli", "run", f"examples/{case.name}", "--out", "out"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert {"report.md", "metrics.json", "environment.json"} <= {p.name for p in (tmp_path / "out").iterdir()}

@@ -148,9 +148,7 @@ def _build_representation(
     where = place.child("representation")
     kind = where.child("kind").choose(table.representation.kind, REPRESENTATIONS)
     if issubclass(kind, FiniteElementField) and isinstance(problem.domain, Box):
-        message = (
-            'finite elements need a mesh, problem.domain = {mesh = "file.msh"}, and the domain is a box; use a grid.'
-        )
+        message = 'expected problem.domain = {mesh = "file.msh"} for finite elements; it is a box: use a grid there.'
         raise UsageError(where.child("kind").says(message))
     with where.refusals():
         check_pair(problem, kind)

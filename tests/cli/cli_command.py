@@ -34,6 +34,24 @@ fit = {maxiter = 4, accept = 1.0}
 GRID_CASE = CASE[: CASE.rindex("[[run]]")] + "\n[output]\nplot = false\nanimate = false\n"
 
 
+def coarse_and_fine(t_end: float) -> str:
+    """Runs of a flow on two staggered grids, the fine one up to an end of its own; no pictures."""
+    return f"""\
+[[run]]
+name = "coarse"
+representation = {{kind = "mac_grid", shape = 8}}
+
+[[run]]
+name = "fine"
+representation = {{kind = "mac_grid", shape = 16}}
+t_end = {t_end}
+
+[output]
+plot = false
+animate = false
+"""
+
+
 @dataclass(frozen=True)
 class Done:
     """A command that has ended."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from cli_command import CASE, GRID_CASE, Command, Done, start
+from mesh_cases import MESH_CASE, write_square
 
 from neuralpde.cli import main
 
@@ -49,4 +50,13 @@ def case(tmp_path: Path) -> Path:
     """A case file with a grid alone, and no pictures."""
     path = tmp_path / "case.toml"
     path.write_text(GRID_CASE)
+    return path
+
+
+@pytest.fixture
+def mesh_case(tmp_path: Path) -> Path:
+    """A case on a mesh of a square beside it, one side of which has a name."""
+    write_square(tmp_path / "plate.msh")
+    path = tmp_path / "case.toml"
+    path.write_text(MESH_CASE)
     return path

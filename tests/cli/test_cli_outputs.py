@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cli_command import Command
+from cli_command import Command, coarse_and_fine
 from test_cli_restart import interrupt_at
 
 from neuralpde.cases import load_study, open_run
@@ -19,7 +19,7 @@ from neuralpde.problems import drag_and_lift
 from neuralpde.simulate import simulate
 from neuralpde.types import UsageError
 
-FLOW = """\
+FLOW = f"""\
 [problem]
 name = "taylor_green"
 viscosity = 0.01
@@ -28,17 +28,7 @@ integrator = "rk4"
 dt = 0.02
 t_end = 0.1
 save_every = 2
-[[run]]
-name = "coarse"
-representation = {kind = "mac_grid", shape = 8}
-[[run]]
-name = "fine"
-representation = {kind = "mac_grid", shape = 16}
-t_end = 0.2
-[output]
-plot = false
-animate = false
-"""
+{coarse_and_fine(t_end=0.2)}"""
 
 BODIES = """\
 [problem]

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cli_command import Command
+from cli_command import Command, coarse_and_fine
 from test_cli_restart import interrupt_at
 
 from neuralpde.cases import load_study, open_run
 from neuralpde.cases._open import open_runs
 from neuralpde.types import DataError, Status, UsageError
 
-LAYERS = """\
+LAYERS = f"""\
 [problem]
 name = "double_shear_layer"
 viscosity = 1e-3
@@ -28,23 +28,11 @@ t_end = 0.2
 save_every = 2
 
 [reference]
-representation = {kind = "spectral_grid", shape = 32}
+representation = {{kind = "spectral_grid", shape = 32}}
 dt = 0.01
 save_every = 4
 
-[[run]]
-name = "coarse"
-representation = {kind = "mac_grid", shape = 8}
-
-[[run]]
-name = "fine"
-representation = {kind = "mac_grid", shape = 16}
-t_end = 0.4
-
-[output]
-plot = false
-animate = false
-"""
+{coarse_and_fine(t_end=0.4)}"""
 
 
 UNSTABLE = ("--set", "problem.viscosity=0.05", "--set", "reference.dt=0.2", "--set", "reference.growth_limit=2")
