@@ -7,5 +7,19 @@ from neuralpde.plot._mesh_picture import mesh_picture
 from neuralpde.plot._picture import picture
 from neuralpde.plot._profiles import profiles
 from neuralpde.plot._samples import Samples
+from neuralpde.plot._section import Body, body
+from neuralpde.plot._triangulation import Triangulation, triangulation
 
-__all__ = ["Samples", "animation", "comparison", "curves", "mesh_picture", "picture", "profiles"]
+__all__ = [
+    "Body",
+    "Samples",
+    "Triangulation",
+    "animation",
+    "body",
+    "comparison",
+    "curves",
+    "mesh_picture",
+    "picture",
+    "profiles",
+    "triangulation",
+]

@@ -22,7 +22,6 @@ from neuralpde.types import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import PcolorImage
 
 _DPI = 100
 _FRAMES = 60
@@ -79,7 +78,7 @@ def frame_times(methods: Sequence[Samples], most: int) -> np.ndarray:
 
 def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
     """The figure behind :func:`animation`, and what sets it to a time; call it inside ``style()``."""
-    plane = methods[0].dim == 2
+    plane = methods[0].dim > 1
     stacked = plane and panels.is_wide(methods[0])
     kinds = 1 + (plane and is_flow(methods) and any(method.exact is not None for method in methods))
     width = max(8.0, 2.4 * len(methods)) if not stacked else 8.0
@@ -116,7 +115,7 @@ def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
         panels.legend_below(
             figure, next(ax for ax, m in zip(places[0, 0], methods, strict=True) if m.exact is not None)
         )
-    if methods[0].dim == 2:
+    if plane:
         trim(figure)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once: a film must not jump
@@ -178,7 +177,7 @@ def _plane_row(
     for ax, method in zip(row, methods, strict=True):
         shown = panels.plane(ax, method, method.values[0, ..., channel], scale)
         arrows = moving_arrows(ax, method, side, scale, fastest)
-        shows += [_image_show(shown, method, method.values[..., channel], scale), _at_nearest(method, arrows)]
+        shows += [_image_show(shown, method, method.values[..., channel]), _at_nearest(method, arrows)]
     panels.colour_bar(figure, shown, row, scale, methods[0].labels[channel], aspect)
     return shows
 
@@ -197,14 +196,13 @@ def _error_row(figure: Figure, row: list[Axes], methods: Sequence[Samples], chan
             shown = panels.plane(ax, method, error[0], scale)
             if panels.is_wide(method):  # else the column has its name at the top
                 ax.set_title(f"error of {method.name}")
-            shows.append(_image_show(shown, method, error, scale))
+            shows.append(_image_show(shown, method, error))
     panels.colour_bar(figure, shown, row, scale, panels.error_label(methods[0], channel), aspect)
     return shows
 
 
-def _image_show(shown: PcolorImage, method: Samples, fields: np.ndarray, scale: Scale) -> Show:
-    x, y = (panels.edges(axis) for axis in method.axes)
-    return _at_nearest(method, lambda i: shown.set_data(x, y, panels.drawable(fields[i], scale)))
+def _image_show(shown: panels.Shown, method: Samples, fields: np.ndarray) -> Show:
+    return _at_nearest(method, lambda i: shown.redraw(fields[i]))
 
 
 def _at_nearest(method: Samples, draw: Callable[[int], None]) -> Show:
@@ -213,4 +211,4 @@ def _at_nearest(method: Samples, draw: Callable[[int], None]) -> Show:
 
 def _film_scale(methods: Sequence[Samples], channel: int) -> Scale:
     values, exact = values_and_exact(methods, channel)
-    return field_scale(values, exact, peaked=is_flow(methods))
+    return field_scale(values, exact, peaked=any(method.peaked for method in methods))

@@ -51,7 +51,7 @@ def comparison_figure(methods: Sequence[Samples]) -> Figure:
     evolves = any(len(method.times) > 1 for method in methods)
     when = time_text(last.pop()) if evolves and len(last) == 1 else ""
     figure.suptitle(", ".join(part for part in (methods[0].title, when) if part))
-    if methods[0].dim == 2:
+    if methods[0].dim > 1:
         trim(figure)
     return figure
 
@@ -178,7 +178,7 @@ def _images(
     figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int, side: float, aspect: float
 ) -> None:
     values, exact = values_and_exact(methods, channel, slice(-1, None))
-    scale = field_scale(values, exact, peaked=is_flow(methods))
+    scale = field_scale(values, exact, peaked=any(method.peaked for method in methods))
     for ax, method in zip(row, methods, strict=True):
         shown = panels.plane(ax, method, method.values[-1, ..., channel], scale)
         draw_streamlines(ax, method, -1, side, scale)

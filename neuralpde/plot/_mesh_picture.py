@@ -19,7 +19,7 @@ from neuralpde.plot._triangulation import (
     facet_outlines,
     triangulation,
 )
-from neuralpde.plot._view import BACK, FRONT, View, draw_faces
+from neuralpde.plot._view import BACK, FRONT, View, draw_axes, draw_faces, space_limits
 from neuralpde.plot._write import PICTURES, checked_path, save
 
 if TYPE_CHECKING:
@@ -226,29 +226,7 @@ def draw_space_mesh(
     ax.set_title("cut open" if opened else "from behind and below" if view == BACK else "")
     look = {"edgecolors": "0.25", "linewidths": edge_width(ax, mesh)}
     draw_faces(ax, view, outlines, shades, look, closed=not (mesh.surface or opened))
-    space_frame(ax, view, mesh.points.min(0), mesh.points.max(0))
-
-
-def space_frame(ax: Axes, view: View, low: Floats, high: Floats) -> None:
-    """Limits around a projected box, and its axes as three short arrows with their lengths, below it to the left."""
-    xlim, ylim = space_limits(view, low, high)
-    size = 0.12 * max(xlim[1] - xlim[0], ylim[1] - ylim[0])
-    x, y = xlim[0] + 1.1 * size, ylim[0] + 0.6 * size
-    arrow = {"arrowstyle": "-|>", "lw": 0.8, "color": "0.2", "shrinkA": 0}
-    for a in range(3):
-        right, up = (float(v) for v in size * view.frame[:2, a])
-        ax.annotate("", (x + right, y + up), (x, y), arrowprops=arrow)
-        ax.text(x + 1.3 * right, y + 1.3 * up, "xyz"[a], ha="center", va="center", fontsize=8.5, color="0.2")
-    ax.set(xlim=xlim, ylim=ylim, aspect="equal")
-    ax.set_axis_off()
-
-
-def space_limits(view: View, low: Floats, high: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Limits of the paper around a projected box, with room for the axes' arrows at the lower left."""
-    flat = view.project(np.array([[(low, high)[(k >> a) & 1][a] for a in range(3)] for k in range(8)]))
-    (x0, y0), (x1, y1) = flat.min(0), flat.max(0)
-    air = 0.12 * max(x1 - x0, y1 - y0)
-    return (float(x0 - air), float(x1 + 0.1 * air)), (float(y0 - air), float(y1 + 0.1 * air))
+    draw_axes(ax, view, mesh.points.min(0), mesh.points.max(0))
 
 
 def tag_legend(figure: Figure, entries: Sequence[tuple[str, Any, str]]) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuralpde.plot._mesh_panels import Shown, body_proportion, body_views, triangles
 from neuralpde.plot._samples import Samples
 from neuralpde.plot._scales import Scale, padded, whole_decades
+from neuralpde.plot._section import Body
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import PcolorImage
 
 _BLANK, _SOLID = "0.9", "0.6"
 
@@ -24,7 +25,7 @@ def edges(nodes: np.ndarray) -> np.ndarray:
     return np.concatenate((nodes[:1], 0.5 * (nodes[1:] + nodes[:-1]), nodes[-1:]))
 
 
-def image(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, scale: Scale) -> PcolorImage:
+def image(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, scale: Scale) -> Shown:
     """Image of ``values`` ``(n_x, n_y)`` over the nodes x ``(n_x,)`` and y ``(n_y,)``; every node colours its cell.
 
     No interpolation: a coarse lattice looks coarse. Where a value is not finite the panel's grey shows.
@@ -37,18 +38,15 @@ def image(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, scale: Sca
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), facecolor=_BLANK)
     ax.spines[["top", "right"]].set_visible(True)
     ax.locator_params(nbins=4)
-    return picture
+    return Shown(picture, lambda field: picture.set_data(edges(x), edges(y), drawable(field, scale)))
 
 
 def drawable(values: np.ndarray, scale: Scale) -> np.ndarray:
     """``values`` ``(n_x, n_y)`` as an image wants them, ``(n_y, n_x)``, with a blank where they are not finite."""
-    shown = np.where(np.isfinite(values), values, np.nan)
-    if scale.log:  # a zero has no logarithm, but it is not missing: it gets the lowest colour
-        shown = np.where(shown <= 0, 0.1 * scale.low, shown)
-    return np.ma.masked_invalid(shown.T)
+    return np.ma.masked_invalid(scale.shown(values).T)
 
 
-def space_time(ax: Axes, samples: Samples, channel: int, scale: Scale) -> PcolorImage:
+def space_time(ax: Axes, samples: Samples, channel: int, scale: Scale) -> Shown:
     """Image of one channel of a field over a line: x to the right, t upwards."""
     picture = image(ax, samples.axes[0], samples.times, samples.values[..., channel].T, scale)
     ax.set_xlabel("x")
@@ -56,13 +54,19 @@ def space_time(ax: Axes, samples: Samples, channel: int, scale: Scale) -> Pcolor
     return picture
 
 
-def plane(ax: Axes, samples: Samples, field: np.ndarray, scale: Scale) -> PcolorImage:
-    """Image of ``field`` ``(n_x, n_y)`` over a plane, in true proportions unless the domain is very long."""
+def plane(ax: Axes, samples: Samples, field: np.ndarray, scale: Scale) -> Shown:
+    """Image of ``field`` ``(n_x, n_y)`` over a plane, in true proportions unless the domain is very long; of a field at
+    the points of a triangulation ``(n,)`` its triangles in smooth colours, of a body in space two views of it."""
+    if isinstance(samples.triangulation, Body):
+        return body_views(ax, samples.triangulation, field, scale)
     x, y = samples.axes
-    picture = image(ax, x, y, field, scale)
+    if samples.triangulation is None:
+        picture = image(ax, x, y, field, scale)
+    else:
+        picture = triangles(ax, samples.triangulation, field, scale)
     lengths = [axis[-1] - axis[0] for axis in samples.axes]
     ax.set(xlabel="x", aspect="equal" if max(lengths) <= 6 * min(lengths) else "auto")
-    if samples.velocity is not None:
+    if samples.velocity is not None and samples.triangulation is None:
         ax.set_facecolor(_SOLID)  # darker than the middle of a diverging colour map
     if lengths[1] < 0.3 * lengths[0]:
         ax.locator_params(axis="y", nbins=3)
@@ -117,10 +121,10 @@ def error_label(samples: Samples, channel: int) -> str:
 
 
 def colour_bar(
-    figure: Figure, picture: PcolorImage, axes: Sequence[Axes], scale: Scale, label: str, aspect: float = 22.0
+    figure: Figure, picture: Shown, axes: Sequence[Axes], scale: Scale, label: str, aspect: float = 22.0
 ) -> None:
     """One colour bar to the right of ``axes``, ``aspect`` times as high as wide."""
-    bar = figure.colorbar(picture, ax=list(axes), extend=scale.extend, aspect=aspect, pad=0.02)
+    bar = figure.colorbar(picture.mappable, ax=list(axes), extend=scale.extend, aspect=aspect, pad=0.02)
     upright_label(bar.ax, label)
     bar.outline.set_linewidth(0.6)  # type: ignore[operator]
     bar.ax.minorticks_off()
@@ -138,14 +142,17 @@ def legend_below(figure: Figure, ax: Axes) -> None:
 
 
 def proportion(samples: Samples) -> float:
-    """Height over width of a panel that shows a plane, kept within what fits a page."""
+    """Height over width of a panel that shows a plane or a body, kept within what fits a page."""
+    if isinstance(samples.triangulation, Body):
+        return body_proportion(samples.triangulation)
     x, y = samples.axes
     return float(np.clip((y[-1] - y[0]) / (x[-1] - x[0]), 0.3, 2.5))
 
 
 def is_wide(samples: Samples) -> bool:
-    """Whether panels of the plane, a channel for instance, stand better below each other than side by side."""
-    return proportion(samples) < 0.45
+    """Whether panels of the plane, a channel for instance, stand better below each other than side by side; so do the
+    two views of a body in space."""
+    return samples.dim == 3 or proportion(samples) < 0.45
 
 
 def plane_axes(figure: Figure, channels: int, kinds: int, items: int, stacked: bool) -> np.ndarray:

@@ -56,7 +56,7 @@ def picture_figure(samples: Samples) -> Figure:
     """The figure behind :func:`picture`; call it inside ``style()``."""
     figure = _line_figure(samples) if samples.dim == 1 else _plane_figure(samples)
     figure.suptitle(headline(samples.title, samples.name))
-    if samples.dim == 2:
+    if samples.dim > 1:
         trim(figure)
     return figure
 
@@ -131,7 +131,7 @@ def _images(
     figure: Figure, row: np.ndarray, samples: Samples, channel: int, picks: np.ndarray, side: float, aspect: float
 ) -> None:
     values, exact = _shown(samples, channel)
-    scale = field_scale([values[0][picks]], [known[picks] for known in exact], peaked=samples.velocity is not None)
+    scale = field_scale([values[0][picks]], [known[picks] for known in exact], peaked=samples.peaked)
     for ax, i in zip(row, picks, strict=True):
         shown = panels.plane(ax, samples, samples.values[i, ..., channel], scale)
         draw_streamlines(ax, samples, i, side, scale)

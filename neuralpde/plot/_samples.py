@@ -1,4 +1,4 @@
-"""What every picture is made from: a field sampled on a lattice at several times."""
+"""What every picture is made from: a field sampled on a lattice, or at a mesh's triangles, at several times."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ from typing import Any
 
 import numpy as np
 
+from neuralpde.plot._section import Body
+from neuralpde.plot._triangulation import Triangulation
 from neuralpde.types import UsageError
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """A field u(x, t) sampled on a lattice at several times.
+    """A field u(x, t) sampled at several times, on a lattice or at the points of a triangulation.
 
     NaN and Inf among the values are allowed (points outside the domain, a run that blew up) and stay blank.
 
     Args:
         name: what made the field, for instance ``"neural field, 337 dofs"``.
-        axes: d strictly increasing arrays of node coordinates, d = 1 or 2, each with two nodes or more.
+        axes: d strictly increasing arrays of node coordinates, d = 1 or 2, each with two nodes or more. With a
+            triangulation, d = 2 or 3, they span the box around it, and on a plane are the lattice of the velocity.
         times: strictly increasing, shape ``(k,)``; k = 1 for a steady field.
-        values: shape ``(k, *lattice, c)``, where ``lattice`` holds the lengths of ``axes``.
+        values: shape ``(k, *lattice, c)``, where ``lattice`` holds the lengths of ``axes``; or ``(k, n, c)`` at the n
+            points of the triangulation.
         exact: reference values of the same shape, where one is known.
         labels: one per channel; the default becomes u₁, u₂, … when c > 1.
         title: what the field is, for instance ``"Advection"``.
         velocity: of a flow on a plane, shape ``(k, *lattice, 2)``; pictures show it as streamlines over the values,
             for instance the vorticity. Where the values are NaN they show a solid.
         known_as: what ``exact`` is called in legends: ``"exact"``, or ``"reference"`` where it is computed.
+        triangulation: of a domain that is no box; in space a :class:`Body`.
 
     Raises:
         UsageError: for d = 3, for shapes that disagree, for coordinates or times that do not increase, for a velocity
@@ -48,18 +53,21 @@ class Samples:
     title: str = ""
     velocity: np.ndarray | None = None
     known_as: str = "exact"
+    triangulation: Triangulation | None = None
 
     def __post_init__(self) -> None:
         axes = tuple(_increasing(f"axes[{j}]", axis) for j, axis in enumerate(self.axes))
-        _check_dimension(axes)
+        _check_dimension(axes, self.triangulation)
         times = _increasing("times", self.times)
         values = real_array("values", self.values)
         lattice = tuple(len(axis) for axis in axes)
-        if values.ndim != len(axes) + 2 or values.shape[:-1] != (len(times), *lattice) or values.shape[-1] < 1:
-            expected = ", ".join(str(n) for n in (len(times), *lattice))
+        nodes = lattice if self.triangulation is None else (len(self.triangulation.points),)
+        if values.ndim != len(nodes) + 2 or values.shape[:-1] != (len(times), *nodes) or values.shape[-1] < 1:
+            expected = ", ".join(str(n) for n in (len(times), *nodes))
+            where = f"a lattice of {lattice} nodes" if self.triangulation is None else f"{nodes[0]} points"
             raise UsageError(
-                f"values of {self.name!r} have shape {values.shape}, but {len(times)} time(s) and a lattice of "
-                f"{lattice} nodes need ({expected}, c): times first, channels last"
+                f"values of {self.name!r} have shape {values.shape}, but {len(times)} time(s) and {where} need "
+                f"({expected}, c): times first, channels last"
             )
         exact = None if self.exact is None else real_array("exact", self.exact)
         if exact is not None and exact.shape != values.shape:
@@ -86,6 +94,11 @@ class Samples:
         """Number of channels c."""
         return self.values.shape[-1]
 
+    @property
+    def peaked(self) -> bool:
+        """Whether it is a flow's vorticity or pressure on a lattice, which may peak at corners."""
+        return self.velocity is not None and self.triangulation is None
+
     def error(self) -> np.ndarray | None:
         """|u − exact|, shape ``(k, *lattice, c)``; None where no reference is known."""
         if self.exact is None:
@@ -98,7 +111,7 @@ def check_alike(samples: Sequence[Samples]) -> None:
     """Refuse an empty list, and methods whose fields cannot stand side by side.
 
     Raises:
-        UsageError: when the list is empty, or dimensions or channels differ. Lattices and times may differ.
+        UsageError: when the list is empty, or dimensions or channels differ. Lattices, meshes and times may differ.
     """
     if not samples:
         raise UsageError("the list of samples is empty: pass at least one")
@@ -111,8 +124,13 @@ def check_alike(samples: Sequence[Samples]) -> None:
             )
 
 
-def _check_dimension(axes: Sequence[np.ndarray]) -> None:
-    if len(axes) not in (1, 2):
+def _check_dimension(axes: Sequence[np.ndarray], shown: Triangulation | None) -> None:
+    if shown is not None and (len(axes) != shown.points.shape[1] or (len(axes) == 3) != isinstance(shown, Body)):
+        raise UsageError(
+            f"a triangulation of points {shown.points.shape} needs as many axes as they have coordinates, here there "
+            f"are {len(axes)}; in space it is a Body"
+        )
+    if shown is None and len(axes) not in (1, 2):
         raise UsageError(
             f"a picture shows a field over 1 or 2 space dimensions, these samples have {len(axes)} axes: sample the "
             "field on a line or on a plane and plot that, or export the whole field to .pvd for ParaView"

@@ -33,6 +33,13 @@ class Scale:
 
         return LogNorm(self.low, self.high) if self.log else Normalize(self.low, self.high)
 
+    def shown(self, values: np.ndarray) -> np.ndarray:
+        """``values`` of any shape as the colour map takes them: NaN where they are not finite."""
+        out = np.where(np.isfinite(values), values, np.nan)
+        if self.log:  # a zero has no logarithm, but it is not missing: it gets the lowest colour
+            out = np.where(out <= 0, 0.1 * self.low, out)
+        return out
+
     def colormap(self) -> Colormap:
         """The colour map; blank where a value is NaN."""
         import matplotlib

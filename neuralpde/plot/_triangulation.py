@@ -47,6 +47,14 @@ class Triangulation:
         lengths = np.linalg.norm(normals, axis=1, keepdims=True)
         return np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
 
+    @cached_property
+    def rim(self) -> Floats:
+        """Edges of one triangle alone as lines ``(k, 2, d)``: the boundary of a plane domain, holes and all."""
+        pairs = np.concatenate([self.triangles[:, [0, 1]], self.triangles[:, [1, 2]], self.triangles[:, [2, 0]]])
+        ends = np.sort(pairs, axis=1)
+        _, first, counts = np.unique(ends @ [len(self.points), 1], return_index=True, return_counts=True)
+        return self.points[ends[first[counts == 1]]]
+
 
 def triangulation(mesh: Mesh, pieces: int | None = None) -> Triangulation:
     """Triangles of a plane mesh's elements, of a surface's elements, or of the boundary of a mesh in space.
@@ -77,6 +85,14 @@ def pieces_of(mesh: Mesh, count: int) -> int:
     """Into how many pieces the edges of so many elements (or facets) are cut."""
     least = 1 if mesh.element.order == 1 else CURVED_PIECES if count < TRIANGLES else 2
     return int(np.clip(round((TRIANGLES / max(count, 1)) ** 0.5), least, MOST_PIECES))
+
+
+def refined(shown: Triangulation, pieces: int) -> Triangulation:
+    """The same flat triangles, each edge in so many pieces."""
+    xi, pattern = _pattern("triangle", pieces)
+    a, b, c = (shown.points[shown.triangles[:, j], None] for j in range(3))
+    places = a + xi[:, :1] * (b - a) + xi[:, 1:] * (c - a)
+    return _joined([places], [pattern], [shown.elements])
 
 
 def facet_outlines(mesh: Mesh, facets: Ints, pieces: int | None = None) -> Floats:

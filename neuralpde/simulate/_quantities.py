@@ -13,7 +13,8 @@ from torch.func import jvp
 from neuralpde.fields import Field, Jet, autodiff_jet
 from neuralpde.plot import Samples
 from neuralpde.problems import Problem, Quantity, exact_fits
-from neuralpde.simulate._errors import CHUNK, beyond, channels_of, check_reference, lattice
+from neuralpde.simulate._errors import CHUNK, channels_of, check_reference
+from neuralpde.simulate._places import blanked, places_of
 from neuralpde.types import UsageError
 
 if TYPE_CHECKING:
@@ -103,52 +104,53 @@ def samples_of(
     reference: Solution | None = None,
     remembered: dict[tuple[float, int], Tensor | None] | None = None,
 ) -> Samples:
-    """Values on a lattice at up to ``frames`` saved times, for pictures; see :meth:`Solution.samples`.
+    """Values at up to ``frames`` saved times, for pictures; see :meth:`Solution.samples`.
 
     Args:
         solution, points, frames, name, quantity, reference: see there.
-        remembered: the reference's (or exact) values by time and number of points, for several solutions that are
-            shown alike; what is missing is added.
+        remembered: the reference's (or exact) values by time and points, for several solutions that are shown alike;
+            what is missing is added.
     """
     problem, representation = solution.problem, solution.representation
-    d = problem.domain.dim
-    if d > 2:
-        raise UsageError(
-            f"pictures show fields in 1 or 2 dimensions and {problem.name} has {d} here; solution.export('run.pvd') "
-            "writes it for ParaView."
-        )
     shown, labels = chosen_quantity(problem, quantity)
-    grid, x = lattice(solution, points or (801 if d == 1 else 101))
+    places = places_of(solution, points)
+    x, d = places.x, problem.domain.dim
     chosen = np.unique(np.linspace(0, len(solution.times) - 1, min(frames, len(solution.times))).round().astype(int))
     times = [float(solution.times[k]) for k in chosen]
     fields = [solution.at(t) for t in times]
-    blank = beyond(problem, x)
+    on_mesh = places.triangulation is not None
 
     def array(columns: list[Tensor]) -> np.ndarray:
-        values = torch.stack(columns)
-        if blank is not None:
-            values = values.masked_fill(blank[None, :, None], float("nan"))
-        return values.reshape(len(times), *grid.shape, -1).cpu().numpy()
+        # points of triangles lie in the domain, whatever rounding makes of those on its boundary
+        return torch.stack(columns).cpu().numpy() if on_mesh else blanked(solution, x, columns, places.shape)
 
     exact = None
     if _is_known(problem, times, reference):
         memory = {} if remembered is None else remembered
-        for t in times:
-            if (t, len(x)) not in memory:
-                memory[t, len(x)] = _known_quantity(problem, shown, t, x, reference)
-        known = [e.to(x) for t in times if (e := memory[t, len(x)]) is not None]
+        keys = [(t, hash(x.cpu().numpy().tobytes())) for t in times]
+        for t, key in zip(times, keys, strict=True):
+            if key not in memory:
+                memory[key] = _known_quantity(problem, shown, t, x, reference)
+        known = [e.to(x) for key in keys if (e := memory[key]) is not None]
         exact = array(known) if len(known) == len(times) else None
-    velocity = array([_velocity(field, x, d) for field in fields]) if shown.streamlines else None
+    # part by part and not time by time: a mesh finds the elements of a part's points once
+    parts = [torch.stack([quantity_of(field.jet, shown, part) for field in fields]) for part in x.split(CHUNK)]
+    values = torch.cat(parts, dim=1)
+    velocity = None
+    if shown.streamlines and d == 2:
+        at = places.lattice
+        velocity = blanked(solution, at, [_velocity(field, at, d) for field in fields], tuple(map(len, places.axes)))
     return Samples(
         name or f"{type(representation).__name__}, {representation.num_dofs} dofs",
-        tuple(grid.axis(i).numpy() for i in range(d)),
+        places.axes,
         np.array(times),
-        array([quantity_of(field.jet, shown, x) for field in fields]),
+        array(list(values)),
         exact,
         labels,
         problem.name,
         velocity,
         "exact" if reference is None else "reference",
+        places.triangulation,
     )
 
 

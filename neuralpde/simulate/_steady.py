@@ -31,7 +31,7 @@ def solve(
     Args:
         problem: with ``time_order`` 0, or a flow with viscosity.
         representation: where the field is kept.
-        guess: θ to start from, ``(p,)``.
+        guess: θ to start from, ``(p,)``; by default the problem's ``initial``, where it states one.
         raise_on_failure: raise where the solve fails.
         options: passed to the dynamics (``newton=Newton(linear="cg")``, ``fit=GaussNewton(...)``, ``points=``).
 
@@ -55,7 +55,7 @@ def solve(
         )
     if not hasattr(dynamics, "steady"):
         raise UsageError(f"{type(representation).__name__} has no steady solver.")
-    start = representation.initial() if guess is None else guess
+    start = _start(problem, representation) if guess is None else guess
     setup = time.perf_counter() - begin
     stage = dynamics.steady(start)
     solution = Solution(
@@ -69,10 +69,18 @@ def solve(
         setup,
         time.perf_counter() - begin - setup,
         recipe={"integrator": "steady", "options": {k: str(v) for k, v in options.items()}},
+        notes=dynamics.notes,
     )
     if raise_on_failure:
         raise_for(stage.status, _what(problem, dynamics, stage), solution)
     return solution
+
+
+def _start(problem: Problem, representation: Representation) -> torch.Tensor:
+    """The problem's own guess, where it has one: a nonlinear problem may have several solutions."""
+    if problem.algebraic or not problem.guesses:
+        return representation.initial()
+    return representation.project(problem.initial).theta
 
 
 def _what(problem: Problem, dynamics: Dynamics, stage: Stage) -> str:
