@@ -26,6 +26,7 @@ from neuralpde.problems import (
     Heat,
     LidDrivenCavity,
     LinearDecay,
+    LinearElasticity,
     Logistic,
     MovingGaussian,
     NavierStokes,
@@ -205,6 +206,11 @@ def hill_slope(axis: int, sign: float) -> Callable[[float, Tensor], Tensor]:
     return slope
 
 
+def bend(x: Tensor) -> Tensor:
+    """A displacement of the unit square."""
+    return torch.stack([torch.sin(x.sum(1)), x[:, 0] ** 2 * x[:, 1]], dim=1)
+
+
 @dataclass(frozen=True)
 class ProblemRow:
     """A problem with an exact solution, and what the tests need to know of it.
@@ -291,6 +297,11 @@ PLAIN = (
                 Neumann(hill_slope(1, -1.0), "y-"),
             ),
         ),
+        states_flux=True,
+    ),
+    ProblemRow(
+        "linear elasticity",
+        lambda: LinearElasticity(young=2.0, solution=bend, conditions=(Dirichlet(lambda t, x: bend(x)),)),
         states_flux=True,
     ),
     ProblemRow("forced", Forced),

@@ -5,6 +5,7 @@ from neuralpde.problems._base import Problem, Quantity, Term, check_problem
 from neuralpde.problems._by_part import ByPart
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._cylinder import CylinderChannel
+from neuralpde.problems._elasticity import LinearElasticity, traction
 from neuralpde.problems._exact_fits import exact_fits
 from neuralpde.problems._flow import EulerFlow, IncompressibleFlow, NavierStokes, follow_flow
 from neuralpde.problems._flow_cases import (
@@ -36,6 +37,7 @@ PROBLEMS: dict[str, type[Problem]] = {
     "poisson": Poisson,
     "advection_diffusion": AdvectionDiffusion,
     "reaction_diffusion": ReactionDiffusion,
+    "linear_elasticity": LinearElasticity,
     "navier_stokes": NavierStokes,
     "euler_flow": EulerFlow,
     "taylor_green": TaylorGreen,
@@ -70,6 +72,7 @@ __all__ = [
     "IncompressibleFlow",
     "LidDrivenCavity",
     "LinearDecay",
+    "LinearElasticity",
     "Logistic",
     "MovingGaussian",
     "NavierStokes",
@@ -94,4 +97,5 @@ __all__ = [
     "period_starts",
     "street_figures",
     "strouhal_number",
+    "traction",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.func import jvp
 
 from neuralpde.fields import Field, Jet, check_needs
 from neuralpde.geometry import Boundary, Condition, Domain
+from neuralpde.problems._energy import energy_flux, energy_source
 from neuralpde.types import UsageError
 
 
@@ -58,7 +59,8 @@ class Problem(ABC):
 
     A subclass states ``domain``, ``conditions``, ``needs`` and either :meth:`rhs` (strong form) or :meth:`flux` and
     :meth:`source` (conservation form); the strong form follows from the other. Make it a frozen dataclass whose fields
-    are its parameters. ``needs`` may be a property where it depends on them.
+    are its parameters. ``needs`` may be a property where it depends on them. A variational problem may state its
+    :meth:`energy` alone: flux and source follow from it.
 
     Example:
         >>> import math, torch
@@ -117,6 +119,24 @@ class Problem(ABC):
         """Source of the conservation form, ``(n, c)``."""
         return torch.zeros_like(u.value)
 
+    def energy(self, t: float, x: Tensor, u: Jet) -> Tensor:
+        """Density Ψ of a variational problem, ``(n,)``, from the value and the gradient: u_t = −δ/δu ∫ Ψ dx.
+
+        Where a problem states it and no flux, flux = −∂Ψ/∂∇u and source = −∂Ψ/∂u. Steady solutions are stationary
+        points of ∫ Ψ.
+        """
+        raise UsageError(f"{self.name} states no energy; define energy(self, t, x, u).")
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "energy" in cls.__dict__ and cls.flux is Problem.flux and cls.source is Problem.source:
+            cls.flux, cls.source = energy_flux, energy_source  # type: ignore[method-assign, assignment]
+
+    def near_nullspace(self, x: Tensor) -> Tensor:
+        """Fields at points that the equation's operator nearly sends to zero, ``(n, c, modes)``: what multigrid keeps
+        on its coarse levels. By default the constants of each channel."""
+        return torch.eye(self.channels, dtype=x.dtype, device=x.device).expand(len(x), -1, -1)
+
     def terms(self) -> tuple[Term, ...]:
         """Parts of the right-hand side that sum to it; by default the whole."""
         if type(self).flux is Problem.flux:
@@ -126,6 +146,11 @@ class Problem(ABC):
     def initial(self, x: Tensor) -> Tensor:
         """u at t = 0 (a starting guess for steady problems), ``(n, c)``; zero by default."""
         return torch.zeros(x.shape[0], self.channels, dtype=x.dtype, device=x.device)
+
+    @property
+    def guesses(self) -> bool:
+        """Whether :meth:`initial` says where a steady solve starts, and is not the default zero."""
+        return type(self).initial is not Problem.initial
 
     def quantities(self) -> tuple[Quantity, ...]:
         """What pictures show, the first one first; none: the unknowns themselves."""
