@@ -21,6 +21,7 @@ from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh, defec
 from neuralpde.geometry._mesh_domain import MeshDomain
 from neuralpde.geometry._mesh_file import MeshReader, read_mesh
 from neuralpde.geometry._mesh_repair import repair_mesh
+from neuralpde.geometry._potentials import FacetPotential, chunks, facet_normals, facet_potential
 from neuralpde.geometry._quadrature import (
     Quadrature,
     cosine_lattice,
@@ -31,6 +32,7 @@ from neuralpde.geometry._quadrature import (
     random_points,
     uniform_grid_quadrature,
 )
+from neuralpde.geometry._smooth_distance import NearPoints, ScalarJet, SmoothDistance
 from neuralpde.geometry._solids import Block, Bodies, Disc, LevelSet, Solid
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "Disc",
     "Domain",
     "Element",
+    "FacetPotential",
     "Flux",
     "FreeSlip",
     "Grid",
@@ -55,16 +58,22 @@ __all__ = [
     "MeshDomain",
     "MeshError",
     "MeshReader",
+    "NearPoints",
     "Neumann",
     "Outflow",
     "Periodic",
     "Quadrature",
     "Robin",
+    "ScalarJet",
+    "SmoothDistance",
     "Solid",
     "check_mesh",
+    "chunks",
     "cosine_lattice",
     "defects",
     "face_lattice",
+    "facet_normals",
+    "facet_potential",
     "facet_quadrature",
     "facet_rule",
     "gauss_lattice",

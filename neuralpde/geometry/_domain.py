@@ -53,6 +53,16 @@ class Domain(ABC):
         """At least n points that cover the inside evenly, with weights."""
 
     @abstractmethod
+    def spread(self, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
+        """At least n points inside, evenly spread, with weights: what a least-squares fit wants."""
+
+    @abstractmethod
+    def random_points(
+        self, n: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64
+    ) -> Quadrature:
+        """n independent uniform points with equal weights (Monte Carlo)."""
+
+    @abstractmethod
     def some_points(self, n: int) -> Tensor:
         """n points inside, always the same ones, ``(n, d)``, to try functions at."""
 
@@ -143,6 +153,18 @@ class Box(Domain):
         from neuralpde.geometry._quadrature import lattice
 
         return lattice(self, n, dtype, device)
+
+    def spread(self, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
+        """The same lattice."""
+        return self.lattice(n, dtype, device)
+
+    def random_points(
+        self, n: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64
+    ) -> Quadrature:
+        """See :func:`random_points`."""
+        from neuralpde.geometry._quadrature import random_points
+
+        return random_points(self, n, generator, dtype)
 
     def some_points(self, n: int) -> Tensor:
         """Points by irrational steps along each axis: none is a zero of a sine that fits the domain."""

@@ -17,6 +17,7 @@ from neuralpde.geometry._location import Locator
 from neuralpde.geometry._mesh import Ints, Mesh, reference_quadrature
 from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh
 from neuralpde.geometry._quadrature import Quadrature
+from neuralpde.geometry._spread import random_mesh_points, spread_points
 from neuralpde.types import UsageError
 
 UNTAGGED = "untagged"
@@ -112,6 +113,22 @@ class MeshDomain(Domain):
             torch.as_tensor(points.reshape(-1, self.dim), dtype=dtype, device=device),
             torch.as_tensor(weights.reshape(-1), dtype=dtype, device=device),
         )
+
+    def spread(self, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
+        """At least n points (a few per cent more), evenly spread over the domain whatever the sizes of the elements,
+        see :func:`spread_points`; the latest are kept."""
+        kept = self.__dict__.setdefault("_spread", {})
+        if n not in kept:
+            kept.clear()
+            kept[n] = spread_points(self.mesh, n, lambda x: self.locator.find(x)[0] >= 0)
+        found = kept[n]
+        return Quadrature(found.points.to(device, dtype), found.weights.to(device, dtype))
+
+    def random_points(
+        self, n: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64
+    ) -> Quadrature:
+        """n independent uniform points, see :func:`random_mesh_points`."""
+        return random_mesh_points(self.mesh, n, generator, dtype)
 
     def some_points(self, n: int) -> Tensor:
         """n points inside, always the same ones: middles of elements spread over the mesh."""

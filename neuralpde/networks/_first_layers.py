@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -89,6 +89,7 @@ class CentredLayer(FirstLayer):
         steepness: size of the argument's slope times the axis length; about the number of features of the field that
             should be told apart along an axis (5–30 for localised ones).
         generator: source of the random start.
+        inside: tells which points ``(n, d)`` lie in a domain of another shape; centres start there.
 
     Raises:
         UsageError: for a steepness that is not positive.
@@ -104,6 +105,7 @@ class CentredLayer(FirstLayer):
         periods: Sequence[float | None],
         steepness: float = 12.0,
         generator: torch.Generator | None = None,
+        inside: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         # At slope 0 every feature is the same constant, and gradients with respect to the centres vanish for good.
@@ -120,6 +122,8 @@ class CentredLayer(FirstLayer):
         unit = (shift + torch.arange(width, dtype=low.dtype)[:, None] * alpha) % 1
         if dim == 1:
             unit = (shift + torch.arange(width, dtype=low.dtype)[:, None] / width) % 1
+        if inside is not None:
+            unit = _inside(unit, shift, alpha, low, length, inside)
         size = 0.5 + torch.rand(width, dim, generator=generator, dtype=low.dtype)
         sign = torch.where(torch.rand(width, dim, generator=generator, dtype=low.dtype) < 0.5, -1.0, 1.0)
         periodic = torch.tensor([p is not None for p in self.periods])
@@ -146,6 +150,20 @@ class CentredLayer(FirstLayer):
                 parts.append((cosine, first, -(omega**2) * cosine if layout.second else cosine, -(omega**2) * first))
         stack = _separable_stack(parts, layout)
         return activate(stack._replace(value=stack.value + self.bias[:, None]), tanh_derivatives, layout)
+
+
+def _inside(
+    unit: Tensor, shift: Tensor, alpha: Tensor, low: Tensor, length: Tensor, inside: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """As many points of the same recurrence, those that lie in the domain; as they are where it fills too little."""
+    width, found = unit.shape[0], unit[:0]
+    for block in range(64):
+        k = torch.arange(block * width, (block + 1) * width, dtype=low.dtype)[:, None]
+        more = (shift + k * alpha) % 1
+        found = torch.cat([found, more[inside(low + more * length)]])
+        if found.shape[0] >= width:
+            return found[:width]
+    return torch.cat([found, unit])[:width]
 
 
 class HarmonicFeatures(FirstLayer):

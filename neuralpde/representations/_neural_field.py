@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Box, Condition, Quadrature, lattice
+from neuralpde.geometry import Condition, Domain, MeshDomain, Quadrature
 from neuralpde.networks import (
     MLP,
     CentredLayer,
@@ -25,6 +25,7 @@ from neuralpde.optimize import GaussNewton
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._fit import fit_field
 from neuralpde.representations._hard_boundary import HardBoundary
+from neuralpde.representations._mesh_boundary import MeshBoundary
 from neuralpde.representations._stream_walls import StreamWalls
 from neuralpde.representations._velocity_walls import VelocityWalls
 from neuralpde.types import UsageError
@@ -62,7 +63,7 @@ class NeuralField(Representation):
 
     def __init__(
         self,
-        domain: Box,
+        domain: Domain,
         conditions: tuple[Condition, ...] = (),
         channels: int = 1,
         *,
@@ -75,7 +76,7 @@ class NeuralField(Representation):
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(domain, conditions, channels, dtype, device)
+        super().__init__(domain, conditions, channels, dtype, device)  # type: ignore[arg-type]
         if features not in FEATURES:
             raise UsageError(f"the features of a neural field are {', '.join(FEATURES)}; got {features!r}.")
         widths = hidden_widths(hidden)
@@ -94,7 +95,11 @@ class NeuralField(Representation):
         self.shapes = [p.shape for _, p in self.network.named_parameters()]
         self.sizes = [p.numel() for p in self.network.parameters()]
         self.frozen = dict(self.network.named_buffers())
-        self.hard: HardBoundary | StreamWalls | VelocityWalls = HardBoundary(self.boundary, channels)
+        self.hard: HardBoundary | MeshBoundary | StreamWalls | VelocityWalls = (
+            MeshBoundary(self.boundary, channels)
+            if isinstance(domain, MeshDomain)
+            else HardBoundary(self.boundary, channels)
+        )
         if tuple(self.network.periods) != self.boundary.periods:
             raise UsageError(
                 f"features={features!r} cannot be periodic along this domain's periodic axes; "
@@ -110,7 +115,9 @@ class NeuralField(Representation):
         try:
             first: FirstLayer
             if c["features"] == "centred":
-                first = CentredLayer(box.lower, box.upper, hidden.pop(0), self.boundary.periods, steepness, generator)
+                inside = self.domain.contains if isinstance(self.domain, MeshDomain) else None
+                width, periods = hidden.pop(0), self.boundary.periods
+                first = CentredLayer(box.lower, box.upper, width, periods, steepness, generator, inside)
             elif c["features"] == "harmonic":
                 first = HarmonicFeatures(box.lower, box.upper, self.boundary.periods, c["harmonics"])
             elif c["features"] == "fourier":
@@ -172,8 +179,8 @@ class NeuralField(Representation):
         return functional_call(self.network, self.weights(theta), (x,))
 
     def quadrature(self, n: int | None = None) -> Quadrature:
-        """A lattice of n points (3p/c by default: fewer points than weights cannot determine a fit)."""
-        return lattice(self.domain, n or 3 * self.num_dofs // self.channels, self.dtype, self.device)
+        """n evenly spread points (3p/c by default: fewer points than weights cannot determine a fit)."""
+        return self.domain.spread(n or 3 * self.num_dofs // self.channels, self.dtype, self.device)
 
     def project(
         self,
