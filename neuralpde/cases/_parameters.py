@@ -22,14 +22,17 @@ import torch
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
 from neuralpde.geometry import Solid
-from neuralpde.problems import GaussianBump, ProductOfSines, SineMode, SineSpeed
+from neuralpde.problems import ByPart, GaussianBump, ProductOfSines, SineMode, SineSpeed
 from neuralpde.types import UsageError
 
 PROFILES: dict[str, type] = {"gaussian": GaussianBump, "sine": SineMode, "product_of_sines": ProductOfSines}
 """Functions of x by their names in a case file, where a function is expected."""
 
-COEFFICIENTS: dict[str, type] = {"sine": SineSpeed, "gaussian": GaussianBump}
+COEFFICIENTS: dict[str, type] = {"sine": SineSpeed, "gaussian": GaussianBump, "by_part": ByPart}
 """The same, where a number or a function is expected."""
+
+BOUND = {ByPart: ("domain",)}
+"""Parameters that a problem fills in."""
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 NONE = "none"
@@ -91,7 +94,7 @@ class Reader:
 
     def build(self, target: Callable[..., Any], table: Mapping[str, Any], place: Place, **given: Any) -> Any:
         """``target(**given, **table)``; what it refuses is told with its place."""
-        arguments = self.arguments(target, table, place, skip=tuple(given))
+        arguments = self.arguments(target, table, place, skip=(*given, *BOUND.get(target, ())))
         with place.refusals():
             return target(**given, **arguments)
 
@@ -122,6 +125,8 @@ class Reader:
             return value if value in get_args(member) else NO_VALUE
         if origin in LISTS:
             return self._list(member, value, place)
+        if origin is collections.abc.Mapping:
+            return self._table(member, value, place)
         if origin is collections.abc.Callable:
             return self._function(member, value, place, profiles)
         if member is float and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -139,6 +144,12 @@ class Reader:
         kinds = inner * len(value) if len(inner) == 1 else inner
         items = [self._try(m, item, place, PROFILES) for m, item in zip(kinds, value, strict=True)]
         return NO_VALUE if any(item is NO_VALUE for item in items) else tuple(items)
+
+    def _table(self, member: Any, value: Any, place: Place) -> Any:
+        if not isinstance(value, dict):
+            return NO_VALUE
+        kind = get_args(member)[1]
+        return {name: self.value(kind, item, place.child(name)) for name, item in value.items()}
 
     def _function(self, member: Any, value: Any, place: Place, profiles: Mapping[str, type]) -> Any:
         if is_reference(value):
@@ -235,6 +246,8 @@ def _describe(member: Any, profiles: Mapping[str, type]) -> str:
     if origin in LISTS:
         inner = next((a for a in get_args(member) if a is not Ellipsis), Any)
         return "a list of " + {float: "numbers", int: "whole numbers", str: "strings"}.get(inner, "values")
+    if origin is collections.abc.Mapping:
+        return f"a table of {SCALARS[get_args(member)[1]].removeprefix('a ')}s by their names"
     if origin is collections.abc.Callable:
         named = [f"{{{name} = {{…}}}}" for name in _named_functions(member, profiles)]
         return " or ".join([*named, '"file.py:function"'])

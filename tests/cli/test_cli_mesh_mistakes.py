@@ -12,6 +12,7 @@ from mesh_cases import MESH_CASE
 from unit_meshes import unit_mesh
 
 from neuralpde.cases import load_study
+from neuralpde.dynamics._newton import LINEAR_SOLVERS
 from neuralpde.types import UsageError
 
 DOMAIN, REPRESENTATION = 'domain = {mesh = "plate.msh"}', 'kind = "finite_element", degree = 1'
@@ -99,6 +100,16 @@ MISTAKES = {
         'name = "navier_stokes"',
         "problem.domain: NavierStokes is solved on boxes: give lower and upper in place of mesh, and bodies by solid.",
     ),
+    "material of no part": (
+        "diffusivity = 1.0",
+        "diffusivity = {by_part = {values = {steel = 1.0}}}",
+        "problem: the mesh has the parts plate; there is no 'steel'.",
+    ),
+    "material is text": (
+        "diffusivity = 1.0",
+        'diffusivity = {by_part = {values = {plate = "steel"}}}',
+        "problem.diffusivity.by_part.values.plate: expected a number; got 'steel'.",
+    ),
     "degree 3": (
         REPRESENTATION,
         'kind = "finite_element", degree = 3',
@@ -119,7 +130,7 @@ MISTAKES = {
     "newton": (
         "degree = 1}",
         "degree = 1}\nnewton = {linear = 'lu'}",
-        "run.P1.newton: the linear solvers of finite elements are auto, direct, cg, gmres; got 'lu'.",
+        f"run.P1.newton: the linear solvers are {', '.join(LINEAR_SOLVERS)}; got 'lu'.",
     ),
     "probe beside the mesh": (
         "animate = false",

@@ -83,7 +83,7 @@ FITTED = " or ".join(
 )
 REFERENCE = "representation, integrator, dt, save_every, growth_limit, until_steady, method, initial_fit"
 RUN = f"{REFERENCE}, name, t_end"
-FUNCTION = '{sine = {…}} or {gaussian = {…}} or "file.py:function"'
+FUNCTION = '{sine = {…}} or {gaussian = {…}} or {by_part = {…}} or "file.py:function"'
 CONDITION = f"{', '.join(CONDITIONS)}; got 'dirichlt'; did you mean dirichlet?"
 
 # (what is replaced, by what, the sentence after the file's name)
@@ -181,7 +181,7 @@ MISTAKES = {
     "unknown function": (
         "speed = 0.25",
         "speed = {sin = {}}",
-        "problem.speed.sin: expected one of sine, gaussian; got sin; did you mean sine?",
+        "problem.speed.sin: expected one of sine, gaussian, by_part; got sin; did you mean sine?",
     ),
     "function's parameter": (
         "speed = 0.25",
