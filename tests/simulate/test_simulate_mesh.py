@@ -1,0 +1,127 @@
+"""Solutions on meshes: pictures, errors, probes."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.collections import TriMesh
+from PIL import Image
+from unit_meshes import unit_mesh
+
+from neuralpde.geometry import Dirichlet, Flux, MeshDomain, read_mesh
+from neuralpde.integrators import ImplicitEuler
+from neuralpde.plot import Body
+from neuralpde.plot._animation import animation_figure
+from neuralpde.plot._comparison import comparison_figure
+from neuralpde.plot._picture import picture_figure
+from neuralpde.plot._style import style
+from neuralpde.problems import Heat, Poisson
+from neuralpde.representations import FiniteElementField
+from neuralpde.simulate import compare, simulate, solve
+
+MESHES = Path(__file__).resolve().parents[2] / "meshes"
+
+
+def wave(x):
+    return torch.sin(3 * x[:, :1]) * torch.cos(2 * x[:, 1:2])
+
+
+def poisson(mesh, degree=2):
+    problem = Poisson(solution=wave, domain=MeshDomain(mesh), conditions=(Dirichlet(lambda t, x: wave(x)),))
+    return solve(problem, FiniteElementField.for_problem(problem, degree=degree))
+
+
+@pytest.fixture(scope="module")
+def plate():
+    return poisson(read_mesh(MESHES / "plate_with_holes.msh"))
+
+
+@pytest.fixture(scope="module")
+def cube():
+    mesh = read_mesh(MESHES / "cube_with_hole.msh")
+    problem = Poisson(domain=MeshDomain(mesh), conditions=(Dirichlet(0.0, on="cube"), Dirichlet(1.0, on="sphere")))
+    return solve(problem, FiniteElementField.for_problem(problem, degree=2))
+
+
+def meshes_in(figure):
+    return [c for ax in figure.axes for c in ax.collections if isinstance(c, TriMesh)]
+
+
+def pixel(figure, ax, point):
+    figure.canvas.draw()
+    x, y = ax.transData.transform(point)
+    image = np.asarray(figure.canvas.buffer_rgba())
+    return image[image.shape[0] - 1 - int(y), int(x), :3]
+
+
+def test_samples_are_the_field_at_points_of_the_mesh(plate):
+    shown = plate.samples()
+    x = torch.from_numpy(shown.triangulation.points)
+    np.testing.assert_array_equal(shown.values[0], plate.at(0.0)(x).numpy())
+    np.testing.assert_allclose(shown.exact[0], wave(x).numpy(), atol=1e-14)
+    away = np.hypot(*(shown.triangulation.points - [0.5, 0.5]).T)
+    assert away.min() == pytest.approx(0.2, abs=1e-4)  # on the rim of the hole, none in it
+
+
+def test_holes_stay_paper_in_the_picture_of_a_solution(plate):
+    with style():
+        figure = picture_figure(plate.samples())
+        values, errors = figure.axes[:2]
+        for ax in (values, errors):
+            np.testing.assert_array_equal(pixel(figure, ax, (0.5, 0.5)), 255)
+            assert pixel(figure, ax, (0.2, 0.2)).min() < 250
+    assert [len(mesh.get_array()) for mesh in meshes_in(figure)] == 2 * [len(plate.samples().triangulation.points)]
+
+
+def test_a_comparison_shows_every_run_and_its_error(plate, tmp_path):
+    coarse = poisson(plate.problem.domain.mesh, degree=1)
+    runs = {"P1": coarse, "P2": plate}
+    with style():
+        figure = comparison_figure([run.samples(name=name) for name, run in runs.items()])
+    assert len(meshes_in(figure)) == 4
+    assert [ax.get_title() for ax in figure.axes[:2]] == ["P1", "P2"]
+    assert compare(runs, tmp_path / "both.png").is_file()
+
+
+def test_a_film_shows_each_time_on_the_mesh(tmp_path):
+    domain = MeshDomain(unit_mesh("quad", 4))
+    heat = Heat(diffusivity=0.1, profile=wave, domain=domain, conditions=(Dirichlet(0.0, on="x-"), Flux(0.0)))
+    run = simulate(heat, FiniteElementField.for_problem(heat, degree=2), ImplicitEuler(), dt=0.1, t_end=0.4)
+    samples = run.samples()
+    with style():
+        figure, show = animation_figure([samples])
+        (mesh,) = meshes_in(figure)
+        for k in (0, 2, 4):
+            show(float(run.times[k]))
+            np.testing.assert_array_equal(mesh.get_array(), samples.values[k, :, 0])
+    with Image.open(run.animate(tmp_path / "heat.gif", seconds=1.0)) as film:
+        assert film.n_frames == 5
+
+
+def test_a_body_in_space_is_shown_whole_and_cut_open(cube, tmp_path):
+    samples = cube.samples()
+    body = samples.triangulation
+    assert isinstance(body, Body)
+    a, b, c = (body.points[body.opened[-body.face :, j]] for j in range(3))
+    face = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()
+    assert face == pytest.approx(1 - math.pi * 0.3**2, rel=2e-3)
+    assert samples.values.min() > -0.01 and samples.values.max() < 1.03
+    with Image.open(cube.plot(tmp_path / "cube.png")) as image:
+        assert image.width > 1000
+
+
+@pytest.mark.parametrize("kind", ["tetra", "tetra10", "hexahedron", "hexahedron27"])
+def test_the_cut_of_a_cube_is_a_square(kind):
+    from neuralpde.plot import body
+
+    found = body(unit_mesh(kind, 3))
+    shown = found.points[found.opened]
+    normals = np.cross(shown[:, 1] - shown[:, 0], shown[:, 2] - shown[:, 0])
+    areas = 0.5 * np.linalg.norm(normals, axis=1)
+    assert areas[-found.face :].sum() == pytest.approx(1.0, abs=1e-9)
+    assert normals[-found.face :, 1].max() <= 1e-12  # towards the eye
+    # a closed surface of half the cube: 1 + 1 + 4/2
+    assert areas.sum() == pytest.approx(4.0, abs=1e-9)
+    assert np.abs(normals.sum(0)).max() < 1e-9
