@@ -23,8 +23,14 @@ TINY = 1e-12
 class Defect(Enum):
     """What is wrong with a mesh; ``remedy`` says what to do about it."""
 
-    EMPTY = ("it has no elements", "mesh the domain before saving it, and save its elements (gmsh: all entities)")
-    UNKNOWN_ELEMENT = ("elements of a kind that is not known here", "use triangles, quads, tetrahedra or hexahedra")
+    EMPTY = (
+        "it has no elements of a domain",
+        "mesh it before saving it; gmsh saves physical groups alone, so let the domain be one too",
+    )
+    UNKNOWN_ELEMENT = (
+        "elements of a kind that is not known here",
+        "use triangles, quads, tetrahedra or hexahedra of order 1 or 2",
+    )
     MIXED_KINDS = ("elements of several kinds", "mesh with one kind (gmsh: recombine all surfaces, or none)")
     MIXED_DIMENSIONS = ("lower-dimensional elements that are no facets of the others", "remove what is no boundary")
     NAN_COORDINATES = ("points with NaN", "write the mesh anew")

@@ -85,7 +85,7 @@ class MeshReader:
             line = self._process.stdout.readline()
             answer = json.loads(line) if line else {"ok": False, "error": "the reader crashed"}
             if not answer["ok"]:
-                raise DataError(f"{path}: no mesh could be read from it ({answer['error']}).")
+                raise DataError(f"{path}: no mesh could be read from it ({_reason(path, answer['error'])}).")
             with np.load(out) as arrays:
                 content = {name: arrays[name] for name in arrays.files}
         try:
@@ -98,6 +98,16 @@ class MeshReader:
         if check:
             check_mesh(mesh, str(path))
         return mesh
+
+
+def _reason(path: Path, error: str) -> str:
+    """Why there is no mesh, in our words where meshio's help nobody."""
+    if "deduce file format" in error:
+        ending = f"the ending {path.suffix}" if path.suffix else "a name without an ending"
+        return f"no format has {ending}; save it as .msh (gmsh), .vtu, .vtk, .xdmf, .inp, .med, .bdf, .su2 or .stl"
+    if "of ansys, gmsh" in error:
+        return "it is no file of gmsh, or of a version that is not read; save it as version 4.1 (gmsh -format msh41)"
+    return error
 
 
 def read_mesh(
@@ -170,7 +180,7 @@ def _names(
     """Positions in the joined blocks by the names of groups."""
     starts = np.cumsum([0, *[len(cells) for _, cells, _ in blocks]])
     out: dict[str, list[Ints]] = {}
-    known = {(number, d): name for name, (number, d) in answer["names"].items()}
+    known = {(number, d): name for name, number, d in answer["names"]}
     families = {int(number): names for number, names in answer["families"].items()}
     for (_, _, block), start in zip(blocks, starts, strict=False):
         key = next((f"data_{block}_{tag}" for tag in TAGS if f"data_{block}_{tag}" in content), None)

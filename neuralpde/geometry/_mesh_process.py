@@ -7,6 +7,7 @@ child reads the file and writes its arrays to ``out`` (npz), and a line ``{"ok",
 
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -40,10 +41,39 @@ def read(file: str, out: str) -> dict:
             if chosen is not None and len(chosen):
                 arrays[f"set_{number}_{len(sets) - 1}"] = np.asarray(chosen, dtype=np.int64)
                 sets[name].append(number)
-    names = {str(k): [int(v) for v in value] for k, value in (mesh.field_data or {}).items() if len(value) == 2}
+    names = [[str(k), *map(int, value)] for k, value in (mesh.field_data or {}).items() if len(value) == 2]
+    names += gmsh_names(file)
     families = {int(k): [str(n) for n in v] for k, v in (getattr(mesh, "cell_tags", None) or {}).items()}
     np.savez(out, **arrays)
     return {"blocks": blocks, "names": names, "families": families, "sets": sets}
+
+
+def gmsh_names(file: str) -> list:
+    """(name, number, dimension) of a gmsh file's physical groups: meshio keeps one group of each name, and a part of the
+    domain may have the name of one of the boundary."""
+    if not file.lower().endswith(".msh"):
+        return []
+    with open(file, "rb") as content:
+        section = re.search(rb"\$PhysicalNames\s(.*?)\$EndPhysicalNames", content.read(), flags=re.S)
+    lines = section[1].decode(errors="replace").splitlines() if section else []
+    found = [re.fullmatch(r'\s*(\d+)\s+(\d+)\s+"(.*)"\s*', line) for line in lines]
+    return [[line[3], int(line[2]), int(line[1])] for line in found if line]
+
+
+def take_all_groups() -> None:
+    """Read gmsh files in which some entities have a physical group and others have none, as gmsh saves them where it is
+    asked for all; meshio knows all or none. Number 0 is no group."""
+    from meshio.gmsh import _gmsh41
+
+    plain = _gmsh41._read_elements
+
+    def read_elements(f: object, point_tags: object, physical_tags: tuple | None, *rest: object) -> object:
+        for groups in physical_tags or ():
+            for entity, numbers in groups.items():
+                groups[entity] = numbers or [0]
+        return plain(f, point_tags, physical_tags, *rest)
+
+    _gmsh41._read_elements = read_elements
 
 
 def child(task: dict) -> None:
@@ -116,4 +146,5 @@ if __name__ == "__main__":
     # what meshio prints must not mix with our answers
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)
+        take_all_groups()
         serve(out)

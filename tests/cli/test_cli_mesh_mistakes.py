@@ -160,10 +160,10 @@ def _bent(points: np.ndarray) -> np.ndarray:
 
 
 FILES = {
-    "text": ("mesh.msh", "no mesh could be read from it (Error: Couldn't read file"),
+    "text": ("mesh.msh", "no mesh could be read from it (it is no file of gmsh, or of a version"),
     "shape": ("mesh.geo", "a file .geo holds a shape and no mesh; mesh it first (gmsh -2 mesh.geo -o mesh.msh, or"),
     "surface": ("mesh.stl", "a surface in space where a domain is needed; use a mesh in the plane z = 0, or a 3D mesh"),
-    "lines": ("lines.vtu", "it has no elements; mesh the domain before saving it, and save its elements"),
+    "lines": ("lines.vtu", "it has no elements of a domain; mesh it before saving it; gmsh saves physical groups"),
     "two kinds": ("kinds.vtu", "elements of several kinds: 18 triangle, 1 quad; mesh with one kind"),
     "turned over": (
         "turned.vtu",
