@@ -49,7 +49,7 @@ def read(file: str, out: str) -> dict:
 
 
 def gmsh_names(file: str) -> list:
-    """(name, number, dimension) of a gmsh file's physical groups: meshio keeps one group of each name, and a part of the
+    """(name, number, dimension) of a gmsh file's physical groups: meshio keeps one of each name, and a part of the
     domain may have the name of one of the boundary."""
     if not file.lower().endswith(".msh"):
         return []
