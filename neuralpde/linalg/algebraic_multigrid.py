@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,7 +25,7 @@ _LARGEST_COARSE = 100
 
 
 class AlgebraicMultigrid(Preconditioner):
-    """M ≈ A⁻¹ by one V-cycle with a symmetric Gauss–Seidel sweep before and after each coarse correction.
+    """M ≈ A⁻¹ by one cycle with a Gauss–Seidel sweep forwards before each coarse correction and one backwards after it.
 
     For symmetric A with positive diagonal M is symmetric positive definite, as conjugate gradients need; for other A it
     serves GMRES. When A has the constant in its null space (pure Neumann problems; each connected part of the unknowns
@@ -42,10 +43,17 @@ class AlgebraicMultigrid(Preconditioner):
             rigid motions of elasticity; the constant by default.
         theta: strength threshold: entries with |a_ij| ≥ theta max |a_ik| (Ruge–Stüben), or ≥ theta √(a_ii a_jj),
             make coarse levels. Good values: 0.25 and 0.05, the defaults.
+        block: unknowns of a node, which follow each other: smoothed aggregation keeps them together, and smooths them
+            together.
+        cycle: "V", or "W", which visits coarse levels twice: with smoothed aggregation in 2D it saves a third of the
+            iterations for a tenth of the work.
+        prolongation: P, a sparse matrix ``(n, m)`` to the unknowns from those of a coarser space that is known, such as
+            linear elements for quadratic ones. The method then makes the levels below PᵀAP, and ``near_nullspace`` is
+            about its unknowns, ``(m, modes)``. Finite elements of degree 2 need half the iterations with it.
 
     Raises:
-        UsageError: for an unknown method; from ``build`` when A is not square, holds NaN, has a diagonal entry that
-            is not positive where A couples unknowns, or near_nullspace has another number of rows.
+        UsageError: for an unknown method or cycle; from ``build`` when A is not square, holds NaN, has a diagonal entry
+            that is not positive where A couples unknowns, or near_nullspace or P has another number of rows.
 
     Source: Ruge and Stüben, Algebraic multigrid (1987); Vaněk, Mandel and Brezina, Algebraic multigrid by smoothed
     aggregation, Computing 56 (1996); Bell, Olson, Schroder and Southworth, PyAMG, JOSS 8 (2023).
@@ -58,7 +66,14 @@ class AlgebraicMultigrid(Preconditioner):
     """
 
     def __init__(
-        self, method: str = "ruge_stuben", *, near_nullspace: Tensor | None = None, theta: float | None = None
+        self,
+        method: str = "ruge_stuben",
+        *,
+        near_nullspace: Tensor | None = None,
+        theta: float | None = None,
+        block: int = 1,
+        cycle: str = "V",
+        prolongation: sp.csr_matrix | None = None,
     ) -> None:
         if method not in METHODS:
             nearest = difflib.get_close_matches(str(method), METHODS, n=1, cutoff=0.0)[0]
@@ -69,7 +84,11 @@ class AlgebraicMultigrid(Preconditioner):
             raise UsageError(f"theta must be in [0, 1), got {theta}")
         self.method = method
         self.near_nullspace = near_nullspace
-        self.theta = theta
+        if cycle not in ("V", "W"):
+            raise UsageError(f"the cycles are 'V' and 'W'; got {cycle!r}.")
+        if block > 1 and method != "smoothed_aggregation":
+            raise UsageError("block is used by method='smoothed_aggregation' only")
+        self.theta, self.block, self.cycle, self.prolongation = theta, block, cycle, prolongation
 
     def build(self, A: LinearOperator) -> MultigridCycle:
         csr = _checked(A)
@@ -78,6 +97,8 @@ class AlgebraicMultigrid(Preconditioner):
         count, label = connected_components(csr, directed=False)
         diagonal = csr.diagonal()
         coupled = np.flatnonzero(np.bincount(label, minlength=count)[label] > 1)
+        if self.prolongation is not None:
+            coupled = np.arange(csr.shape[0])  # the coarse space is one of all unknowns
         if (diagonal[coupled] <= 0.0).any():
             row = int(coupled[np.argmin(diagonal[coupled])])
             raise UsageError(
@@ -92,41 +113,70 @@ class AlgebraicMultigrid(Preconditioner):
         inner = csr[coupled][:, coupled] if coupled.size < csr.shape[0] else csr
         # Without the shift the coarsest matrix is singular up to rounding, and its inverse is noise. A smaller one
         # leaves noise as well (with 1e-10 M is symmetric to 1e-8 only); a larger one slows the longest waves.
-        inner = inner + sp.diags(np.where(part >= 0, _SHIFT * diagonal[coupled], 0.0))
-        hierarchy = (
-            self._hierarchy(inner, symmetric, modes if modes is None else modes[coupled]) if coupled.size else None
-        )
-        return MultigridCycle(A, hierarchy, symmetric, coupled, part, alone)
+        if (part >= 0).any():
+            inner = inner + sp.diags(np.where(part >= 0, _SHIFT * diagonal[coupled], 0.0))
+        if modes is not None and self.prolongation is None:
+            modes = modes[coupled]
+        hierarchy = self._hierarchy(inner, symmetric, modes) if coupled.size else None
+        return MultigridCycle(A, hierarchy, symmetric, coupled, part, alone, self.cycle)
 
     def _modes(self, A: LinearOperator) -> NDArray[np.float64] | None:
+        rows = A.shape[0] if self.prolongation is None else self.prolongation.shape[1]
+        if self.prolongation is not None and self.prolongation.shape[0] != A.shape[0]:
+            raise UsageError(f"prolongation has shape {self.prolongation.shape}, expected ({A.shape[0]}, m)")
         if self.near_nullspace is None:
             return None
         modes = as_tensor(self.near_nullspace)
-        if modes.ndim != 2 or modes.shape[0] != A.shape[0]:
-            raise UsageError(f"near_nullspace has shape {tuple(modes.shape)}, expected ({A.shape[0]}, modes)")
+        if modes.ndim != 2 or modes.shape[0] != rows:
+            raise UsageError(f"near_nullspace has shape {tuple(modes.shape)}, expected ({rows}, modes)")
         return modes.detach().cpu().to(torch.float64).numpy()
 
     def _hierarchy(self, csr: sp.csr_matrix, symmetric: bool, modes: NDArray[np.float64] | None) -> object:
+        fine = self._short(csr)
+        if self.prolongation is None:
+            return self._levels(fine, symmetric, modes)
+        from pyamg.multilevel import MultilevelSolver
+        from pyamg.relaxation.smoothing import change_smoothers
+
+        p = sp.csr_matrix(self.prolongation)
+        made = self._levels(self._short(p.T @ (csr @ p)), symmetric, modes)
+        top = MultilevelSolver.Level()
+        top.A, top.P, top.R = fine, self._short(p), self._short(p.T)
+        made.levels.insert(0, top)
+        change_smoothers(made, *self._smoothers)
+        return made
+
+    def _short(self, matrix: sp.spmatrix) -> sp.csr_matrix | sp.bsr_matrix:
+        """With 32-bit indices, which are all that PyAMG takes, in blocks where there are some."""
+        csr = sp.csr_matrix(matrix)
+        csr.sort_indices()
+        csr.indices, csr.indptr = csr.indices.astype(np.int32), csr.indptr.astype(np.int32)
+        whole = self.block > 1 and all(size % self.block == 0 for size in csr.shape)
+        return csr.tobsr((self.block, self.block)) if whole else csr
+
+    @property
+    def _smoothers(self) -> tuple[tuple[str, dict[str, str]], ...]:
+        name = "block_gauss_seidel" if self.block > 1 else "gauss_seidel"
+        return (name, {"sweep": "forward"}), (name, {"sweep": "backward"})
+
+    def _levels(self, matrix: sp.spmatrix, symmetric: bool, modes: NDArray[np.float64] | None) -> Any:
         import pyamg  # here and not above, because importing it takes longer than most solves
 
-        csr = sp.csr_matrix(csr)
-        csr.sort_indices()
-        csr.indices, csr.indptr = csr.indices.astype(np.int32), csr.indptr.astype(np.int32)  # all that PyAMG takes
-        smoother = ("gauss_seidel", {"sweep": "symmetric"})
-        both = {"presmoother": smoother, "postsmoother": smoother, "max_coarse": _LARGEST_COARSE}
+        before, after = self._smoothers
+        both = {"presmoother": before, "postsmoother": after, "max_coarse": _LARGEST_COARSE}
         if self.method == "ruge_stuben":
             # The second pass gives any two strongly coupled fine points a coarse neighbour in common. With jumps of 1e4
             # it saves half to nine tenths of the iterations, for 20 % more entries.
             strength = ("classical", {"theta": 0.25 if self.theta is None else self.theta})
             splitting = ("RS", {"second_pass": True})
-            return pyamg.ruge_stuben_solver(csr, strength=strength, CF=splitting, **both)
+            return pyamg.ruge_stuben_solver(matrix, strength=strength, CF=splitting, **both)
         strength = ("symmetric", {"theta": 0.05 if self.theta is None else self.theta})
         kind = "symmetric" if symmetric else "nonsymmetric"
-        return pyamg.smoothed_aggregation_solver(csr, B=modes, symmetry=kind, strength=strength, **both)
+        return pyamg.smoothed_aggregation_solver(matrix, B=modes, symmetry=kind, strength=strength, **both)
 
 
 class MultigridCycle(LinearOperator):
-    """r → M r, one V-cycle; what :meth:`AlgebraicMultigrid.build` returns.
+    """r → M r, one cycle; what :meth:`AlgebraicMultigrid.build` returns.
 
     Attributes:
         levels: unknowns on each level, finest first.
@@ -141,6 +191,7 @@ class MultigridCycle(LinearOperator):
         coupled: NDArray[np.int64],
         part: NDArray[np.int64],
         alone: NDArray[np.float64],
+        cycle: str = "V",
     ) -> None:
         # Definite on the fields without mean, where A itself is, when parts are singular.
         definite = symmetric and bool((alone >= 0.0).all())
@@ -149,7 +200,7 @@ class MultigridCycle(LinearOperator):
         self.levels: tuple[int, ...] = ()
         self.operator_complexity = 1.0
         if hierarchy is not None:
-            self._cycle = hierarchy.aspreconditioner().matvec  # type: ignore[attr-defined]
+            self._cycle = hierarchy.aspreconditioner(cycle=cycle).matvec  # type: ignore[attr-defined]
             self.levels = tuple(int(level.A.shape[0]) for level in hierarchy.levels)  # type: ignore[attr-defined]
             self.operator_complexity = float(hierarchy.operator_complexity())  # type: ignore[attr-defined]
         self._coupled, self._alone = coupled, alone

@@ -3,10 +3,12 @@
 from neuralpde.representations._assembly import SparsePattern, add, scatter
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._cell_field import CellField
+from neuralpde.representations._coarser import linear_subspace
 from neuralpde.representations._element_matrices import ElementMatrices, Parts
 from neuralpde.representations._element_tables import ElementTables, Tables
 from neuralpde.representations._face_velocity import FaceVelocity
 from neuralpde.representations._finite_element import FiniteElementField
+from neuralpde.representations._operators import restricted
 from neuralpde.representations._fit import FIRST_FIT
 from neuralpde.representations._grid_field import KINDS, GridField
 from neuralpde.representations._mac_grid import MacGrid
@@ -61,5 +63,7 @@ __all__ = [
     "Tables",
     "TapedField",
     "add",
+    "restricted",
+    "linear_subspace",
     "scatter",
 ]
