@@ -79,7 +79,7 @@ def run(
 
 @app.command("list")
 def list_parts() -> None:
-    """List problems, representations, integrators and benches."""
+    """List problems, conditions, representations, integrators and benches."""
     from neuralpde.cases._inventory import inventory
 
     inventory()
@@ -145,7 +145,7 @@ def probe(
 
 @app.command()
 def doctor() -> None:
-    """Show versions and devices, and solve two small problems to see that all is well."""
+    """Show versions and devices, and solve small problems to see that all is well."""
     from neuralpde.cases._doctor import examine
 
     if not examine():

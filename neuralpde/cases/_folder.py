@@ -20,7 +20,7 @@ from neuralpde.cases._domain import FOLDER, mesh_files, mesh_key, with_mesh
 from neuralpde.cases._user_code import is_reference, split_reference
 from neuralpde.types import UsageError
 
-PACKAGES = ("torch", "numpy", "scipy", "h5py", "matplotlib", "pydantic", "typer", "rich")
+PACKAGES = ("torch", "numpy", "scipy", "h5py", "matplotlib", "pydantic", "typer", "rich", "meshio", "scikit-fem")
 CASE, ENVIRONMENT, METRICS, REPORT = "case.toml", "environment.json", "metrics.json", "report.md"
 
 

@@ -21,6 +21,7 @@ from neuralpde.cases._folder import CASE, is_run_folder
 from neuralpde.cases._mesh_info import mesh_lines
 from neuralpde.cases._mistakes import unknown_name
 from neuralpde.cases._open import run_files
+from neuralpde.cases._problem import CONDITIONS
 from neuralpde.geometry import read_mesh
 from neuralpde.integrators import INTEGRATORS
 from neuralpde.io import load_arrays
@@ -42,10 +43,11 @@ def bench_files() -> dict[str, Path]:
 
 
 def inventory() -> None:
-    """Print problems, representations, integrators and benches, one line each."""
+    """Print problems, conditions, representations, integrators and benches, one line each."""
     console = Console()
     parts: dict[str, dict[str, str]] = {
         "problems": {name: first_line(thing.__doc__) for name, thing in PROBLEMS.items()},
+        "conditions": {name: first_line(thing.__doc__) for name, thing in CONDITIONS.items()},
         "representations": {name: first_line(thing.__doc__) for name, thing in REPRESENTATIONS.items()},
         "integrators": {name: first_line(thing.__doc__) for name, thing in INTEGRATORS.items()},
         # parsed, not imported: a bench may need much, and the list needs a line of it

@@ -74,7 +74,8 @@ def _names(mesh: Mesh, sound: bool) -> Iterator[str]:
     if mesh.surface:
         free = len(mesh.boundary)
         yield _line("surface", "closed" if not free else f"open, with {free} free {FACETS[2]}")
-        yield _line("use", "no equation of a domain can be solved on a surface: mesh the volume inside, or the plane")
+        how = "turn it into the plane z = 0" if _flat(mesh) else "mesh the volume inside, or a part of the plane z = 0"
+        yield _line("use", f"no equation of a domain can be solved on a surface: {how}")
     elif pieces > 1:
         yield _line("pieces", f"{pieces} that no facet joins: each needs a condition of its own")
     for name, ids in mesh.parts.items():
@@ -90,6 +91,12 @@ def _names(mesh: Mesh, sound: bool) -> Iterator[str]:
             size = float(facet_quadrature(mesh, ids, 2 * (mesh.dim - 1)).weights.sum())
             measure = f"{MEASURES[mesh.dim - 1]} {size:.6g}"
             yield _line(label, f"{name!r}: {len(ids)} {FACETS[mesh.dim]}, {measure}")
+
+
+def _flat(mesh: Mesh) -> bool:
+    """Whether a surface lies in one plane."""
+    spread = np.linalg.svd(mesh.points - mesh.points.mean(0), compute_uv=False)
+    return bool(spread[-1] <= 1e-9 * spread[0])
 
 
 def _quality(mesh: Mesh) -> Iterator[str]:

@@ -75,6 +75,18 @@ def test_a_surface_is_described_and_called_one(tmp_path: Path, neuralpde: Comman
     assert entries(neuralpde("info", tmp_path / "open.stl").out, "surface") == ["open, with 3 free edges"]
 
 
+def test_a_flat_mesh_in_another_plane_is_told_from_a_bent_one(tmp_path: Path, neuralpde: Command) -> None:
+    mesh = unit_mesh("triangle", 2)
+    x, y = mesh.points.T
+    for name, points, how in (
+        ("flat", np.stack([x, 0 * x, y], axis=1), "turn it into the plane z = 0"),
+        ("bent", np.stack([x, y, x * y], axis=1), "mesh the volume inside, or a part of the plane z = 0"),
+    ):
+        meshio.write(tmp_path / f"{name}.vtu", meshio.Mesh(points, [("triangle", mesh.cells)]))
+        (use,) = entries(neuralpde("info", tmp_path / f"{name}.vtu").out, "use")
+        assert use.endswith(f"on a surface: {how}")
+
+
 def test_two_pieces_are_counted(tmp_path: Path, neuralpde: Command) -> None:
     mesh = unit_mesh("quad", 2)
     points = np.concatenate([mesh.points, mesh.points + np.array([3.0, 0.0])])

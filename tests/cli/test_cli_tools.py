@@ -103,7 +103,7 @@ def test_plot_draws_a_file_and_a_folder(finished: tuple[Path, Done], tmp_path: P
 def test_doctor_solves_and_compares(neuralpde: Command) -> None:
     done = neuralpde("doctor")
     assert done.code == 0, done.out
-    assert done.out.count(", well\n") == 4
+    assert done.out.count(", well\n") == 5
     assert done.out.endswith("all is well\n")
 
 
