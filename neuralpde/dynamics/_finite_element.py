@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
-import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.sparse.linalg import SuperLU
 from torch import Tensor
 
-from neuralpde.dynamics._finite_element_systems import FiniteElementSystems
+from neuralpde.dynamics._elliptic import elliptic_multigrid
+from neuralpde.dynamics._boundary_fluxes import Balance, balance, data_rate
+from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
 from neuralpde.dynamics._newton import Newton
-from neuralpde.dynamics._terms import field_of, stepped_flow, term_flow
+from neuralpde.dynamics._terms import TermFlow, field_of, stepped_flow, term_flow
 from neuralpde.dynamics._weak_form import WeakForm
 from neuralpde.dynamics._weak_terms import WeakTerm
 from neuralpde.fields import Field, Jet
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField
+from neuralpde.representations import FiniteElementField, scatter
 from neuralpde.types import NotConvergedError, Status
 
 ROUNDING = 1e-9
 """A residual below that share of the equation's largest term that no longer falls has come down to rounding."""
+
+
+REDUCTION = 1e-2
+"""A matrix that is not the latest one is good enough where it divides the residual by that."""
+
+MATRICES = 2
+"""Matrices that are kept: those of implicit stages and of explicit ones."""
+
+Key: TypeAlias = tuple[str | None, float, float]
+"""Of a matrix mass·M − γ ∂R/∂u: the term, mass and γ."""
 
 
 class FiniteElementDynamics(Dynamics):
@@ -33,8 +43,8 @@ class FiniteElementDynamics(Dynamics):
 
     A slope is R at all nodes. Boundary data that move in time enter through M as their own values at both ends of a
     stage: with y = θ + M⁻¹ M_b g(t) that is a Runge–Kutta method for y, so explicit and implicit methods keep their
-    order. A steady problem solves R = 0. The flow of a term is taken at the nodes where it acts point by point, and is
-    stepped implicitly in the weak form where it states its flux.
+    order. A steady problem solves R = 0. The flow of a term is
+    projected in L²; a term that states its flux instead is stepped implicitly in the weak form.
 
     Args:
         problem: that states its flux.
@@ -49,14 +59,20 @@ class FiniteElementDynamics(Dynamics):
         self.newton = newton or Newton()
         self.parts = problem.terms()
         self.form = WeakForm(problem, representation)
-        self.systems = FiniteElementSystems(problem.name, representation.dim, self.newton)
+        multigrid = partial(elliptic_multigrid, problem, representation)
+        self.systems = FiniteElementSystems(problem.name, representation.dim, self.newton, multigrid)
         self._forms: dict[str, WeakForm] = {}
-        self._kept: _Kept | None = None
+        self._kept: dict[Key, SuperLU | Iteration] = {}
 
     @cached_property
     def mass(self) -> sp.csr_matrix:
         """M of all unknowns."""
         return self.representation.mass()
+
+    @cached_property
+    def _free_mass(self) -> sp.csr_matrix:
+        free = self.representation.free_dofs
+        return self.mass[free][:, free]
 
     def _form_of(self, part: str | None) -> WeakForm:
         """The weak form of the whole problem, or of the term of that name."""
@@ -70,18 +86,18 @@ class FiniteElementDynamics(Dynamics):
         return self._form_of(part).residual(t, self.representation.values(theta, t))
 
     def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
-        return self._newton(self.form, self._target(base, terms), 1.0, 0.0, t, base.theta if guess is None else guess)
+        return self._newton(None, self._target(base, terms), 1.0, 0.0, t, base.theta if guess is None else guess)
 
     def implicit(
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
         start = base.theta if guess is None else guess
-        return self._newton(self._form_of(part), self._target(base, terms), 1.0, gamma, t, start)
+        return self._newton(part, self._target(base, terms), 1.0, gamma, t, start)
 
     def steady(self, guess: Tensor) -> Stage:
         """θ with R(0, θ) = 0."""
         zero = torch.zeros(self.representation.tables.num_nodes, self.representation.channels, dtype=guess.dtype)
-        return self._newton(self.form, zero.to(guess.device), 0.0, 1.0, 0.0, guess)
+        return self._newton(None, zero.to(guess.device), 0.0, 1.0, 0.0, guess)
 
     def flow(
         self,
@@ -94,14 +110,38 @@ class FiniteElementDynamics(Dynamics):
         term = self.parts[part]
         if term.flow is None:
             return stepped_flow(self, term, base, dt, guess, carrier)
-        field, x = field_of(self.representation, base), self._free_nodes
-        if isinstance(base, State):
-            field = NodalField(field, x, base.theta.reshape(-1, self.representation.channels))
-        return Stage(term_flow(term, carrier)(base.t, field, x, dt).reshape(-1))
+        return self._projected(term_flow(term, carrier), base, dt)
 
-    @cached_property
-    def _free_nodes(self) -> Tensor:
-        return self.representation.nodes[self.representation.free]
+    def _projected(self, flow: TermFlow, base: State | Blend, dt: float) -> Stage:
+        """θ with M (θ − θ_base) = ∫ φ (Φ(u) − u), boundary data at rest: as dt falls, the term's own weak form."""
+        r, start = self.representation, base if isinstance(base, State) else base.parts[0][1]
+        table, field = r.quadrature_tables, field_of(r, base)
+        x = table.points.flatten(0, 1)
+        before = r.values(start.theta, start.t)
+        u = (table.values @ before[table.dofs]).flatten(0, 1)
+        change = flow(base.t, KnownField(field, x, u) if start is base else field, x, dt) - u
+        load = (table.values.transpose(1, 2) @ (table.weights[..., None] * change.reshape(*table.weights.shape, -1)))
+        g = scatter(table.dofs, load, r.tables.num_nodes)[r.free].reshape(-1)
+        return Stage(start.theta + self._mass_solve(g))
+
+    def _mass_solve(self, g: Tensor) -> Tensor:
+        """M⁻¹ g on the free unknowns."""
+        key: Key = (None, 1.0, 0.0)
+        if key not in self._kept:
+            self._assemble(key, self.form, 0.0, g)
+        return self.systems.solve(self._kept[key], g)
+
+    def balance(self, t: float, theta: Tensor) -> Balance:
+        """What goes through each part of the boundary, the sources, and what is stored: they balance to rounding."""
+        r = self.representation
+        values, stored = r.values(theta, t), torch.zeros(r.tables.num_nodes, r.channels, dtype=theta.dtype)
+        stored = stored.to(theta.device)
+        if self.problem.time_order:
+            held = self._weighed(data_rate(r, t))
+            g = (self.form.residual(t, values) - held)[r.free].reshape(-1)
+            rate = torch.zeros_like(values).index_copy(0, r.free, self._mass_solve(g).reshape(-1, r.channels))
+            stored = held + self._weighed(rate)
+        return balance(self.form, t, values, stored)
 
     def _target(self, base: State, terms: Terms) -> Tensor:
         """M u_base + Σ c_j R_j at all nodes."""
@@ -114,88 +154,79 @@ class FiniteElementDynamics(Dynamics):
         product = self.mass @ values.reshape(-1).cpu().numpy()
         return torch.as_tensor(product, dtype=values.dtype, device=values.device).reshape(values.shape)
 
-    def _newton(self, form: WeakForm, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor) -> Stage:
-        """Solve mass·M u − γ R(t, u) = target on the free nodes."""
-        r, options = self.representation, self.newton
-        scale = before = math.inf
+    def _newton(self, part: str | None, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor) -> Stage:
+        """Solve mass·M u − γ R(t, u) = target on the free nodes.
+
+        The matrix of an earlier iteration, stage or step is taken as long as it divides the residual by 100: one that
+        does not change is made once.
+        """
+        r, options, key = self.representation, self.newton, (part, mass, gamma)
+        form, before, start, old = self._form_of(part), math.inf, theta, key in self._kept
+        size, inertia = self._residual(form, target, mass, gamma, t, theta)
+        scale = max(float(size.norm()), float(target[r.free].norm()), float(inertia[r.free].norm()))
         for iteration in range(options.maxiter + 1):
-            values = r.values(theta, t)
-            rest, jacobian = form.jacobian(t, values) if gamma else (torch.zeros_like(values), None)
-            inertia = self._weighed(values) if mass else torch.zeros_like(values)
-            g = (mass * inertia - gamma * rest - target)[r.free].reshape(-1)
-            size = float(g.norm())
-            if not math.isfinite(size):
-                return Stage(theta, Status.NON_FINITE, size, iteration)
-            if iteration == 0:
-                scale = max(size, float(target[r.free].norm()), float((mass * inertia)[r.free].norm()))
-            if size <= options.rtol * scale or size <= 1e-300:
-                return Stage(theta, Status.CONVERGED_RTOL, size, iteration)
-            if size <= ROUNDING * scale and size > 0.1 * before:
-                return Stage(theta, Status.CONVERGED_ATOL, size, iteration)
+            g = size if iteration == 0 else self._residual(form, target, mass, gamma, t, theta)[0]
+            norm = float(g.norm())
+            if old and not norm <= before:
+                # the old matrix led away: back to where it was taken
+                theta, g, norm = start, self._residual(form, target, mass, gamma, t, start)[0], before
+            if not math.isfinite(norm):
+                return Stage(theta, Status.NON_FINITE, norm, iteration)
+            if norm <= options.rtol * scale or norm <= 1e-300:
+                return Stage(theta, Status.CONVERGED_RTOL, norm, iteration)
+            if norm <= ROUNDING * scale and norm > 0.1 * before and not old:
+                return Stage(theta, Status.CONVERGED_ATOL, norm, iteration)
             if iteration == options.maxiter:
                 break
-            before = size
             try:
-                step = self._solve(mass, gamma, jacobian, g)
+                if key not in self._kept or norm > REDUCTION * before:
+                    self._assemble(key, form, t, theta)
+                    old = False
+                start, before = theta, norm
+                theta = theta - self.systems.solve(self._kept[key], g)
             except NotConvergedError as error:
-                status = getattr(error.result, "status", Status.SINGULAR_MATRIX)
-                return Stage(theta, status, size, iteration)
-            theta = theta - step
-        return Stage(theta, Status.MAXITER, size, options.maxiter)
+                return Stage(theta, getattr(error.result, "status", Status.SINGULAR_MATRIX), norm, iteration)
+        return Stage(theta, Status.MAXITER, norm, options.maxiter)
 
-    @cached_property
-    def _free_mass(self) -> sp.csr_matrix:
-        free = self.representation.free_dofs
-        return self.mass[free][:, free]
+    def _residual(
+        self, form: WeakForm, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """mass·M u − γ R − target at the free unknowns, and mass·M u at all nodes."""
+        r = self.representation
+        values = r.values(theta, t)
+        inertia = mass * self._weighed(values) if mass else torch.zeros_like(values)
+        rest = gamma * form.residual(t, values) if gamma else torch.zeros_like(values)
+        return (inertia - rest - target)[r.free].reshape(-1), inertia
 
-    def _solve(self, mass: float, gamma: float, jacobian: SparseMatrix | None, g: Tensor) -> Tensor:
-        """(mass·M − γ ∂R/∂u)⁻¹ g on the free unknowns."""
-        kept = self._kept
-        if kept is None or not kept.holds(mass, gamma, jacobian):
-            matrix = mass * self._free_mass if jacobian is None else -gamma * jacobian
-            if mass and jacobian is not None:
-                matrix = matrix + mass * self._free_mass
-            if not mass:
-                self.systems.refuse_undetermined(matrix)
-            self._kept = kept = _Kept(mass, gamma, jacobian, matrix, self.systems.factors(matrix))
-        return self.systems.solve(kept.matrix, kept.factors, g)
-
-
-SparseMatrix: TypeAlias = sp.csr_matrix | sp.bsr_matrix
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """mass·M − γ ∂R/∂u, its factors, and what it was made of."""
-
-    mass: float
-    gamma: float
-    jacobian: SparseMatrix | None
-    matrix: SparseMatrix
-    factors: SuperLU | None
-
-    def holds(self, mass: float, gamma: float, jacobian: SparseMatrix | None) -> bool:
-        """Whether it is the matrix of these."""
-        if (mass, gamma) != (self.mass, self.gamma) or jacobian is None or self.jacobian is None:
-            return (mass, gamma) == (self.mass, self.gamma) and jacobian is self.jacobian
-        same = jacobian.shape == self.jacobian.shape and len(jacobian.data) == len(self.jacobian.data)
-        return same and np.array_equal(jacobian.data, self.jacobian.data)
+    def _assemble(self, key: Key, form: WeakForm, t: float, theta: Tensor) -> None:
+        """Keep mass·M − γ ∂R/∂u of the free unknowns, and its factors; those of two pairs (mass, γ) at most."""
+        _, mass, gamma = key
+        whole = mass * self._free_mass if mass else None
+        if gamma:
+            jacobian = form.jacobian(t, self.representation.values(theta, t))[1]
+            whole = -gamma * jacobian if whole is None else whole - gamma * jacobian
+        if not mass:
+            self.systems.refuse_undetermined(whole)
+        self._kept.pop(key, None)
+        while len(self._kept) >= MATRICES:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[key] = self.systems.factors(whole)
 
 
-class NodalField(Field):
-    """A field whose values at its own nodes are known: reaction flows are exact there, and nothing is looked for.
+class KnownField(Field):
+    """A field whose values at some points are known: nothing is looked for there.
 
     Args:
         field: of finite elements.
-        nodes: some of them, ``(n, d)``.
+        points: ``(n, d)``.
         values: there, ``(n, c)``.
     """
 
-    def __init__(self, field: Field, nodes: Tensor, values: Tensor) -> None:
-        self.field, self.nodes, self.values = field, nodes, values
+    def __init__(self, field: Field, points: Tensor, values: Tensor) -> None:
+        self.field, self.points, self.values = field, points, values
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.values if x is self.nodes else self.field(x)
+        return self.values if x is self.points else self.field(x)
 
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         return self.field.jet(x, needs)

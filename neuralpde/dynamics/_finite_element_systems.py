@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -10,13 +13,28 @@ from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor
 
 from neuralpde.dynamics._newton import Newton
-from neuralpde.linalg import MatrixOperator, solve_linear
+from neuralpde.linalg import AlgebraicMultigrid, LinearOperator, MatrixOperator, Preconditioner, solve_linear
 from neuralpde.types import NotConvergedError, Status, UsageError
 
 DIRECT = {2: 300_000, 3: 15_000}
 """Unknowns up to which sparse LU is the faster choice, by dimension."""
 
 SYMMETRY = 1e-10
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """A matrix and how it is solved with.
+
+    Args:
+        operator: the matrix.
+        solver: ``"cg"`` or ``"gmres"``.
+        M: the preconditioner, built.
+    """
+
+    operator: MatrixOperator
+    solver: str
+    M: LinearOperator | str
 
 
 class FiniteElementSystems:
@@ -26,25 +44,30 @@ class FiniteElementSystems:
         name: of the problem.
         dim: number of space dimensions.
         options: of Newton's method.
+        multigrid: makes the one that suits the problem.
 
     Raises:
         UsageError: for ``linear="fast"``.
     """
 
-    def __init__(self, name: str, dim: int, options: Newton) -> None:
+    def __init__(
+        self, name: str, dim: int, options: Newton, multigrid: Callable[[], Preconditioner] = AlgebraicMultigrid
+    ) -> None:
         if options.linear == "fast":
             raise UsageError("linear='fast' is for grids; finite elements take 'auto', 'direct', 'cg' or 'gmres'.")
         self.name, self.dim, self.options = name, dim, options
+        self.multigrid = multigrid
 
-    def factors(self, matrix: sp.csr_matrix) -> SuperLU | None:
-        """LU of a matrix, or None where it is solved by iterations.
+    def factors(self, matrix: sp.csr_matrix | sp.bsr_matrix) -> SuperLU | Iteration:
+        """LU of a matrix, or a Krylov method with multigrid.
 
         Raises:
+            UsageError: for CG where the matrix is not symmetric.
             NotConvergedError: for a singular matrix.
         """
         small = matrix.shape[0] <= DIRECT.get(self.dim, 0)
         if not (self.options.linear == "direct" or (self.options.linear == "auto" and small)):
-            return None
+            return self._iteration(matrix)
         try:
             # the pattern is symmetric: an ordering for A + Aᵀ with pivots on the diagonal halves the fill
             return splu(
@@ -56,21 +79,28 @@ class FiniteElementSystems:
         except RuntimeError as error:
             raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
 
-    def solve(self, matrix: sp.csr_matrix, factors: SuperLU | None, g: Tensor) -> Tensor:
-        """matrix⁻¹ g.
-
-        Raises:
-            UsageError: for CG where the matrix is not symmetric.
-            NotConvergedError: where a Krylov method fails.
-        """
-        if factors is not None:
-            return torch.as_tensor(factors.solve(g.cpu().double().numpy()), dtype=g.dtype, device=g.device)
+    def _iteration(self, matrix: sp.csr_matrix | sp.bsr_matrix) -> Iteration:
         symmetric = abs(matrix - matrix.T).max() <= SYMMETRY * abs(matrix).max()
         solver = {"auto": "cg" if symmetric else "gmres"}.get(self.options.linear, self.options.linear)
         if solver == "cg" and not symmetric:
             raise UsageError("linear='cg' needs a symmetric matrix; use linear='gmres' or linear='direct'.")
         operator = MatrixOperator(matrix, symmetric=symmetric, positive_definite=solver == "cg")
-        return solve_linear(operator, g, solver=solver, M="amg", rtol=self.options.linear_rtol).x.to(g)
+        try:
+            return Iteration(operator, solver, self.multigrid().build(operator))
+        except UsageError:  # a diagonal that is not positive
+            return Iteration(operator, solver, "jacobi")
+
+    def solve(self, factors: SuperLU | Iteration, g: Tensor) -> Tensor:
+        """matrix⁻¹ g.
+
+        Raises:
+            NotConvergedError: where a Krylov method fails.
+        """
+        if isinstance(factors, SuperLU):
+            return torch.as_tensor(factors.solve(g.cpu().double().numpy()), dtype=g.dtype, device=g.device)
+        made = factors
+        right = g.to(made.operator.device)
+        return solve_linear(made.operator, right, solver=made.solver, M=made.M, rtol=self.options.linear_rtol).x.to(g)
 
     def refuse_undetermined(self, matrix: sp.csr_matrix) -> None:
         """Refuse a steady problem's matrix that has a constant on a part that nothing holds in its null space.

@@ -117,6 +117,7 @@ class ElementTables:
         self.dofs = torch.from_numpy(np.ascontiguousarray(found.element_dofs.T)).to(torch.int64).to(device)
         """Global numbers of the nodes of every element, ``(e, k)``."""
         self.num_nodes = int(found.N)
+        self._corner_nodes = torch.from_numpy(np.ascontiguousarray(found.nodal_dofs[0])).long().to(device)
         self._rules: dict[int, Rule] = {}
 
     @cached_property
@@ -130,8 +131,11 @@ class ElementTables:
     @cached_property
     def nodes(self) -> Tensor:
         """Places of all nodes, ``(N, d)``."""
+        out = torch.zeros(self.num_nodes, self.mesh.dim, dtype=self.dtype, device=self.device)
+        if self.degree == 1:
+            out[self._corner_nodes] = self._reference(self.mesh.points[self.vertices])
+            return out
         x = self.place(self.local_nodes)
-        out = x.new_zeros(self.num_nodes, self.mesh.dim)
         out[self.dofs.reshape(-1)] = x.reshape(-1, self.mesh.dim)
         return out
 
