@@ -5,6 +5,7 @@ from neuralpde.plot._comparison import comparison
 from neuralpde.plot._curves import curves
 from neuralpde.plot._mesh_picture import mesh_picture
 from neuralpde.plot._picture import picture
+from neuralpde.plot._problem_picture import problem_picture
 from neuralpde.plot._profiles import profiles
 from neuralpde.plot._samples import Samples
 from neuralpde.plot._section import Body, body
@@ -20,6 +21,7 @@ __all__ = [
     "curves",
     "mesh_picture",
     "picture",
+    "problem_picture",
     "profiles",
     "triangulation",
 ]

@@ -106,20 +106,22 @@ def mesh_axes(mesh: Mesh) -> tuple[Figure, list[Axes]]:
     """A figure with one panel in true proportions for a plane mesh, and two for views of a mesh in space."""
     if mesh.dim == 2:
         low, high = mesh.points.min(0), mesh.points.max(0)
-        figure = plane_figure(low, high)
+        width, tall = plane_size(low, high)
+        figure = new_figure(width + 0.8, tall + 1.6)
         ax = figure.subplots()
         plane_frame(ax, low, high)
         return figure, [ax]
     views = space_views(mesh)
-    figure = space_figure(mesh.points.min(0), mesh.points.max(0), [view for view, _ in views])
+    size = space_size(mesh.points.min(0), mesh.points.max(0), [view for view, _ in views])
+    figure = new_figure(*size, layout="compressed")
     return figure, list(figure.subplots(1, len(views)))
 
 
-def space_figure(low: Floats, high: Floats, views: Sequence[View]) -> Figure:
-    """A figure for panels side by side of a box in space, with room for a title and a legend."""
+def space_size(low: Floats, high: Floats, views: Sequence[View]) -> tuple[float, float]:
+    """Inches of a figure of a box in space, its views side by side, with room for a title and a legend."""
     side = 4.6 if len(views) < 3 else 3.6
     tall = max((np.diff(frame[1]) / np.diff(frame[0])).item() for frame in (space_limits(v, low, high) for v in views))
-    return new_figure(side * len(views), side * tall + 1.0, layout="compressed")
+    return side * len(views), side * tall + 1.0
 
 
 def space_views(mesh: Mesh) -> list[tuple[View, bool]]:
@@ -131,16 +133,16 @@ def space_views(mesh: Mesh) -> list[tuple[View, bool]]:
     return [*views, (FRONT, True)] if not mesh.surface and boundary_shells(mesh) > mesh.components.max() + 1 else views
 
 
-def plane_figure(low: Floats, high: Floats) -> Figure:
-    """A figure for a panel in true proportions, with room for a legend below."""
+def plane_size(low: Floats, high: Floats) -> tuple[float, float]:
+    """Inches of a panel in true proportions, width and height."""
     wide, tall = high - low
     width = float(np.clip(5.2 * wide / tall, 4.6, 9.5))
-    return new_figure(width + 0.8, float(np.clip(width * tall / wide, 1.2, 7.5)) + 1.6)
+    return width, float(np.clip(width * tall / wide, 1.2, 7.5))
 
 
-def plane_frame(ax: Axes, low: Floats, high: Floats) -> None:
+def plane_frame(ax: Axes, low: Floats, high: Floats, air: float = 0.03) -> None:
     """Limits with a little air, so that lines on the boundary are seen whole; no spines, which would look like one."""
-    air = 0.03 * float((high - low).max())
+    air = air * float((high - low).max())
     ax.set(xlim=(low[0] - air, high[0] + air), ylim=(low[1] - air, high[1] + air), aspect="equal", xlabel="x")
     ax.set_ylabel("y", rotation="horizontal", ha="right", va="center", labelpad=8)
     ax.spines[["left", "bottom"]].set_visible(False)
@@ -230,15 +232,17 @@ def draw_space_mesh(
 
 
 def tag_legend(figure: Figure, entries: Sequence[tuple[str, Any, str]]) -> None:
-    """Names with their colours below the panels; ``entries`` are (text, colour, ``"line"`` or ``"patch"``)."""
+    """Names with their colours below the panels; ``entries`` are (text, colour, ``"line"``, ``"patch"``, ``"dot"``)."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     shown = list(entries[: MOST_NAMES if len(entries) <= MOST_NAMES else MOST_NAMES - 1])
-    handles: list[Any] = [
-        Line2D([], [], color=colour, linewidth=2.5) if kind == "line" else Patch(facecolor=colour, edgecolor="0.5")
-        for _, colour, kind in shown
-    ]
+    looks: dict[str, Any] = {
+        "line": lambda colour: Line2D([], [], color=colour, linewidth=2.5),
+        "patch": lambda colour: Patch(facecolor=colour, edgecolor="0.5"),
+        "dot": lambda colour: Line2D([], [], color=colour, marker=".", linestyle=""),
+    }
+    handles: list[Any] = [looks[kind](colour) for _, colour, kind in shown]
     texts = [text if len(text) <= 60 else f"{text[:59]}…" for text, _, _ in shown]
     if len(shown) < len(entries):
         handles, texts = [*handles, Line2D([], [], linestyle="")], [*texts, f"… and {len(entries) - len(shown)} more"]

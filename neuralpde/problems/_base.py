@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -159,6 +160,14 @@ class Problem(ABC):
     def exact(self, t: float, x: Tensor) -> Tensor | None:
         """The exact solution, ``(n, c)``, where one is known."""
         return None
+
+    def plot(self, path: str | Path, representation: Any = None) -> Path:
+        """A picture of what is stated: domain, boundary with its conditions, normals, initial field or source; with a
+        ``representation`` its quadrature (collocation) points too. See :func:`neuralpde.plot.problem_picture`."""
+        import neuralpde  # pictures stand above problems: the package's top knows both
+
+        drawn: Path = neuralpde.plot.problem_picture(self, path, representation)
+        return drawn
 
 
 def divergence_of_flux(problem: Problem, t: float, x: Tensor, u: Jet) -> Tensor:
