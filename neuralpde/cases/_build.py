@@ -24,7 +24,7 @@ from neuralpde.cases._schema import (
     check_case,
     run_key,
 )
-from neuralpde.dynamics import METHODS, check_pair, make_dynamics
+from neuralpde.dynamics import METHODS, check_pair, make_dynamics, methods_for
 from neuralpde.geometry import Box
 from neuralpde.integrators import INTEGRATORS, Integrator
 from neuralpde.problems import Problem
@@ -167,8 +167,7 @@ def _build_run(case: Case, table: SolveTable, problem: Problem, reader: Reader, 
     representation = _build_representation(table, problem, case.seed, reader, place)
     seconds = time.perf_counter() - begin
     integrator, times = _times(case, table, problem, top, place)
-    fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
-    method = fitting[0] if table.method == "auto" else table.method
+    method = methods_for(problem, representation)[0] if table.method == "auto" else table.method
     place.child("method").choose(method, METHODS)
     with place.child("method").refusals(), enough_memory():
         # the same parts without options: refuses what does not fit together, and holds the default options

@@ -186,7 +186,7 @@ class _Attempt:
     def _solve(self, before: Solution | None, recorder: Recorder) -> Solution:
         study, run = self.study, self.run
         if run.integrator is None:
-            return solve(study.problem, run.representation, raise_on_failure=False, **run.options)
+            return solve(study.problem, run.representation, method=run.method, raise_on_failure=False, **run.options)
         return simulate(
             study.problem,
             run.representation,

@@ -18,6 +18,7 @@ from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
 from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._spectral import SpectralDynamics
 from neuralpde.dynamics._velocity_pressure import VelocityPressureDynamics
+from neuralpde.dynamics._weak_neural import WeakNeuralDynamics
 from neuralpde.geometry import Boundary, Condition, Dirichlet, Flux, MeshDomain, Neumann, Robin
 from neuralpde.problems import Problem, check_problem
 from neuralpde.representations import (
@@ -36,6 +37,7 @@ METHODS: dict[str, tuple[Any, type[Representation]]] = {
     "discrete": (DiscreteDynamics, GridField),
     "function_space": (FunctionSpaceDynamics, NeuralField),
     "galerkin": (GalerkinDynamics, NeuralField),
+    "weak": (WeakNeuralDynamics, NeuralField),
     "finite_element": (FiniteElementDynamics, FiniteElementField),
     "mac": (MacDynamics, MacGrid),
     "spectral": (SpectralDynamics, SpectralGrid),
@@ -43,6 +45,20 @@ METHODS: dict[str, tuple[Any, type[Representation]]] = {
     "velocity_pressure": (VelocityPressureDynamics, NeuralVelocityPressure),
 }
 """Ways to move θ, by name, and the representation that each serves."""
+
+
+def methods_for(problem: Problem, representation: Representation) -> list[str]:
+    """Names of the methods that serve a problem on a representation, the first choice first.
+
+    A neural field has a weak form on a mesh, if its problem states its flux; where a coefficient jumps it has no other.
+    """
+    fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
+    if "weak" not in fitting:
+        return fitting
+    if problem.jumps:
+        return ["weak"]
+    tested = isinstance(problem.domain, MeshDomain) and type(problem).flux is not Problem.flux
+    return fitting if tested else [name for name in fitting if name != "weak"]
 
 
 def check_pair(problem: Problem, kind: type[Representation]) -> None:
@@ -109,17 +125,17 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
     Args:
         problem: what is true.
         representation: where its field is kept.
-        method: ``"discrete"`` (grids), ``"function_space"`` or ``"galerkin"`` (neural fields); ``"auto"`` takes the
-            first that fits. A subclass of one of these dynamics (another form of the equation on a grid, for instance)
-            is taken as it is.
+        method: ``"discrete"`` (grids), ``"function_space"`` or ``"galerkin"`` (neural fields), ``"weak"`` (neural
+            fields on meshes); ``"auto"`` takes the first of :func:`methods_for`. A subclass of one of these dynamics
+            (another form of the equation on a grid, for instance) is taken as it is.
         options: passed to the dynamics.
 
     Raises:
         UsageError: for a pair that does not work together, with what to use instead.
     """
-    check_problem(problem, weak=isinstance(representation, FiniteElementField))
     check_pair(problem, type(representation))
-    made = _method(representation, method)
+    made = _method(problem, representation, method)
+    check_problem(problem, weak=issubclass(made, FiniteElementDynamics | WeakNeuralDynamics))
     if representation.domain != problem.domain or representation.channels != problem.channels:
         raise UsageError(
             f"the representation lives on {representation.domain} with {representation.channels} channel(s), the "
@@ -134,9 +150,9 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
     return made(problem, representation, **options)
 
 
-def _method(representation: Representation, method: str | type) -> type:
+def _method(problem: Problem, representation: Representation, method: str | type) -> type:
     """The class that a method names; a class names itself, and serves what its ancestor in the table serves."""
-    fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
+    fitting = methods_for(problem, representation)
     if method == "auto" and fitting:
         return METHODS[fitting[0]][0]
     ancestors = [name for name, (made, _) in METHODS.items() if isinstance(method, type) and issubclass(method, made)]
@@ -145,6 +161,12 @@ def _method(representation: Representation, method: str | type) -> type:
         raise UsageError(f"the methods of a dynamics are {', '.join(METHODS)}; got {method!r}.")
     if name not in fitting:
         kind = type(representation).__name__
+        if problem.jumps:
+            raise UsageError(f"a coefficient of {problem.name} jumps: a {kind} takes method='weak' alone.")
+        if name == "weak" and isinstance(representation, NeuralField):
+            raise UsageError(
+                f"method='weak' needs a mesh and the flux of {problem.name}; use {' or '.join(map(repr, fitting))}."
+            )
         raise UsageError(f"method={name!r} does not serve a {kind}; use {' or '.join(map(repr, fitting))}.")
     return method if isinstance(method, type) else METHODS[name][0]
 
@@ -161,5 +183,7 @@ __all__ = [
     "Newton",
     "SpectralDynamics",
     "VelocityPressureDynamics",
+    "WeakNeuralDynamics",
     "make_dynamics",
+    "methods_for",
 ]

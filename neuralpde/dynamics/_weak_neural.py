@@ -14,7 +14,7 @@ from torch import Tensor
 from neuralpde.dynamics._dual_norm import DualNorm
 from neuralpde.dynamics._function_space import STEADY, TIME_STEP, stage_of
 from neuralpde.dynamics._function_space import _starts as starts
-from neuralpde.dynamics._terms import field_of, term_flow, whole_only
+from neuralpde.dynamics._terms import field_of, stepped_flow, term_flow
 from neuralpde.dynamics._weak_tests import WeakTests
 from neuralpde.geometry import MeshDomain
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
@@ -51,6 +51,8 @@ class WeakNeuralDynamics(Dynamics):
     Rojas et al., Robust VPINNs, ibid. 425 (2024), for the dual norm.
     """
 
+    steps_terms = True
+
     def __init__(
         self,
         problem: Problem,
@@ -70,15 +72,14 @@ class WeakNeuralDynamics(Dynamics):
         self.tests = WeakTests(problem, representation, degree)
         self._norms: dict[tuple[float, float], tuple[sp.csr_matrix, DualNorm]] = {}
         self._stiffness: sp.csr_matrix | None = None
-        self._stage: tuple[float, Tensor, np.ndarray] | None = None
+        self._stage: tuple[float, str | None, Tensor, np.ndarray] | None = None
 
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> np.ndarray:
         """R(t, u_θ) on the free test functions, ``(N, c)``; of an implicit stage it is what the stage's equation says,
         ∫ φ_i (u_θ − y)/γ, without the roughness of ∇u_θ (Hairer & Wanner, Solving ODEs II, IV.8)."""
-        whole_only(part)
-        if self._stage is not None and self._stage[0] == t and self._stage[1] is theta:
-            return self._stage[2]
-        return self.tests.functional(self.representation.at(theta, t), t, 0.0, -1.0)
+        if self._stage is not None and self._stage[:2] == (t, part) and self._stage[2] is theta:
+            return self._stage[3]
+        return self.tests.functional(self.representation.at(theta, t), t, 0.0, -1.0, part)
 
     def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
         return self._fit(self._target(base, terms), 1.0, 0.0, t, starts(base, guess))
@@ -86,11 +87,10 @@ class WeakNeuralDynamics(Dynamics):
     def implicit(
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
-        whole_only(part)
         target = self._target(base, terms)
-        stage = self._fit(target, 1.0, gamma, t, starts(base, guess))
+        stage = self._fit(target, 1.0, gamma, t, starts(base, guess), part)
         inertia = self.tests.functional(self.representation.at(stage.theta, t), t, 1.0, 0.0)
-        self._stage = (t, stage.theta, (inertia - target) / gamma)
+        self._stage = (t, part, stage.theta, (inertia - target) / gamma)
         return stage
 
     def steady(self, guess: Tensor) -> Stage:
@@ -106,6 +106,8 @@ class WeakNeuralDynamics(Dynamics):
         guess: Tensor | None = None,
         carrier: State | Blend | None = None,
     ) -> Stage:
+        if self.parts[part].flow is None:
+            return stepped_flow(self, self.parts[part], base, dt, guess, carrier)
         flow, field = term_flow(self.parts[part], carrier), field_of(self.representation, base)
         target = self.tests.values(lambda x: flow(base.t, field, x, dt))
         return self._fit(target, 1.0, 0.0, base.t + dt, starts(base, guess))
@@ -128,7 +130,9 @@ class WeakNeuralDynamics(Dynamics):
             self._norms[key] = gram, DualNorm(gram[free][:, free])
         return self._norms[key]
 
-    def _fit(self, target: np.ndarray, mass: float, gamma: float, t: float, begin: list[Tensor]) -> Stage:
+    def _fit(
+        self, target: np.ndarray, mass: float, gamma: float, t: float, begin: list[Tensor], part: str | None = None
+    ) -> Stage:
         r = self.representation
         if not np.isfinite(target).all():
             return Stage(begin[-1], Status.NON_FINITE, math.nan)
@@ -138,10 +142,10 @@ class WeakNeuralDynamics(Dynamics):
             return norm.whiten(functional.reshape(-1, 1))[:, 0].to(r.device, r.dtype)
 
         def residual(theta: Tensor) -> Tensor:
-            return whitened(self.tests.functional(r.at(theta, t), t, mass, gamma) - target)
+            return whitened(self.tests.functional(r.at(theta, t), t, mass, gamma, part) - target)
 
         def jacobian(theta: Tensor) -> Tensor:
-            return norm.whiten(self.tests.derivatives(theta, t, mass, gamma)).to(r.device, r.dtype)
+            return norm.whiten(self.tests.derivatives(theta, t, mass, gamma, part)).to(r.device, r.dtype)
 
         def size_of(theta: Tensor) -> float:
             return float(residual(theta).norm())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from neuralpde.dynamics._weak_form import Density, WeakForm, element_matrices
+from neuralpde.dynamics._weak_terms import WeakTerm
 from neuralpde.fields import Field, Jet
+from neuralpde.geometry import MeshDomain
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField, NeuralField, Tables, TapedField
+from neuralpde.representations import FiniteElementField, NeuralField, Tables, TapedField, restricted
 from neuralpde.types import UsageError
 
 NEEDS = frozenset({"value", "grad"})
@@ -55,12 +57,14 @@ class WeakTests:
     """
 
     def __init__(self, problem: Problem, representation: NeuralField, degree: int | None) -> None:
-        self.representation = representation
+        self.problem, self.representation = problem, representation
         self.space = self._test_functions(degree)
         self.form = WeakForm(problem, self.space)
+        self._kept: dict[str | None, list[_Chunk]] = {}
 
     def _test_functions(self, degree: int | None) -> FiniteElementField:
         r = self.representation
+        assert isinstance(r.domain, MeshDomain)
         made = [
             FiniteElementField(r.domain, r.conditions, r.channels, degree=k, dtype=r.dtype, device=r.device)
             for k in ((1, 2) if degree is None else (degree,))
@@ -73,17 +77,30 @@ class WeakTests:
             )
         return chosen
 
+    def chunks(self, part: str | None = None) -> list[_Chunk]:
+        """All quadrature points, inside and on the boundary, of the whole problem or of the term of that name."""
+        if part not in self._kept:
+            form = self.form if part is None else WeakTerm(self.problem, self.space, part)
+            whole, *edges = form.pieces
+            inside = [replace(chunk, density=whole.density) for chunk in self._inside]
+            self._kept[part] = inside + [
+                chunk for piece in edges for chunk in self._parted(piece.tables, piece.density)
+            ]
+        return self._kept[part]
+
     @cached_property
-    def chunks(self) -> list[_Chunk]:
-        """All quadrature points, inside and on the boundary."""
-        out, width = [], self.space.dim + 1
-        size = max(64, CHUNK // (width * self.representation.num_dofs))
-        for piece in self.form.pieces:
-            e, q = piece.tables.weights.shape
-            for part in torch.arange(e).split(max(1, size // q)):
-                tables = _restricted(piece.tables, part)
-                tests = self._integrals(tables, piece.whole)
-                out.append(_Chunk(tables.points.flatten(0, 1), piece.density, piece.whole, tests))
+    def _inside(self) -> list[_Chunk]:
+        whole = self.form.pieces[0]
+        return self._parted(whole.tables, whole.density, True)
+
+    def _parted(self, tables: Tables, density: Density, inside: bool = False) -> list[_Chunk]:
+        """Points of some elements at a time."""
+        (e, q), width = tables.weights.shape, self.space.dim + 1
+        step = max(1, CHUNK // (width * self.representation.num_dofs * q))
+        out = []
+        for start in range(0, e, step):
+            some = restricted(tables, slice(start, start + step))
+            out.append(_Chunk(some.points.flatten(0, 1), density, inside, self._integrals(some, inside)))
         return out
 
     def _integrals(self, tables: Tables, inside: bool) -> sp.csr_matrix:
@@ -110,10 +127,10 @@ class WeakTests:
             return (-gamma * load)[None]
         return torch.stack([mass * u.value - gamma * load, *(-gamma * flux).unbind(-1)])
 
-    def functional(self, field: Field, t: float, mass: float, gamma: float) -> np.ndarray:
-        """mass ∫ φ_i u − γ R_i(t, u), ``(N, c)``."""
+    def functional(self, field: Field, t: float, mass: float, gamma: float, part: str | None = None) -> np.ndarray:
+        """mass ∫ φ_i u − γ R_i(t, u), ``(N, c)``, R the whole or that of a term."""
         total = np.zeros((len(self.space.free), self.representation.channels))
-        for chunk in self.chunks:
+        for chunk in self.chunks(part):
             if gamma or chunk.inside:
                 with torch.no_grad():
                     densities = self._densities(chunk, t, field, mass, gamma)
@@ -122,13 +139,13 @@ class WeakTests:
 
     def values(self, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         """∫ φ_i f of a function ``(n, d)`` → ``(n, c)``, ``(N, c)``."""
-        return sum(chunk.against(function(chunk.x)) for chunk in self.chunks if chunk.inside)  # type: ignore[return-value]
+        return sum(chunk.against(function(chunk.x)) for chunk in self._inside)  # type: ignore[return-value]
 
-    def derivatives(self, theta: Tensor, t: float, mass: float, gamma: float) -> np.ndarray:
+    def derivatives(self, theta: Tensor, t: float, mass: float, gamma: float, part: str | None = None) -> np.ndarray:
         """∂ of that functional by θ, ``(N c, p)``."""
         r = self.representation
         total = np.zeros((len(self.space.free), r.channels, r.num_dofs))
-        for chunk in self.chunks:
+        for chunk in self.chunks(part):
             if not (gamma or chunk.inside):
                 continue
             field = r.taped(theta, t)
@@ -170,13 +187,3 @@ def _gradients(field: TapedField, numbers: Tensor) -> Tensor:
     if not numbers.requires_grad:
         return numbers.new_zeros(len(numbers), field.representation.num_dofs)
     return field.gradients(numbers)
-
-
-def _restricted(tables: Tables, chosen: Tensor) -> Tables:
-    """The tables of some elements."""
-    e = len(tables.dofs)
-
-    def part(array: Tensor | None) -> Tensor | None:
-        return array[chosen] if array is not None and len(array) == e else array
-
-    return replace(tables, **{f.name: part(getattr(tables, f.name)) for f in fields(tables)})

@@ -101,6 +101,11 @@ class Problem(ABC):
         return sum(self.unknowns.values())
 
     @property
+    def jumps(self) -> bool:
+        """Whether a coefficient jumps inside the domain: what happens there is in the weak form alone."""
+        return False
+
+    @property
     def evolving(self) -> int:
         """Number of values, the first ones, whose unknowns have a time derivative."""
         return sum(c for name, c in self.unknowns.items() if name not in self.algebraic)

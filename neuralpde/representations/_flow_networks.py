@@ -23,7 +23,7 @@ class FlowNetworks(Product):
     @classmethod
     def for_problem(cls, problem: Any, **options: Any) -> Self:
         """Networks on a flow's domain that hold its walls."""
-        return cls(problem.domain, problem.conditions, **options)
+        return cls(problem.domain, problem.conditions, **options)  # type: ignore[call-arg]
 
     def project(
         self,

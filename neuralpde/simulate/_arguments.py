@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from neuralpde.dynamics import METHODS
+from neuralpde.dynamics import METHODS, methods_for
 from neuralpde.integrators import INTEGRATORS, Integrator, State
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
@@ -86,13 +86,15 @@ def as_number(name: str, value: Any) -> float:
     raise UsageError(f"{name} must be a number; got {_named(value)}.")
 
 
-def check_options(representation: Representation, method: str | type, options: Mapping[str, Any]) -> None:
+def check_options(
+    problem: Problem, representation: Representation, method: str | type, options: Mapping[str, Any]
+) -> None:
     """Refuse options that the dynamics does not have; methods that do not serve are left to ``make_dynamics``.
 
     Raises:
         UsageError: with the options that there are.
     """
-    fitting = {name: made for name, (made, kind) in METHODS.items() if isinstance(representation, kind)}
+    fitting = {name: METHODS[name][0] for name in methods_for(problem, representation)}
     auto = next(iter(fitting.values()), None)
     made = method if isinstance(method, type) else auto if method == "auto" else fitting.get(method)
     if made is None or not issubclass(made, tuple(made for made, _ in METHODS.values())):

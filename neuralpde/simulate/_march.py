@@ -153,7 +153,7 @@ def simulate(
     if problem.time_order == 0:
         raise UsageError(f"{problem.name} is steady: use solve(problem, representation).")
     begin = time.perf_counter()
-    check_options(representation, method, options)
+    check_options(problem, representation, method, options)
     dynamics = make_dynamics(problem, representation, method, **options)
     dynamics.check_march()
     if isinstance(progress, ForceRecord):

@@ -21,10 +21,11 @@ def solve(
     representation: Representation,
     *,
     guess: torch.Tensor | None = None,
+    method: str | type = "auto",
     raise_on_failure: bool = True,
     **options: Any,
 ) -> Solution:
-    """Solve 0 = F(u): by Newton's method on a grid, by least squares of F at quadrature points on a neural field.
+    """Solve 0 = F(u): by Newton's method on grids and finite elements, by least squares on neural fields.
 
     Of a flow on a staggered grid it is the steady state, also where that state is not stable.
 
@@ -32,6 +33,7 @@ def solve(
         problem: with ``time_order`` 0, or a flow with viscosity.
         representation: where the field is kept.
         guess: θ to start from, ``(p,)``; by default the problem's ``initial``, where it states one.
+        method: of the dynamics, see :func:`neuralpde.dynamics.make_dynamics`.
         raise_on_failure: raise where the solve fails.
         options: passed to the dynamics (``newton=Newton(linear="cg")``, ``fit=GaussNewton(...)``, ``points=``).
 
@@ -47,8 +49,8 @@ def solve(
     """
     check_parts(problem, representation)
     begin = time.perf_counter()
-    check_options(representation, "auto", options)
-    dynamics = make_dynamics(problem, representation, "auto", **options)
+    check_options(problem, representation, method, options)
+    dynamics = make_dynamics(problem, representation, method, **options)
     if problem.time_order != 0 and not dynamics.settles:
         raise UsageError(
             f"{problem.name} moves in time: use simulate(problem, representation, integrator, dt=, t_end=)."
