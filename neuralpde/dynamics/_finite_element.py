@@ -11,8 +11,8 @@ import torch
 from scipy.sparse.linalg import SuperLU
 from torch import Tensor
 
-from neuralpde.dynamics._elliptic import elliptic_multigrid
 from neuralpde.dynamics._boundary_fluxes import Balance, balance, data_rate
+from neuralpde.dynamics._elliptic import elliptic_multigrid
 from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
 from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._terms import TermFlow, field_of, stepped_flow, term_flow
@@ -120,7 +120,7 @@ class FiniteElementDynamics(Dynamics):
         before = r.values(start.theta, start.t)
         u = (table.values @ before[table.dofs]).flatten(0, 1)
         change = flow(base.t, KnownField(field, x, u) if start is base else field, x, dt) - u
-        load = (table.values.transpose(1, 2) @ (table.weights[..., None] * change.reshape(*table.weights.shape, -1)))
+        load = table.values.transpose(1, 2) @ (table.weights[..., None] * change.reshape(*table.weights.shape, -1))
         g = scatter(table.dofs, load, r.tables.num_nodes)[r.free].reshape(-1)
         return Stage(start.theta + self._mass_solve(g))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -12,6 +13,9 @@ from neuralpde.integrators import Blend, Dynamics, Stage, State
 from neuralpde.problems import Problem, Term
 from neuralpde.representations import Representation
 from neuralpde.types import UsageError
+
+TermFlow: TypeAlias = Callable[[float, Field, Tensor, float], Tensor]
+"""(t, u, x, dt) → values at x after a term has acted for dt on the field u."""
 
 
 def chosen_rhs(problem: Problem, part: str | None) -> Callable[[float, Tensor, Jet], Tensor]:
@@ -46,7 +50,7 @@ def whole_only(part: str | None) -> None:
         raise UsageError(f"this dynamics has implicit stages of the whole equation, not of {part!r}; use SDIRK4.")
 
 
-def term_flow(term: Term, carrier: State | Blend | None) -> Callable[[float, Field, Tensor, float], Tensor]:
+def term_flow(term: Term, carrier: State | Blend | None) -> TermFlow:
     """The flow of a term that nothing else carries.
 
     Raises:

@@ -57,6 +57,11 @@ class Diffusive(Problem):
         return frozenset({"grad", "laplacian"} if callable(self.diffusivity) else {"laplacian"})
 
     @property
+    def jumps(self) -> bool:
+        """Whether the diffusivity goes by parts."""
+        return isinstance(self.diffusivity, ByPart)
+
+    @property
     def manufactured(self) -> bool:
         """Whether the source follows from the solution."""
         return self.source_term is None and self.solution is not None
@@ -100,6 +105,10 @@ class Diffusive(Problem):
 
     def source(self, t: float, x: Tensor, u: Jet) -> Tensor:
         return torch.zeros_like(u.value) + self.supply(t, x)
+
+    @property
+    def guesses(self) -> bool:
+        return self.profile is not None
 
     def initial(self, x: Tensor) -> Tensor:
         if self.profile is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from torch import Tensor
 from neuralpde.fields import Field
 from neuralpde.integrators import State, StepInfo
 from neuralpde.io import save_table
-from neuralpde.plot import Samples, animation, comparison, picture
+from neuralpde.plot import Samples, animation, picture
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._between import between_times
 from neuralpde.simulate._errors import channels_of, errors_by_unknown, solid_distance
 from neuralpde.simulate._export import Points, export_solution, probe_table
+from neuralpde.simulate._fluxes import flux_table
 from neuralpde.simulate._quantities import samples_of
 from neuralpde.types import Status, UsageError
 
@@ -249,10 +250,14 @@ class Solution:
         They hold every unknown and every quantity (of flows velocity, pressure, vorticity, speed) at the points of a
         uniform lattice, and the signed distance to a solid where the problem has one.
 
+        On a mesh the files are ``run_0000.vtu``, with the mesh's own elements: curved ones as such, and with nodes in
+        the middles of edges where the field is no polynomial of degree 1. Of every element they have the quality, the
+        number of its part and 1 in each part by its name; ``run_boundary.vtu`` has the boundary with its tags.
+
         Args:
             path: ``.pvd``; the folder is made if there is none.
             points: lattice points per axis, or one number per axis; default the nodes of a grid, the corners of a
-                staggered grid's cells, else 801, 129 or 65 per axis in 1D, 2D and 3D.
+                staggered grid's cells, else 801, 129 or 65 per axis in 1D, 2D and 3D. None of it on a mesh.
             times: default the saved ones.
 
         Raises:
@@ -274,6 +279,10 @@ class Solution:
         """
         return probe_table(self, points, times)
 
+    def fluxes(self, **options: Any) -> dict[str, np.ndarray]:
+        """What leaves through each part of a mesh's boundary at the saved times, see :func:`flux_table`."""
+        return flux_table(self.problem, self.representation, self.times, self.states, **options)
+
     def save_probes(
         self,
         path: str | Path,
@@ -290,25 +299,3 @@ def _counted(count: int, what: str) -> str:
 
 def _figure(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2e}"
-
-
-def compare(
-    solutions: dict[str, Solution], path: str | Path, quantity: str | None = None, reference: Solution | None = None
-) -> Path:
-    """Solutions of one problem side by side: a PNG, or a GIF by the path's suffix.
-
-    Args:
-        solutions: by the name of their method.
-        path: of the picture.
-        quantity: what is shown, see :meth:`Solution.samples`.
-        reference: what errors are shown against, see :meth:`Solution.samples`; if it is one of the solutions, that one
-            is shown without an error.
-    """
-    moving = Path(path).suffix.lower() == ".gif"
-    several: list[Samples] = []
-    remembered: dict[tuple[float, int], Tensor | None] = {}
-    for name, s in solutions.items():
-        points, frames = (None, 61) if moving or s.problem.domain.dim == 1 else (PICTURE_POINTS, 2)
-        shown = samples_of(s, points, frames, name, quantity, reference, remembered)
-        several.append(replace(shown, exact=None) if s is reference else shown)
-    return animation(several, path) if moving else comparison(several, path)

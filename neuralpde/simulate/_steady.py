@@ -56,7 +56,7 @@ def solve(
             f"{problem.name} moves in time: use simulate(problem, representation, integrator, dt=, t_end=)."
         )
     if not hasattr(dynamics, "steady"):
-        raise UsageError(f"{type(representation).__name__} has no steady solver.")
+        raise UsageError(f"{type(dynamics).__name__} has no steady solver; leave method= away.")
     start = _start(problem, representation) if guess is None else guess
     setup = time.perf_counter() - begin
     stage = dynamics.steady(start)

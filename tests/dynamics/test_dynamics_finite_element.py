@@ -32,7 +32,7 @@ from neuralpde.geometry import (
 )
 from neuralpde.integrators import RK4, SDIRK4, Heun, ImplicitEuler, ImplicitMidpoint, Integrator, State
 from neuralpde.problems import Heat, Poisson, Problem, SineMode
-from neuralpde.representations import FiniteElementField, MacGrid, NeuralField
+from neuralpde.representations import FiniteElementField, MacGrid
 from neuralpde.simulate import load_solution, simulate, solve
 from neuralpde.types import UsageError
 
@@ -241,9 +241,7 @@ def test_boundary_data_that_move_in_time() -> None:
 def test_cg_and_lu_agree() -> None:
     problem = Poisson(domain=MeshDomain(unit_mesh("triangle", 16)))
     r = FiniteElementField.for_problem(problem, 2)
-    found = [
-        solve(problem, r, newton=Newton(linear=name)).last.theta for name in ("direct", "cg", "gmres")
-    ]
+    found = [solve(problem, r, newton=Newton(linear=name)).last.theta for name in ("direct", "cg", "gmres")]
     for other in found[1:]:
         assert float((other - found[0]).norm() / found[0].norm()) <= 1e-9
 
@@ -314,8 +312,6 @@ def test_a_run_is_saved_and_goes_on(tmp_path: Path) -> None:
     assert whole.error()["rel_l2"] < 5e-3
 
 
-def test_a_mesh_takes_finite_elements_alone() -> None:
-    with pytest.raises(UsageError, match="this needs a Box"):
-        NeuralField.for_problem(HEAT, hidden=(4,))
+def test_a_mesh_takes_no_grid_of_flows() -> None:
     with pytest.raises(UsageError, match="use FiniteElementField"):
         check_pair(HEAT, MacGrid)
