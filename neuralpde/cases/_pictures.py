@@ -10,6 +10,7 @@ from neuralpde.cases._build import Study
 from neuralpde.cases._mistakes import unknown_name
 from neuralpde.cases._open import open_runs
 from neuralpde.cases._outcome import Outcome
+from neuralpde.geometry import MeshDomain
 from neuralpde.simulate import compare, quantity_names
 from neuralpde.types import UsageError
 
@@ -29,8 +30,8 @@ def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[l
         solved.pop(study.reference_run.name, None)
     if not solved or not (output.plot or output.animate):
         return [], ""
-    if study.problem.domain.dim > 2:
-        return [], "no pictures: they show fields in 1 or 2 dimensions; Solution.export('run.pvd') is for ParaView"
+    if study.problem.domain.dim > 2 and not isinstance(study.problem.domain, MeshDomain):
+        return [], "no pictures: they show fields on boxes in 1 or 2 dimensions; `export = true` is for ParaView"
     drawn = []
     if output.plot:
         for name, s in solved.items():

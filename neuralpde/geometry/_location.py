@@ -16,6 +16,9 @@ NEWTON = 12
 INSIDE = 1e-9
 """Reference coordinates beyond the element by that much still count as inside."""
 
+KEPT = 4
+"""Sets of points whose elements are remembered: a lattice goes through in several parts."""
+
 
 class Locator:
     """Finds elements and reference coordinates of points, by a tree of the elements' middles and Newton's method.
@@ -26,7 +29,7 @@ class Locator:
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
-        self._latest: tuple[Floats, tuple[Ints, Floats]] | None = None
+        self._latest: list[tuple[Floats, tuple[Ints, Floats]]] = []
 
     @cached_property
     def _tree(self) -> cKDTree:
@@ -69,10 +72,13 @@ class Locator:
         return element, xi
 
     def nearest(self, x: Floats) -> tuple[Ints, Floats]:
-        """See :meth:`_nearest`; the answer for the latest points is kept, as a run asks for them at many times."""
-        if self._latest is None or not np.array_equal(self._latest[0], x):
-            self._latest = (x.copy(), self._nearest(x))
-        return self._latest[1]
+        """See :meth:`_nearest`; answers for the latest sets of points are kept: a run asks for them many times."""
+        for points, answer in self._latest:
+            if np.array_equal(points, x):
+                return answer
+        answer = self._nearest(x)
+        self._latest = [(x.copy(), answer), *self._latest[: KEPT - 1]]
+        return answer
 
     def _nearest(self, x: Floats) -> tuple[Ints, Floats]:
         """As :meth:`find`, but points outside get the closest of the elements looked at and coordinates clipped to it:
