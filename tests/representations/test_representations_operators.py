@@ -1,4 +1,4 @@
-"""Assembled operators of finite elements against scikit-fem's, patterns, and the linear elements inside quadratic ones."""
+"""Assembled operators of finite elements against scikit-fem; patterns; linear elements inside quadratic ones."""
 
 from __future__ import annotations
 
