@@ -12,9 +12,10 @@ from torch import Tensor
 
 from neuralpde.fields import Field
 from neuralpde.geometry import MeshDomain
-from neuralpde.io import save_pvd, save_vti, save_vtu
+from neuralpde.io import save_pvd, save_vti
 from neuralpde.representations import GridField, MacGrid
 from neuralpde.simulate._errors import channels_of, lattice, solid_distance, values_at
+from neuralpde.simulate._export_mesh import mesh_writer, save_boundary
 from neuralpde.simulate._quantities import component_names, quantity_of
 from neuralpde.types import UsageError
 
@@ -40,8 +41,10 @@ def export_solution(
     wanted = [float(t) for t in (solution.times if times is None else times)]
     digits = max(4, len(str(len(wanted) - 1)))
     names = [target.with_name(f"{target.stem}_{k:0{digits}}") for k in range(len(wanted))]
-    on_mesh = isinstance(solution.problem.domain, MeshDomain)
-    write = _on_mesh(solution, points) if on_mesh else _on_lattice(solution, points)
+    domain = solution.problem.domain
+    write = _on_mesh(solution, points) if isinstance(domain, MeshDomain) else _on_lattice(solution, points)
+    if isinstance(domain, MeshDomain):
+        save_boundary(target.with_name(f"{target.stem}_boundary.vtu"), domain)
     return save_pvd(target, wanted, [write(name, t) for name, t in zip(names, wanted, strict=True)])
 
 
@@ -61,24 +64,9 @@ def _on_lattice(solution: Solution, points: int | Sequence[int] | None) -> Write
 
 
 def _on_mesh(solution: Solution, points: int | Sequence[int] | None) -> Writer:
-    """The mesh's own points and elements, curved ones as such; parts of the domain as numbers of cells."""
     if points is not None:
         raise UsageError("points are for lattices; a solution on a mesh is written at the points of the mesh.")
-    domain, r = solution.problem.domain, solution.representation
-    assert isinstance(domain, MeshDomain)
-    mesh = domain.mesh
-    x = torch.as_tensor(mesh.points, dtype=r.dtype, device=r.device)
-    part = np.zeros(len(mesh.cells))
-    for number, ids in enumerate(mesh.parts.values(), start=1):
-        part[ids] = number
-
-    def write(name: Path, t: float) -> Path:
-        found = _fields(solution, solution.at(t), x)
-        data = {key: values.detach().cpu().double().numpy() for key, values in found.items()}
-        data = {key: values[:, 0] if values.shape[1] == 1 else values for key, values in data.items()}
-        return save_vtu(name.with_suffix(".vtu"), mesh.points, {mesh.kind: mesh.cells}, data, {"part": part})
-
-    return write
+    return mesh_writer(solution, lambda t, x: _fields(solution, solution.at(t), x))
 
 
 def _fields(solution: Solution, field: Field, x: Tensor) -> dict[str, Tensor]:
