@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from neuralpde.dynamics._dual_norm import DualNorm
+from neuralpde.dynamics._finite_element_systems import FiniteElementSystems
 from neuralpde.dynamics._function_space import STEADY, TIME_STEP, stage_of
 from neuralpde.dynamics._function_space import _starts as starts
+from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._terms import field_of, stepped_flow, term_flow
 from neuralpde.dynamics._weak_tests import WeakTests
 from neuralpde.geometry import MeshDomain
@@ -94,7 +96,14 @@ class WeakNeuralDynamics(Dynamics):
         return stage
 
     def steady(self, guess: Tensor) -> Stage:
-        """θ minimising |R(0, u_θ)|."""
+        """θ minimising |R(0, u_θ)|.
+
+        Raises:
+            UsageError: where constants change nothing.
+        """
+        FiniteElementSystems(self.problem.name, self.representation.dim, Newton()).refuse_undetermined(
+            self.tests.jacobian(guess)
+        )
         zero = np.zeros((len(self.tests.space.free), self.representation.channels))
         return self._fit(zero, 0.0, 1.0, 0.0, [guess])
 

@@ -155,6 +155,12 @@ class WeakTests:
                 total[:, a] += chunk.against(torch.cat([_gradients(field, part[a]) for part in numbers]))
         return total.reshape(-1, r.num_dofs)
 
+    def jacobian(self, theta: Tensor) -> sp.csr_matrix:
+        """∂R/∂u between the free test functions about a steady field."""
+        with torch.no_grad():
+            values = self.representation.at(theta, 0.0)(self.space.nodes)
+        return self.form.jacobian(0.0, values)[1].tocsr()
+
     def stiffness(self, t: float, theta: Tensor) -> sp.csr_matrix:
         """∫ ∇φ_i·κ ∇φ_j on all nodes with κ the symmetric positive part of −∂flux/∂∇u at this field; where nothing is
         held, and constants have no gradient, with κ/L² ∫ φ_i φ_j added."""
