@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,28 @@ def test_the_page_on_meshes_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == re.findall(r"# (MeshDomain.*)", block)[0]
     assert (tmp_path / "plate.png").stat().st_size > 10_000 and (tmp_path / "plate_0000.vtu").exists()
+
+
+def _run_case(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "case.toml").write_text(text)
+    command = [sys.executable, "-m", "neuralpde.cli", "run", "case.toml", "--out", "out"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def test_the_ten_lines_of_the_page_on_meshes_run(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "meshes.md").read_text(), flags=re.S)
+    assert len([line for line in block.splitlines() if line]) <= 10
+    shutil.copy(ROOT / "meshes" / "plate_with_holes.msh", tmp_path)
+    done = _run_case(block, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {"P2.png", "P2.pvd", "mesh"} <= {file.name for file in (tmp_path / "out").iterdir()}
+
+
+def test_the_mesh_of_the_readme_runs(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    shutil.copy(ROOT / "meshes" / "plate_with_holes.msh", tmp_path / "plate.msh")
+    rest = '[time]\nintegrator = "sdirk4"\ndt = 0.1\nt_end = 0.2\n[output]\nplot = false\nanimate = false\n'
+    run = '[[run]]\nname = "P1"\nrepresentation = {kind = "finite_element", degree = 1}\n'
+    done = _run_case(block + rest + run, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "completed" in done.stdout
