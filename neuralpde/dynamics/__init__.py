@@ -13,6 +13,7 @@ from neuralpde.dynamics._flow_checks import check_conditions, check_standard_flo
 from neuralpde.dynamics._force_record import ForceRecord
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
 from neuralpde.dynamics._galerkin import GalerkinDynamics
+from neuralpde.dynamics._interior_penalty import InteriorPenalty
 from neuralpde.dynamics._mac import MacDynamics
 from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
 from neuralpde.dynamics._newton import Newton
@@ -178,6 +179,7 @@ __all__ = [
     "ForceRecord",
     "FunctionSpaceDynamics",
     "GalerkinDynamics",
+    "InteriorPenalty",
     "MacDynamics",
     "NeuralFlowDynamics",
     "Newton",

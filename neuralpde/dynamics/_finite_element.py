@@ -14,6 +14,7 @@ from torch import Tensor
 from neuralpde.dynamics._boundary_fluxes import Balance, balance, data_rate
 from neuralpde.dynamics._elliptic import elliptic_multigrid
 from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
+from neuralpde.dynamics._interior_penalty import InteriorPenalty, PenalisedForm, peclet_number
 from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._terms import TermFlow, field_of, stepped_flow, term_flow
 from neuralpde.dynamics._weak_form import WeakForm
@@ -30,6 +31,9 @@ ROUNDING = 1e-9
 
 REDUCTION = 1e-2
 """A matrix that is not the latest one is good enough where it divides the residual by that."""
+
+MOST_PECLET = 2.0
+"""Up to about there layers are resolved well enough not to oscillate beyond their own elements."""
 
 MATRICES = 2
 """Matrices that are kept: those of implicit stages and of explicit ones."""
@@ -50,15 +54,27 @@ class FiniteElementDynamics(Dynamics):
         problem: that states its flux.
         representation: the finite elements.
         newton: options of implicit stages and steady problems.
+        stabilisation: an :class:`InteriorPenalty` where advection dominates in the elements.
     """
 
     steps_terms = True
 
-    def __init__(self, problem: Problem, representation: FiniteElementField, newton: Newton | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        representation: FiniteElementField,
+        newton: Newton | None = None,
+        stabilisation: InteriorPenalty | None = None,
+    ) -> None:
         self.problem, self.representation = problem, representation
         self.newton = newton or Newton()
         self.parts = problem.terms()
-        self.form = WeakForm(problem, representation)
+        self.stabilisation = stabilisation
+        self.form = (
+            WeakForm(problem, representation)
+            if stabilisation is None
+            else PenalisedForm(problem, representation, stabilisation)
+        )
         multigrid = partial(elliptic_multigrid, problem, representation)
         self.systems = FiniteElementSystems(problem.name, representation.dim, self.newton, multigrid)
         self._forms: dict[str, WeakForm] = {}
@@ -76,11 +92,23 @@ class FiniteElementDynamics(Dynamics):
 
     def _form_of(self, part: str | None) -> WeakForm:
         """The weak form of the whole problem, or of the term of that name."""
-        if part is None:
+        if part is None or len(self.parts) == 1:
             return self.form
         if part not in self._forms:
             self._forms[part] = WeakTerm(self.problem, self.representation, part)
         return self._forms[part]
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]
+        if self.stabilisation is not None:
+            return ()
+        peclet = peclet_number(self.problem, self.representation)
+        if peclet <= MOST_PECLET:
+            return ()
+        return (
+            f"the element Péclet number |a| h / 2κ reaches {peclet:.3g}: layers thinner than elements make the field "
+            "oscillate; use stabilisation=InteriorPenalty(), or a finer mesh",
+        )
 
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Tensor:
         return self._form_of(part).residual(t, self.representation.values(theta, t))
@@ -210,7 +238,7 @@ class FiniteElementDynamics(Dynamics):
         self._kept.pop(key, None)
         while len(self._kept) >= MATRICES:
             self._kept.pop(next(iter(self._kept)))
-        self._kept[key] = self.systems.factors(whole)
+        self._kept[key] = self.systems.factors(whole, once=not mass)
 
 
 class KnownField(Field):
