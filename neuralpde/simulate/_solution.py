@@ -19,9 +19,10 @@ from neuralpde.plot import Samples, animation, picture
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._between import between_times
-from neuralpde.simulate._errors import channels_of, errors_by_unknown, solid_distance
+from neuralpde.simulate._errors import channels_of, errors_by_unknown
 from neuralpde.simulate._export import Points, export_solution, probe_table
 from neuralpde.simulate._fluxes import flux_table
+from neuralpde.simulate._probe import probe
 from neuralpde.simulate._quantities import samples_of
 from neuralpde.types import Status, UsageError
 
@@ -96,27 +97,16 @@ class Solution:
         return between_times(t, [float(times[j]) for j in near], fields)
 
     def probe(self, points: Tensor | Sequence[Sequence[float]], times: Sequence[float] | None = None) -> Tensor:
-        """Values at points ``(n, d)`` for each time (the saved ones by default), ``(k, n, c)``; NaN inside a solid.
+        """Values at points ``(n, d)`` for each time (the saved ones by default), ``(k, n, c)``.
+
+        NaN inside a solid, and in holes and notches of a mesh, so that a line may cross them. A point beside a mesh by
+        less than a twentieth of an element, as on an arc whose chords the mesh has, gets what the element goes on to.
 
         Raises:
-            UsageError: for points outside the domain or of the wrong dimension.
+            UsageError: for points outside the domain (the box around a mesh) or of the wrong dimension, or if none of
+                them lies in the mesh.
         """
-        x = torch.as_tensor(points, dtype=self.representation.dtype)
-        d = self.problem.domain.dim
-        if x.ndim != 2 or x.shape[1] != d:
-            raise UsageError(f"probe needs points of shape (n, {d}); got {tuple(x.shape)}.")
-        outside = ~self.problem.domain.contains(x)
-        if bool(outside.any()):
-            raise UsageError(
-                f"{int(outside.sum())} of {len(x)} points lie outside the domain, first {x[outside][0].tolist()}."
-            )
-        wanted = [float(t) for t in (self.times if times is None else times)]
-        with torch.no_grad():
-            out = torch.stack([self.at(t)(x) for t in wanted])
-        distance = solid_distance(self.problem, x)
-        if distance is not None:  # rounding may put points of the surface inside
-            out[:, distance < -1e-9 * max(self.problem.domain.lengths)] = float("nan")
-        return out
+        return probe(self, points, times)
 
     def error(
         self,

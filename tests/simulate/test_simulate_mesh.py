@@ -10,7 +10,7 @@ from matplotlib.collections import TriMesh
 from PIL import Image
 from unit_meshes import unit_mesh
 
-from neuralpde.geometry import Dirichlet, Flux, MeshDomain, read_mesh
+from neuralpde.geometry import Dirichlet, Flux, Mesh, MeshDomain, read_mesh
 from neuralpde.integrators import ImplicitEuler
 from neuralpde.plot import Body
 from neuralpde.plot._animation import animation_figure
@@ -20,6 +20,7 @@ from neuralpde.plot._style import style
 from neuralpde.problems import Heat, Poisson
 from neuralpde.representations import FiniteElementField
 from neuralpde.simulate import compare, simulate, solve
+from neuralpde.types import UsageError
 
 MESHES = Path(__file__).resolve().parents[2] / "meshes"
 
@@ -125,3 +126,39 @@ def test_the_cut_of_a_cube_is_a_square(kind):
     # a closed surface of half the cube: 1 + 1 + 4/2
     assert areas.sum() == pytest.approx(4.0, abs=1e-9)
     assert np.abs(normals.sum(0)).max() < 1e-9
+
+
+def test_a_line_of_probes_may_cross_a_hole(plate):
+    x = torch.linspace(0.0, 2.0, 401, dtype=torch.float64)
+    line = torch.stack([x, torch.full_like(x, 0.5)], dim=1)
+    (values,) = plate.probe(line)
+    hole = (x - 0.5).abs() < 0.199
+    assert torch.isnan(values[hole]).all()
+    known = ~torch.isnan(values[:, 0])
+    assert known[(x < 0.299) | ((x > 0.701) & (x < 1.4))].all()
+    torch.testing.assert_close(values[known], wave(line[known]), rtol=0, atol=1e-3)
+
+
+def test_points_on_an_arc_are_in_the_domain_whose_chords_the_mesh_has():
+    # the chords of a disc's mesh leave its arc outside
+    n = 24
+    angle = torch.arange(n, dtype=torch.float64) * 2 * math.pi / n
+    rim = torch.stack([angle.cos(), angle.sin()], dim=1)
+    points = np.concatenate([[[0.0, 0.0]], rim.numpy()])
+    cells = np.stack([np.zeros(n, dtype=int), 1 + np.arange(n), 1 + (np.arange(n) + 1) % n], axis=1)
+    run = poisson(Mesh(points, cells), degree=1)
+    middles = torch.stack([(angle + math.pi / n).cos(), (angle + math.pi / n).sin()], dim=1)
+    assert not run.problem.domain.contains(middles).any()
+    (values,) = run.probe(middles)
+    torch.testing.assert_close(values, wave(middles), rtol=0, atol=0.05)
+    beyond = torch.cat([0.5 * rim, torch.tensor([[0.99, 0.99]], dtype=torch.float64)])
+    assert torch.isnan(run.probe(beyond)[0, :, 0]).tolist() == [False] * n + [True]
+
+
+def test_probes_outside_are_refused_with_a_sentence(plate):
+    with pytest.raises(UsageError, match=r"1 of 2 points lie outside the box .* around the mesh, first \[2\.5, 0\.5\]"):
+        plate.probe([[0.1, 0.1], [2.5, 0.5]])
+    with pytest.raises(UsageError, match="none of the 1 points lies in the mesh"):
+        plate.probe([[0.5, 0.5]])
+    table = plate.probe_table({"hole": (0.5, 0.5), "corner": (0.0, 0.0)})
+    assert np.isnan(table["hole_u"]).all() and np.isfinite(table["corner_u"]).all()
