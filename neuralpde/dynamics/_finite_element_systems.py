@@ -17,7 +17,10 @@ from neuralpde.linalg import AlgebraicMultigrid, LinearOperator, MatrixOperator,
 from neuralpde.types import NotConvergedError, Status, UsageError
 
 DIRECT = {2: 300_000, 3: 15_000}
-"""Unknowns up to which sparse LU is the faster choice, by dimension."""
+"""Unknowns up to which sparse LU is the faster choice for a matrix that is solved with many times, by dimension."""
+
+DIRECT_ONCE = {2: 50_000, 3: 5_000}
+"""The same for one that is solved with once, for each unknown of a node."""
 
 SYMMETRY = 1e-10
 
@@ -58,14 +61,19 @@ class FiniteElementSystems:
         self.name, self.dim, self.options = name, dim, options
         self.multigrid = multigrid
 
-    def factors(self, matrix: sp.csr_matrix | sp.bsr_matrix) -> SuperLU | Iteration:
+    def factors(self, matrix: sp.csr_matrix | sp.bsr_matrix, once: bool = False) -> SuperLU | Iteration:
         """LU of a matrix, or a Krylov method with multigrid.
+
+        Args:
+            matrix: in blocks where a node has several unknowns.
+            once: whether it will hardly be solved with again.
 
         Raises:
             UsageError: for CG where the matrix is not symmetric.
             NotConvergedError: for a singular matrix.
         """
-        small = matrix.shape[0] <= DIRECT.get(self.dim, 0)
+        block = matrix.blocksize[0] if matrix.format == "bsr" else 1
+        small = matrix.shape[0] <= (block * DIRECT_ONCE.get(self.dim, 0) if once else DIRECT.get(self.dim, 0))
         if not (self.options.linear == "direct" or (self.options.linear == "auto" and small)):
             return self._iteration(matrix)
         try:
