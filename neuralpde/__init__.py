@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neuralpde.geometry import Box, Dirichlet, Flux, MeshDomain, Neumann, Periodic, Robin, read_mesh
     from neuralpde.integrators import RK4, SDIRK4, Euler, Heun, ImplicitEuler, ImplicitMidpoint, LieSplitting, Midpoint
-    from neuralpde.problems import Advection, Burgers, Heat, Poisson, Problem
+    from neuralpde.problems import (
+        Advection,
+        AdvectionDiffusion,
+        Burgers,
+        ByPart,
+        Heat,
+        Poisson,
+        Problem,
+        ReactionDiffusion,
+    )
     from neuralpde.representations import FiniteElementField, GridField, NeuralField
     from neuralpde.simulate import Solution, compare, load_solution, simulate, solve
 
@@ -23,8 +32,10 @@ __all__ = [
     "RK4",
     "SDIRK4",
     "Advection",
+    "AdvectionDiffusion",
     "Box",
     "Burgers",
+    "ByPart",
     "Dirichlet",
     "Euler",
     "FiniteElementField",
@@ -42,6 +53,7 @@ __all__ = [
     "Periodic",
     "Poisson",
     "Problem",
+    "ReactionDiffusion",
     "Robin",
     "Solution",
     "compare",

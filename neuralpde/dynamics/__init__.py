@@ -21,7 +21,7 @@ from neuralpde.dynamics._spectral import SpectralDynamics
 from neuralpde.dynamics._velocity_pressure import VelocityPressureDynamics
 from neuralpde.dynamics._weak_neural import WeakNeuralDynamics
 from neuralpde.geometry import Boundary, Condition, Dirichlet, Flux, MeshDomain, Neumann, Robin
-from neuralpde.problems import Problem, check_problem
+from neuralpde.problems import Problem, check_problem, refuse_jumps
 from neuralpde.representations import (
     FiniteElementField,
     GridField,
@@ -136,7 +136,10 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
     """
     check_pair(problem, type(representation))
     made = _method(problem, representation, method)
-    check_problem(problem, weak=issubclass(made, FiniteElementDynamics | WeakNeuralDynamics))
+    weak = issubclass(made, FiniteElementDynamics | WeakNeuralDynamics)
+    check_problem(problem, weak=weak)
+    if not weak:
+        refuse_jumps(problem)
     if representation.domain != problem.domain or representation.channels != problem.channels:
         raise UsageError(
             f"the representation lives on {representation.domain} with {representation.channels} channel(s), the "

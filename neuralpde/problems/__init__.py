@@ -2,7 +2,7 @@
 
 from neuralpde.problems._advection_diffusion import AdvectionDiffusion
 from neuralpde.problems._base import Problem, Quantity, Term, check_problem
-from neuralpde.problems._by_part import ByPart
+from neuralpde.problems._by_part import ByPart, refuse_jumps
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._cylinder import CylinderChannel
 from neuralpde.problems._elasticity import LinearElasticity, traction
@@ -95,6 +95,7 @@ __all__ = [
     "exact_fits",
     "follow_flow",
     "period_starts",
+    "refuse_jumps",
     "street_figures",
     "strouhal_number",
     "traction",

@@ -87,6 +87,20 @@ def bound(value: object, domain: Domain) -> object:
     return value.on(domain) if isinstance(value, ByPart) else value
 
 
+def refuse_jumps(problem: object) -> None:
+    """Refuse coefficients by part where the strong form of the equation is solved: it does not see their jumps.
+
+    Raises:
+        UsageError: that says what to use instead.
+    """
+    for name, value in vars(problem).items():
+        if isinstance(value, ByPart):
+            raise UsageError(
+                f"the {name} of {type(problem).__name__} jumps where parts of the mesh meet, which the strong form "
+                "does not see: use a FiniteElementField."
+            )
+
+
 def _numbers(values: Mapping[str, float], elsewhere: float | None, domain: Domain) -> np.ndarray:
     """The value of every element, ``(e,)``."""
     if not isinstance(domain, MeshDomain):

@@ -15,7 +15,7 @@ from unit_meshes import unit_mesh
 from neuralpde.dynamics import make_dynamics
 from neuralpde.geometry import Box, Dirichlet, Flux, Mesh, MeshDomain, Neumann, Robin
 from neuralpde.integrators import SDIRK4
-from neuralpde.problems import AdvectionDiffusion, ByPart, Heat, Poisson, Problem, Rotation, Schnakenberg
+from neuralpde.problems import AdvectionDiffusion, ByPart, Heat, Poisson, Problem, Rotation, Schnakenberg, refuse_jumps
 from neuralpde.problems import ReactionDiffusion as Reacting
 from neuralpde.representations import FiniteElementField, GridField
 from neuralpde.simulate import simulate, solve
@@ -160,5 +160,7 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         Poisson(1.0, diffusivity=MATERIALS)
     with pytest.raises(UsageError, match="makes no source where the diffusivity jumps"):
         Poisson(solution=lambda x: x[:, :1], domain=domain, diffusivity=MATERIALS)
+    with pytest.raises(UsageError, match=r"the diffusivity of Poisson jumps .* use a FiniteElementField"):
+        refuse_jumps(Poisson(1.0, domain=domain, diffusivity=MATERIALS))
     grey = replace(Poisson(1.0, domain=domain, diffusivity=MATERIALS), diffusivity=ByPart({"wood": 2.0}, elsewhere=3.0))
     assert float(make_dynamics(grey, FiniteElementField.for_problem(grey, 1)).problem.diffusivity.elsewhere) == 3.0
