@@ -174,7 +174,7 @@ def _build_run(case: Case, table: SolveTable, problem: Problem, reader: Reader, 
         plain = make_dynamics(problem, representation, method)
     defaults = {name: getattr(plain, attribute, None) for name, attribute in DEFAULT_OPTIONS.items()}
     known, own = METHODS[method][0], tuple(type(table).model_fields)
-    _refuse_options_of_other_methods(table, method, place)
+    _refuse_options_of_other_methods(table, method, methods_for(problem, representation), place)
     options = reader.arguments(known, table.others, place, skip=MAKE_DYNAMICS, also=own, defaults=defaults)
     if "seed" in parameters(known):
         options.setdefault("seed", case.seed)
@@ -189,7 +189,7 @@ def _build_run(case: Case, table: SolveTable, problem: Problem, reader: Reader, 
     return Run(name, representation, integrator, times, method, initial_fit, options, seconds)
 
 
-def _refuse_options_of_other_methods(table: SolveTable, method: str, place: Place) -> None:
+def _refuse_options_of_other_methods(table: SolveTable, method: str, fitting: Sequence[str], place: Place) -> None:
     """An option of another dynamics is no misspelling, for which the nearest name would be offered: say whose it is.
 
     Raises:
@@ -198,7 +198,9 @@ def _refuse_options_of_other_methods(table: SolveTable, method: str, place: Plac
     mine, kind = METHODS[method]
     offered = [name for name in parameters(mine) if name not in MAKE_DYNAMICS]
     for name in table.others:
-        owners = {m: k for m, (cls, k) in METHODS.items() if name in parameters(cls)}
+        owners = {
+            m: k for m, (cls, k) in METHODS.items() if name in parameters(cls) and (k is not kind or m in fitting)
+        }
         if name in offered or not owners:
             continue
         if kind in owners.values():
