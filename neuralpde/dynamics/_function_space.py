@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
 
+from neuralpde.dynamics._form_rows import Form, FormRows, Rows, box_wall_jacobian, row_jacobian
 from neuralpde.dynamics._linearised import refuse_undetermined
 from neuralpde.dynamics._terms import chosen_rhs, field_of, stepped_flow, term_flow
+from neuralpde.dynamics._wall_rows import NEEDS, WallRows, rows_at, wall_rows
 from neuralpde.fields import Jet
-from neuralpde.geometry import Neumann, Quadrature, face_lattice, random_points
+from neuralpde.geometry import MeshDomain, Quadrature
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import Adam, GaussNewton, LeastSquaresSolution, adam, least_squares
 from neuralpde.problems import Problem
@@ -25,17 +26,12 @@ TIME_STEP = GaussNewton(maxiter=12, stall=1e-2, damping=1e-8, scaling="uniform",
 STEADY = GaussNewton(maxiter=300, stall=1e-3, damping=1e-3)
 """A steady problem starts from random weights."""
 
-CHUNK = 512
-"""Points at a time in Jacobians by reverse mode: bounds their memory."""
-
-Rows = Callable[[Tensor, Tensor], Tensor]
-"""(θ, points ``(n, d)``) → residual values ``(n, c)``, each row a function of its own point."""
-
 
 class FunctionSpaceDynamics(Dynamics):
     """Stages in function space: θ = argmin Σ_q w_q |u_θ(x_q) − γ F(t, x_q, u_θ) − y_q|², with y = u_base + Σ c_j F_j.
 
-    Slopes are values of F at the quadrature points. Neumann data enter as rows √w_b (∂u/∂n − g) on the boundary.
+    Slopes are values of F at the quadrature points. Natural conditions enter as weighted rows on the boundary, see
+    :class:`WallRows`.
 
     Args:
         problem: what is true.
@@ -43,7 +39,7 @@ class FunctionSpaceDynamics(Dynamics):
         fit: :class:`GaussNewton` (defaults: ``TIME_STEP``, ``STEADY``) or :class:`Adam` (INSR's published protocol:
             random points at every step).
         points: number of quadrature points (default 3p/c).
-        boundary_weight: weight of the Neumann rows.
+        boundary_weight: multiplies the derived weights of the rows on the boundary.
         seed: of Adam's random points.
 
     Source: TENG, Chen et al., ICML 2024, for stages in function space; INSR, Chen et al., ICML 2023, for the protocol.
@@ -70,17 +66,8 @@ class FunctionSpaceDynamics(Dynamics):
                 f"use points ≥ {3 * representation.num_dofs // representation.channels}."
             )
         self.boundary_weight = boundary_weight
-        self.walls = self._neumann_rows()
+        self.walls = wall_rows(problem, representation, len(self.quadrature.points))
         self.generator = torch.Generator().manual_seed(seed)
-
-    def _neumann_rows(self) -> list[tuple[Quadrature, Neumann, int, float]]:
-        """(points, condition, axis, sign of the normal) of every Neumann face."""
-        r, rows = self.representation, []
-        count = max(2, round(self.quadrature.points.shape[0] ** (1 - 1 / r.dim)))
-        for axis, side, condition in r.boundary.faces_with(Neumann):
-            assert isinstance(condition, Neumann)
-            rows.append((face_lattice(r.domain, axis, side, count, r.dtype), condition, axis, 1.0 if side else -1.0))
-        return rows
 
     def values(self, state: State, x: Tensor) -> Tensor:
         """u at points for a state."""
@@ -97,24 +84,29 @@ class FunctionSpaceDynamics(Dynamics):
     def implicit(
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
-        r, rhs = self.representation, chosen_rhs(self.problem, part)
-        needs = self.problem.needs | {"value"}
+        rhs = chosen_rhs(self.problem, part)
 
-        def rows(theta: Tensor, x: Tensor) -> Tensor:
-            u = r.at(theta, t).jet(x, needs)
+        def form(x: Tensor, u: Jet) -> Tensor:
             return u.value - gamma * rhs(t, x, u)
 
+        rows = self._rows(form, t)
         return self._fit(rows, base, terms, t, guess, pointwise=rows)
+
+    def _rows(self, form: Form, t: float) -> FormRows:
+        """Rows of the field's jets at time t."""
+        return FormRows(self.representation, form, self.problem.needs | {"value"}, t)
 
     def steady(self, guess: Tensor) -> Stage:
         """θ minimising |F(0, u_θ)| at the quadrature points."""
         refuse_undetermined(self.problem, self.representation)
         r, problem = self.representation, self.problem
 
-        def rows(theta: Tensor, x: Tensor) -> Tensor:
-            return problem.rhs(0.0, x, r.at(theta, 0.0).jet(x, problem.needs | {"value"}))
+        rows = self._rows(lambda x, u: problem.rhs(0.0, x, u), 0.0)
 
-        return self._solve(rows, lambda x: torch.zeros(x.shape[0], r.channels, dtype=x.dtype), 0.0, [guess], rows)
+        def zero(x: Tensor) -> Tensor:
+            return torch.zeros(x.shape[0], r.channels, dtype=x.dtype, device=x.device)
+
+        return self._solve(rows, zero, 0.0, [guess], rows)
 
     def flow(
         self,
@@ -181,11 +173,13 @@ class FunctionSpaceDynamics(Dynamics):
             return torch.cat([inside, *self._wall_residual(theta, t)])
 
         def jacobian(theta: Tensor) -> Tensor:
-            blocks = []
-            for a in range(r.channels):
-                block = r.jacobian(theta, x, a) if pointwise is None else row_jacobian(pointwise, theta, x, a)
-                blocks.append(root * block)
-            inside = self.restricted(torch.cat(blocks), pointwise is None)
+            if isinstance(pointwise, FormRows) and pointwise.taped:
+                blocks = pointwise.jacobian(theta, x)
+            elif pointwise is None:
+                blocks = [r.jacobian(theta, x, a) for a in range(r.channels)]
+            else:
+                blocks = [row_jacobian(pointwise, theta, x, a) for a in range(r.channels)]
+            inside = self.restricted(torch.cat([root * block for block in blocks]), pointwise is None)
             return torch.cat([inside, *self._wall_jacobian(theta, t)])
 
         with torch.no_grad():
@@ -203,28 +197,30 @@ class FunctionSpaceDynamics(Dynamics):
             size = max(float(self.restricted(part, pointwise is None).norm()) for part in parts)
         return stage_of(fit, self.fit_options.accept * max(size, 1e-9))
 
-    def _wall_values(self, theta: Tensor, t: float, wall: tuple[Quadrature, Neumann, int, float], x: Tensor) -> Tensor:
-        _, condition, axis, sign = wall
-        u = self.representation.at(theta, t).jet(x, frozenset({"grad"}))
-        return sign * u.grad[..., axis] - condition.at(t, x, self.representation.channels)
-
     def _wall_scale(self, quadrature: Quadrature) -> Tensor:
         return (self.boundary_weight * quadrature.weights / quadrature.weights.sum()).sqrt()[:, None]
 
+    def _scaled(self, wall: WallRows) -> Tensor:
+        return wall.scale(self.problem.time_order == 0, self.boundary_weight)
+
     def _wall_residual(self, theta: Tensor, t: float) -> list[Tensor]:
-        return [
-            (self._wall_scale(w[0]) * self._wall_values(theta, t, w, w[0].points)).T.reshape(-1) for w in self.walls
-        ]
+        field = self.representation.at(theta, t)
+        return [(self._scaled(wall) * rows_at(wall, t, field.jet)).T.reshape(-1) for wall in self.walls]
 
     def _wall_jacobian(self, theta: Tensor, t: float) -> list[Tensor]:
-        blocks = []
+        blocks, r = [], self.representation
         for wall in self.walls:
+            x, normals = wall.quadrature.points, wall.quadrature.normals
+            assert normals is not None
 
-            def rows(th: Tensor, x: Tensor, wall: tuple[Quadrature, Neumann, int, float] = wall) -> Tensor:
-                return self._wall_values(th, t, wall, x)
+            def rows(x: Tensor, u: Jet, normals: Tensor = normals, wall: WallRows = wall) -> Tensor:
+                return wall.values(t, x, u, normals)
 
-            scale, x = self._wall_scale(wall[0]), wall[0].points
-            blocks += [scale * row_jacobian(rows, theta, x, a) for a in range(self.representation.channels)]
+            if isinstance(r.domain, MeshDomain):
+                found = FormRows(r, rows, NEEDS, t).jacobian(theta, x)
+            else:
+                found = box_wall_jacobian(r, wall, theta, t)
+            blocks += [self._scaled(wall) * block for block in found]
         return blocks
 
     def _solve_adam(self, rows: Rows, target: Callable[[Tensor], Tensor], t: float, start: Tensor) -> Stage:
@@ -235,7 +231,7 @@ class FunctionSpaceDynamics(Dynamics):
 
         def residual(theta: Tensor, step: int) -> Tensor:
             x = (
-                random_points(r.domain, n, self.generator, r.dtype).points
+                r.domain.random_points(n, self.generator, r.dtype).points
                 if options.resample
                 else self.quadrature.points
             )
@@ -266,12 +262,6 @@ class _Slope:
                 values = self.rhs(self.t, x, self.field.jet(x, self.problem.needs))
             self.kept = (x, values)
         return self.kept[1]
-
-
-def row_jacobian(rows: Rows, theta: Tensor, x: Tensor, channel: int) -> Tensor:
-    """∂rows_channel(x_i)/∂θ, ``(n, p)``, by reverse mode at each point."""
-    with torch.enable_grad():
-        return vmap(grad(lambda th, p: rows(th, p[None])[0, channel]), in_dims=(None, 0), chunk_size=CHUNK)(theta, x)
 
 
 def _starts(base: State | Blend, guess: Tensor | None) -> list[Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.dynamics._terms import chosen_rhs
-from neuralpde.geometry import Neumann
+from neuralpde.geometry import Flux, Neumann, Robin
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import NeuralField
@@ -56,8 +56,11 @@ class GalerkinDynamics(Dynamics):
         if representation.hard.active and representation.hard.constant is None:
             raise UsageError("Galerkin stepping holds constant Dirichlet data only; use method='function_space' here.")
 
-        if representation.boundary.faces_with(Neumann):
-            raise UsageError("Galerkin stepping knows no Neumann conditions; use method='function_space' here.")
+        for kind in (Neumann, Flux, Robin):
+            if representation.boundary.named(kind):
+                raise UsageError(
+                    f"Galerkin stepping knows no {kind.__name__} conditions; use method='function_space' here."
+                )
 
     explicit_only = True
 

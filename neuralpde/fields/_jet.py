@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.func import jacfwd, vmap
 
@@ -97,6 +98,10 @@ class Jet:
     def __add__(self, other: Jet) -> Jet:
         mine, theirs = self.parts(), other.parts()
         return Jet(**{name: mine[name] + theirs[name] for name in mine if name in theirs})
+
+    def combined(self, weights: Tensor) -> Jet:
+        """Sums of the channels: weights ``(c, k)`` make k channels of them."""
+        return Jet(**{name: torch.einsum("nc...,ck->nk...", part, weights) for name, part in self.parts().items()})
 
     def times(self, factor: Jet) -> Jet:
         """Product with a scalar jet (one channel) by Leibniz' rule: Δ(fu) = fΔu + 2∇f·∇u + uΔf."""

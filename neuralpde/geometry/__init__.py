@@ -12,6 +12,7 @@ from neuralpde.geometry._conditions import (
     Periodic,
     Robin,
 )
+from neuralpde.geometry._corners import Corner, singular_corners
 from neuralpde.geometry._domain import AXES, Box, Domain
 from neuralpde.geometry._elements import ELEMENTS, Element
 from neuralpde.geometry._facets import facet_quadrature, facet_rule
@@ -44,6 +45,7 @@ __all__ = [
     "BoundaryValue",
     "Box",
     "Condition",
+    "Corner",
     "Defect",
     "Dirichlet",
     "Disc",
@@ -82,5 +84,6 @@ __all__ = [
     "random_points",
     "read_mesh",
     "repair_mesh",
+    "singular_corners",
     "uniform_grid_quadrature",
 ]

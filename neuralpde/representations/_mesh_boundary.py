@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Jet
-from neuralpde.geometry import Boundary, Dirichlet, MeshDomain, NearPoints, ScalarJet, SmoothDistance
+from neuralpde.geometry import Boundary, Dirichlet, MeshDomain, NearPoints, ScalarJet, SmoothDistance, singular_corners
 from neuralpde.representations._boundary_lift import BoundaryLift, LiftPoints, Parts
+from neuralpde.representations._corner_functions import CornerFunctions, CornerJets, corner_jets
 
 KEPT = 64
 """Sets of points of which factors and lifts are remembered: those of a fit, of its walls, and where errors are read."""
@@ -26,18 +28,25 @@ class MeshBoundary:
     φ is a :class:`SmoothDistance`, the lift a :class:`BoundaryLift`. Both are made once for a set of points; data that
     move in time cost a product with what is kept.
 
+    In 2D, u = lift + φ N + Σ c_k s_k with the :class:`CornerFunctions` s_k of every singular corner, and φ falls faster
+    towards these.
+
     Args:
         boundary: table of parts and conditions.
         channels: number of values c.
+        corners: whether to add corner functions.
     """
 
-    def __init__(self, boundary: Boundary, channels: int) -> None:
+    def __init__(self, boundary: Boundary, channels: int, corners: bool = True) -> None:
         assert isinstance(boundary.domain, MeshDomain)
         self.domain, self.channels = boundary.domain, channels
         self.data = {n: c for n, c in boundary.named(Dirichlet).items() if isinstance(c, Dirichlet)}
         self.active = bool(self.data)
         self.constant: float | None = None
         self._kept: list[_Points] = []
+        held = {face: isinstance(condition, Dirichlet) for face, condition in boundary.table.items()}
+        found = singular_corners(self.domain, held) if corners else []
+        self.corners = [CornerFunctions(corner) for corner in found if any(corner.held)]
         if self.active:
             self.distance = SmoothDistance(self.domain, tuple(self.data))
             self.extension = BoundaryLift(self.domain, self.data, channels)
@@ -45,6 +54,16 @@ class MeshBoundary:
             first = groups[0]
             if len(groups) == 1 and first is not None and bool((first == first[0]).all()):
                 self.constant = float(first[0])
+
+    @property
+    def num_singular(self) -> int:
+        """Number K of corner functions."""
+        return sum(map(len, self.corners))
+
+    def singular_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        """Corner functions at points ``(n, 2)`` as a jet with K channels."""
+        jets = self._points(x).singular
+        return _as_jet((jets.value, jets.grad, jets.laplacian), jets.hess if "hess" in needs else None, x)
 
     def _points(self, x: Tensor) -> _Points:
         for points in self._kept:
@@ -63,6 +82,13 @@ class MeshBoundary:
         jet = points.factor(bool(needs - {"value"}))
         value, grad, laplacian = jet.value[:, None], jet.grad[:, None], jet.laplacian[:, None]
         return _as_jet((value, grad, laplacian), points.factor_hessian() if "hess" in needs else None, x)
+
+    def smooth_factor(self, x: np.ndarray, near: NearPoints, jets: bool) -> ScalarJet:
+        """φ: the distance, times r²/(r² + R²) of every corner with functions of its own."""
+        out = self.distance.jet(x, near, jets)
+        for functions in self.corners:
+            out = out.times(functions.damping(x))
+        return out
 
     def lift(self, t: float, x: Tensor) -> Tensor:
         """The data, extended, ``(n, c)``."""
@@ -94,10 +120,15 @@ class _Points:
         mine = self.tensor
         return mine.shape == x.shape and mine.dtype == x.dtype and mine.device == x.device and torch.equal(mine, x)
 
+    @cached_property
+    def singular(self) -> CornerJets:
+        """The corner functions."""
+        return corner_jets(self.boundary.corners, self.x)
+
     def factor(self, jets: bool) -> ScalarJet:
         """φ, with derivatives if they are wanted."""
         if self._factor is None or self._factor[0] < jets:
-            self._factor = (jets, self.boundary.distance.jet(self.x, self.near, jets))
+            self._factor = (jets, self.boundary.smooth_factor(self.x, self.near, jets))
         return self._factor[1]
 
     def _stars(self) -> list[tuple[np.ndarray, LiftPoints]]:
@@ -128,8 +159,7 @@ class _Points:
     def factor_hessian(self) -> np.ndarray:
         """Of φ, ``(n, 1, d, d)``."""
         if self._hessian is None:
-            distance = self.boundary.distance
-            self._hessian = self._differences(lambda p: distance.jet(p.x, p.near).grad[:, None])
+            self._hessian = self._differences(lambda p: self.boundary.smooth_factor(p.x, p.near, True).grad[:, None])
         return self._hessian
 
     def lift_hessian(self, t: float) -> np.ndarray:

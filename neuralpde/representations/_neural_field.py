@@ -48,6 +48,8 @@ class NeuralField(Representation):
         steepness: starting slope of centred features times the axis length (5–30), or the scale of Fourier features.
         harmonics: number of fixed harmonics for ``"harmonic"``.
         seed: of the starting weights.
+        corners: on a plane mesh, whether u has the singular functions of re-entrant corners, and of those where
+            Dirichlet data end, with coefficients that are part of θ; see :class:`MeshBoundary`.
 
     Raises:
         UsageError: for unknown names, widths or a steepness that are not positive, or features that cannot be periodic
@@ -73,6 +75,7 @@ class NeuralField(Representation):
         steepness: float = 12.0,
         harmonics: int = 2,
         seed: int = 0,
+        corners: bool = True,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -90,13 +93,15 @@ class NeuralField(Representation):
             "harmonics": harmonics,
             "seed": seed,
         }
+        if isinstance(domain, MeshDomain):
+            self._config["corners"] = corners
         self.network = self._build(seed)
         self.names = [name for name, _ in self.network.named_parameters()]
         self.shapes = [p.shape for _, p in self.network.named_parameters()]
         self.sizes = [p.numel() for p in self.network.parameters()]
         self.frozen = dict(self.network.named_buffers())
         self.hard: HardBoundary | MeshBoundary | StreamWalls | VelocityWalls = (
-            MeshBoundary(self.boundary, channels)
+            MeshBoundary(self.boundary, channels, corners)
             if isinstance(domain, MeshDomain)
             else HardBoundary(self.boundary, channels)
         )
@@ -136,7 +141,12 @@ class NeuralField(Representation):
 
     @property
     def num_dofs(self) -> int:
-        return sum(self.sizes)
+        return sum(self.sizes) + self.num_singular * self.channels
+
+    @property
+    def num_singular(self) -> int:
+        """Number K of corner functions; their coefficients ``(K, c)`` are the end of θ."""
+        return self.hard.num_singular if isinstance(self.hard, MeshBoundary) else 0
 
     @property
     def stored_floats(self) -> int:
@@ -144,19 +154,22 @@ class NeuralField(Representation):
 
     @property
     def outer(self) -> Tensor:
-        """Where θ holds the weights and biases of the output layer, in which the field is linear."""
+        """Where θ holds the weights and biases of the output layer and the coefficients of corner functions, in which
+        the field is linear."""
         ends = torch.tensor([0, *self.sizes]).cumsum(0)
         last = [max(k for k, n in enumerate(self.names) if n.startswith(kind)) for kind in ("weights.", "biases.")]
-        return torch.cat([torch.arange(int(ends[k]), int(ends[k + 1])) for k in last])
+        singular = torch.arange(int(ends[-1]), self.num_dofs)
+        return torch.cat([*(torch.arange(int(ends[k]), int(ends[k + 1])) for k in last), singular])
 
     def initial(self, generator: torch.Generator | None = None) -> Tensor:
         """The starting weights of ``seed``, or of a generator."""
         network: nn.Module = self.network if generator is None else self._build(0, generator)
-        return torch.cat([p.detach().reshape(-1) for p in network.parameters()])
+        singular = torch.zeros(self.num_singular * self.channels, dtype=self.dtype, device=self.device)
+        return torch.cat([*(p.detach().reshape(-1) for p in network.parameters()), singular])
 
     def weights(self, theta: Tensor) -> dict[str, Tensor]:
         """θ cut into the network's named tensors."""
-        parts = theta.split(self.sizes)
+        parts = theta[: sum(self.sizes)].split(self.sizes)
         return {n: part.view(s) for n, part, s in zip(self.names, parts, self.shapes, strict=True)}
 
     def at(self, theta: Tensor, t: float = 0.0) -> NeuralFieldAt:
@@ -169,10 +182,13 @@ class NeuralField(Representation):
     def jacobian(self, theta: Tensor, x: Tensor, channel: int = 0) -> Tensor:
         """∂u_channel(x_i)/∂θ, ``(n, p)``; the lift and t drop out."""
         rows = vmap(grad(lambda th, p: self.at_network(th, p[None])[0, channel]), in_dims=(None, 0))(theta, x)
-        if not self.hard.active:
-            return rows
-        factor = self.hard.factor(x)  # one for all channels, or one for each
-        return rows * (factor if factor.shape[1] == 1 else factor[:, channel : channel + 1])
+        if self.hard.active:
+            factor = self.hard.factor(x)  # one for all channels, or one for each
+            rows = rows * (factor if factor.shape[1] == 1 else factor[:, channel : channel + 1])
+        if self.num_singular and isinstance(self.hard, MeshBoundary):
+            singular = self.hard.singular_jet(x, frozenset({"value"})).value
+            rows[:, sum(self.sizes) + channel :: self.channels] = singular
+        return rows
 
     def at_network(self, theta: Tensor, x: Tensor) -> Tensor:
         """The bare network N_θ at points, ``(n, c)``."""
@@ -205,16 +221,24 @@ class NeuralFieldAt(Field):
     def __init__(self, representation: NeuralField, theta: Tensor, t: float) -> None:
         self.representation, self.t = representation, t
         self.weights = representation.weights(theta)
+        end = sum(representation.sizes)
+        self.singular = theta[end:].reshape(-1, representation.channels) if len(theta) > end else None
 
     def __call__(self, x: Tensor) -> Tensor:
         hard = self.representation.hard
         value = functional_call(self.representation.network, self.weights, (x,))
-        return hard.factor(x) * value + hard.lift(self.t, x) if hard.active else value
+        value = hard.factor(x) * value + hard.lift(self.t, x) if hard.active else value
+        if self.singular is None or not isinstance(hard, MeshBoundary):
+            return value
+        return value + hard.singular_jet(x, frozenset({"value"})).value @ self.singular
 
     def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         hard = self.representation.hard
         jet = self._network_jet(x, needs)
-        return jet.times(hard.factor_jet(x, needs)) + hard.lift_jet(self.t, x, needs) if hard.active else jet
+        jet = jet.times(hard.factor_jet(x, needs)) + hard.lift_jet(self.t, x, needs) if hard.active else jet
+        if self.singular is None or not isinstance(hard, MeshBoundary):
+            return jet
+        return jet + hard.singular_jet(x, needs).combined(self.singular)
 
     def _network_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         return functional_call(self.representation.network, self.weights, (x, needs))
@@ -227,9 +251,28 @@ class TapedField(NeuralFieldAt):
         super().__init__(representation, theta, t)
         self.tape = Tape(representation.network, self.weights)
 
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        with torch.enable_grad():
+            self.latest = super().jet(x, needs)
+        return self.latest
+
     def _network_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         return self.tape.jet(x, needs)
 
     def gradients(self, numbers: Tensor) -> Tensor:
         """∂r_i/∂θ, ``(n, p)``, of r ``(n,)``, each from the jet at its own point."""
-        return self.tape.gradients(numbers)
+        rows = self.tape.gradients(numbers)
+        return rows if self.singular is None else torch.cat([rows, self._by_singular(numbers)], dim=1)
+
+    def _by_singular(self, numbers: Tensor) -> Tensor:
+        """∂r_i/∂c, ``(n, K c)``: the derivatives by the jet's parts times the corner functions' own."""
+        hard, parts = self.representation.hard, self.latest.parts()
+        assert isinstance(hard, MeshBoundary)
+        singular = hard.singular_jet(self.tape.x, frozenset(parts)).parts()
+        out = torch.zeros((), dtype=numbers.dtype, device=numbers.device)
+        wanted, ones = list(parts.values()), [torch.ones_like(numbers)]
+        pulls = torch.autograd.grad([numbers], wanted, ones, retain_graph=True, materialize_grads=True)
+        for name, pull in zip(parts, pulls, strict=True):
+            flat = pull.reshape(*pull.shape[:2], -1)
+            out = out + torch.einsum("ncm,nkm->nkc", flat, singular[name].reshape(len(flat), -1, flat.shape[-1]))
+        return out.flatten(1)
