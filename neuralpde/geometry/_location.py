@@ -71,6 +71,10 @@ class Locator:
             done = count
         return element, xi
 
+    def remember(self, x: Floats, element: Ints, xi: Floats) -> None:
+        """Take in what :meth:`nearest` need not look for: points of a rule on the elements, for instance."""
+        self._latest = [(x.copy(), (element, xi)), *self._latest[: KEPT - 1]]
+
     def nearest(self, x: Floats) -> tuple[Ints, Floats]:
         """See :meth:`_nearest`; answers for the latest sets of points are kept: a run asks for them many times."""
         for points, answer in self._latest:

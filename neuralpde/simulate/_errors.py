@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
-from neuralpde.geometry import Box, Grid
+from neuralpde.geometry import Box, Domain, Grid, MeshDomain
+from neuralpde.geometry._mesh import reference_quadrature
 from neuralpde.problems import Problem, exact_fits
 from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.types import UsageError
@@ -23,6 +26,12 @@ MOST_POINTS = {2: 201, 3: 41}
 
 ZERO = 1e-14
 """What of a field is its rounding, over the size of what it is computed from: the pressure of a parallel flow."""
+
+ALIKE = 0.02
+"""Difference of volume, and of length, that two meshes of a domain may have."""
+
+RULE = {2: 4, 3: 3}
+"""Points along each axis of an element at least, by dimension: rules of degree 7 and 5 for squares of errors."""
 
 CHUNK = 1 << 15
 """Points at a time: interpolation on a three-dimensional grid reads 64 values for each."""
@@ -80,17 +89,19 @@ def errors_by_unknown(
     points: int = 2001,
     reference: Solution | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Errors of every unknown, over times and a uniform lattice, without the points inside a solid.
+    """Errors of every unknown, over times and a uniform lattice, without the points inside a solid; on a mesh by
+    quadrature over its elements.
 
     Args:
         solution: what is judged.
         times: default all saved ones.
-        points: lattice points per axis, ends included (at most 201 in 2D, 41 in 3D).
-        reference: a better solution of the same problem, in place of the exact one.
+        points: lattice points per axis, ends included (at most 201 in 2D, 41 in 3D); on a mesh at least as many points
+            in all, and four along each axis of every element.
+        reference: a better solution of the same problem, in place of the exact one; its mesh may be another one.
 
     Returns:
-        Per unknown ``mae``, ``mse`` (means over times and points), ``rel_l2`` (|error|₂ / |u|₂ over both; NaN where u
-        is zero, but for its rounding), ``max_error``.
+        Per unknown ``mae``, ``mse`` (means over times and points, or the domain), ``rel_l2`` (|error|₂ / |u|₂ over
+        both; NaN where u is zero, but for its rounding), ``max_error``.
 
     Raises:
         UsageError: if there is neither an exact solution nor a reference, or the reference solves another problem.
@@ -117,32 +128,62 @@ def errors_of_all(
             raise UsageError(f"{problem.name}: {reason}; pass reference=another_solution.")
     else:
         check_reference(problem, reference)
-    at = {name: _outside(problem, s, points) for name, s in solutions.items()}
+    at = {name: _measured_at(problem, s, points) for name, s in solutions.items()}
     sums = {name: {unknown: _Sums() for unknown in problem.unknowns} for name in solutions}
-    for t in every:
-        known: dict[tuple[torch.dtype, torch.device], Tensor] = {}
-        for name, solution in solutions.items():
-            if t not in times[name]:
-                continue
-            x = at[name]
-            if (x.dtype, x.device) not in known:
-                known[x.dtype, x.device] = _known(problem, reference, t, x)
-            found, exact = values_at(solution.at(t), x), known[x.dtype, x.device]
-            for unknown, total in sums[name].items():
-                channels = channels_of(problem, unknown)
-                total.add(found[:, channels], exact[:, channels])
+    # part by part before time by time: a mesh finds the elements of a part's points once
+    for part in range(max(len(parts) for parts in at.values())):
+        for name, parts in at.items():
+            parts[part].tell(solutions[name])
+        for t in every:
+            known: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+            for name, solution in solutions.items():
+                if t not in times[name]:
+                    continue
+                x, weights = at[name][part].x, at[name][part].weights
+                if (x.dtype, x.device) not in known:
+                    known[x.dtype, x.device] = _known(problem, reference, t, x)
+                found, exact = values_at(solution.at(t), x), known[x.dtype, x.device]
+                for unknown, total in sums[name].items():
+                    channels = channels_of(problem, unknown)
+                    total.add(found[:, channels], exact[:, channels], weights)
     return {
         name: {unknown: total.errors(max(other.size for other in of.values())) for unknown, total in of.items()}
         for name, of in sums.items()
     }
 
 
-def _outside(problem: Problem, solution: Solution, points: int) -> Tensor:
-    """The lattice without the points inside a solid or outside a mesh."""
-    d = problem.domain.dim
-    x = lattice(solution, min(points, MOST_POINTS[d]) if d > 1 else points)[1]
-    blank = beyond(problem, x)
-    return x if blank is None else x[~blank]
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Points ``(n, d)``, weights ``(n, 1)``, and of a mesh the points' elements ``(n,)`` and coordinates in them."""
+
+    x: Tensor
+    weights: Tensor
+    element: np.ndarray | None = None
+    xi: np.ndarray | None = None
+
+    def tell(self, solution: Solution) -> None:
+        """Spare the solution's mesh the search for the points."""
+        domain = solution.problem.domain
+        if isinstance(domain, MeshDomain) and self.element is not None and self.xi is not None:
+            domain.locator.remember(self.x.cpu().double().numpy(), self.element, self.xi)
+
+
+def _measured_at(problem: Problem, solution: Solution, points: int) -> list[_Part]:
+    """Of a mesh a rule on its elements that integrates; of a box its lattice without what lies inside a solid."""
+    domain, r, d = solution.problem.domain, solution.representation, problem.domain.dim
+    n = min(points, MOST_POINTS[d]) if d > 1 else points
+    if not isinstance(domain, MeshDomain):
+        x = lattice(solution, n)[1]
+        blank = beyond(problem, x)
+        x = x if blank is None else x[~blank]
+        return [_Part(x, x.new_ones(len(x), 1))]
+    count = max(RULE[d], math.ceil(n / len(domain.mesh.cells) ** (1 / d)))
+    rule = domain.lattice(count**d * len(domain.mesh.cells), r.dtype, r.device)
+    xi = reference_quadrature(domain.mesh.element, count)[0]
+    element = np.repeat(np.arange(len(domain.mesh.cells)), len(xi))
+    inside = np.tile(xi, (len(domain.mesh.cells), 1))
+    parts = [slice(k, k + CHUNK) for k in range(0, len(element), CHUNK)]
+    return [_Part(rule.points[k], rule.weights[k, None], element[k], inside[k]) for k in parts]
 
 
 def _known(problem: Problem, reference: Solution | None, t: float, x: Tensor) -> Tensor:
@@ -168,6 +209,8 @@ def check_reference(problem: Problem, reference: Solution) -> None:
     if other is problem:
         return
     refusal = "the reference must solve the same problem"
+    if other.domain != problem.domain and _same_shape(other.domain, problem.domain) and dataclasses.is_dataclass(other):
+        other = dataclasses.replace(other, domain=problem.domain)  # on another mesh, a finer one
     for what, mine, its in (
         ("problem is", problem.name, other.name),
         ("domain is", problem.domain, other.domain),
@@ -181,20 +224,30 @@ def check_reference(problem: Problem, reference: Solution) -> None:
         raise UsageError(f"{refusal}: its {name} is {its}, the solution's {mine}.")
 
 
+def _same_shape(one: Domain, two: Domain) -> bool:
+    """Whether two meshes cover the same domain, but for what their elements cut off curved boundaries."""
+    if not (isinstance(one, MeshDomain) and isinstance(two, MeshDomain)) or sorted(one.faces) != sorted(two.faces):
+        return False
+    size = ALIKE * max(two.lengths)
+    corners = zip((*one.lower, *one.upper), (*two.lower, *two.upper), strict=True)
+    return abs(one.volume - two.volume) <= ALIKE * two.volume and all(abs(a - b) <= size for a, b in corners)
+
+
 class _Sums:
     """Sums over times of what the errors are made from."""
 
     def __init__(self) -> None:
         self.absolute = self.square = self.norm = self.largest = 0.0
-        self.count = 0
+        self.count = 0.0
 
-    def add(self, values: Tensor, exact: Tensor) -> None:
-        """Take in one time."""
+    def add(self, values: Tensor, exact: Tensor, weights: Tensor) -> None:
+        """Take in points at one time."""
         e = values - exact
-        self.absolute += float(e.abs().sum())
-        self.square += float(e.square().sum())
-        self.norm += float(exact.square().sum())
-        self.largest, self.count = max(self.largest, float(e.abs().max())), self.count + e.numel()
+        self.absolute += float((weights * e.abs()).sum())
+        self.square += float((weights * e.square()).sum())
+        self.norm += float((weights * exact.square()).sum())
+        self.largest = max(self.largest, float(e.abs().max()))
+        self.count += float(weights.sum()) * e.shape[1]
 
     @property
     def size(self) -> float:

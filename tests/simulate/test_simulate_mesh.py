@@ -1,6 +1,7 @@
 """Solutions on meshes: pictures, errors, probes."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from unit_meshes import unit_mesh
 
 from neuralpde.geometry import Dirichlet, Flux, Mesh, MeshDomain, read_mesh
-from neuralpde.integrators import ImplicitEuler
+from neuralpde.integrators import ImplicitEuler, State
 from neuralpde.plot import Body
 from neuralpde.plot._animation import animation_figure
 from neuralpde.plot._comparison import comparison_figure
@@ -19,8 +20,8 @@ from neuralpde.plot._picture import picture_figure
 from neuralpde.plot._style import style
 from neuralpde.problems import Heat, Poisson
 from neuralpde.representations import FiniteElementField
-from neuralpde.simulate import compare, simulate, solve
-from neuralpde.types import UsageError
+from neuralpde.simulate import Solution, compare, simulate, solve
+from neuralpde.types import Status, UsageError
 
 MESHES = Path(__file__).resolve().parents[2] / "meshes"
 
@@ -162,3 +163,59 @@ def test_probes_outside_are_refused_with_a_sentence(plate):
         plate.probe([[0.5, 0.5]])
     table = plate.probe_table({"hole": (0.5, 0.5), "corner": (0.0, 0.0)})
     assert np.isnan(table["hole_u"]).all() and np.isfinite(table["corner_u"]).all()
+
+
+def interpolated(kind, n, degree, exact):
+    """A solution whose values at the nodes are exact."""
+    problem = Poisson(
+        solution=exact, domain=MeshDomain(unit_mesh(kind, n)), conditions=(Dirichlet(lambda t, x: exact(x)),)
+    )
+    r = FiniteElementField.for_problem(problem, degree=degree)
+    theta = exact(r.nodes[r.free]).reshape(1, -1)
+    times = torch.zeros(1, dtype=torch.float64)
+    return Solution(problem, r, times, theta, (), State(0.0, theta[0]), Status.COMPLETED, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", ["quad", "hexahedron"])
+def test_errors_on_a_mesh_are_integrals(kind):
+    # x² and its interpolant differ by (x − a)(b − x) on a cell [a, b] of length h
+    n = 3
+    found = interpolated(kind, n, 1, lambda x: x[:, :1] ** 2).error()
+    assert found["mae"] == pytest.approx(n**-2 / 6, rel=1e-10)
+    assert found["mse"] == pytest.approx(n**-4 / 30, rel=1e-10)
+    assert found["rel_l2"] == pytest.approx(math.sqrt(n**-4 / 30 / (1 / 5)), rel=1e-10)
+    assert found["max_error"] == pytest.approx(n**-2 / 4, rel=0.02)  # at points of a rule, and not in the middle
+
+
+def test_errors_weigh_elements_by_their_size():
+    # the integrand lives in the two large ones of four triangles
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 0.1], [0.0, 0.1], [1.0, 1.0], [0.0, 1.0]])
+    mesh = Mesh(points, np.array([[0, 1, 2], [0, 2, 3], [3, 2, 4], [3, 4, 5]]))
+    problem = Poisson(solution=lambda x: x[:, 1:], domain=MeshDomain(mesh), conditions=(Flux(0.0, on="untagged"),))
+    r = FiniteElementField.for_problem(problem, degree=1)
+    theta = torch.zeros(1, r.num_dofs, dtype=torch.float64)
+    run = Solution(problem, r, torch.zeros(1), theta, (), State(0.0, theta[0]), Status.COMPLETED, 0.0, 0.0)
+    found = run.error()
+    assert found["mae"] == pytest.approx(1 / 2, rel=1e-12)
+    assert found["mse"] == pytest.approx(1 / 3, rel=1e-12)
+    assert found["rel_l2"] == pytest.approx(1.0, rel=1e-12)
+
+
+def test_a_finer_mesh_may_be_the_reference():
+    coarse, fine = (poisson(unit_mesh("triangle", n), degree=2) for n in (4, 16))
+    against, known = coarse.error(reference=fine)["rel_l2"], coarse.error()["rel_l2"]
+    assert against == pytest.approx(known, rel=0.02)
+    assert coarse.samples(reference=fine).known_as == "reference"
+    elsewhere = poisson(unit_mesh("quad", 4), degree=2)
+    assert coarse.error(reference=elsewhere)["rel_l2"] < 0.05
+
+
+def test_another_shape_or_another_condition_is_no_reference():
+    square = poisson(unit_mesh("triangle", 4))
+    wide = Mesh(unit_mesh("triangle", 4).points * [1.5, 1.0], square.problem.domain.mesh.cells, "triangle")
+    with pytest.raises(UsageError, match="the reference must solve the same problem: its domain is"):
+        square.error(reference=poisson(wide))
+    problem = replace(square.problem, domain=MeshDomain(unit_mesh("triangle", 8)), conditions=(Dirichlet(3.0),))
+    other = solve(problem, FiniteElementField.for_problem(problem, degree=1))
+    with pytest.raises(UsageError, match="its value on"):
+        square.error(reference=other)

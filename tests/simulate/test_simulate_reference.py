@@ -64,10 +64,10 @@ def test_a_reference_that_ends_early_is_not_shown_but_one_at_rest_is(tmp_path: P
 
 
 def test_comparisons_are_drawn_with_a_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from neuralpde.simulate import _solution
+    from neuralpde.simulate import _compare
 
     shown = []
-    monkeypatch.setattr(_solution, "comparison", lambda several, path: shown.extend(several) or Path(path))
+    monkeypatch.setattr(_compare, "comparison", lambda several, path: shown.extend(several) or Path(path))
     fine, coarse = _heat(32), _heat(10)
     compare({"fine": fine, "coarse": coarse}, tmp_path / "a.png", reference=fine)
     assert [s.exact is None for s in shown] == [True, False]
