@@ -315,7 +315,7 @@ MISTAKES = {
     "option of another method": (
         "fit = {maxiter = 4}",
         'method = "galerkin"\nfit = {maxiter = 4}',
-        "run.neural.fit: expected no fit, an option of method='function_space'; "
+        "run.neural.fit: expected no fit, an option of method='function_space' or method='weak'; "
         f"method='galerkin' takes {IN_GALERKIN}.",
     ),
     "option of nobody": (
