@@ -81,11 +81,6 @@ FITTED = " or ".join(
         f"a {kind.__name__}" for made, kind in METHODS.values() if "fit" in inspect.signature(made).parameters
     )
 )
-FITTING = " or ".join(
-    f"method={name!r}"
-    for name, (made, kind) in METHODS.items()
-    if kind is METHODS["galerkin"][1] and "fit" in inspect.signature(made).parameters
-)
 REFERENCE = "representation, integrator, dt, save_every, growth_limit, until_steady, method, initial_fit"
 RUN = f"{REFERENCE}, name, t_end"
 FUNCTION = '{sine = {…}} or {gaussian = {…}} or {by_part = {…}} or "file.py:function"'
@@ -320,7 +315,8 @@ MISTAKES = {
     "option of another method": (
         "fit = {maxiter = 4}",
         'method = "galerkin"\nfit = {maxiter = 4}',
-        f"run.neural.fit: expected no fit, an option of {FITTING}; method='galerkin' takes {IN_GALERKIN}.",
+        "run.neural.fit: expected no fit, an option of method='function_space'; "
+        f"method='galerkin' takes {IN_GALERKIN}.",
     ),
     "option of nobody": (
         "fit = {maxiter = 4}",
