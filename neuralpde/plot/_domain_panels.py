@@ -57,7 +57,7 @@ class Panel:
     def dots(self, points: Floats) -> None:
         """Small dots at points ``(n, d)``."""
         x, y = self.flat(points).T
-        size = 3.0 if len(points) < 800 else 1.8
+        size = 3.2 if len(points) < 800 else 2.4
         self.ax.plot(x, y, ".", markersize=size, markeredgewidth=0, color=DOTS, zorder=4, rasterized=True)
 
 

@@ -115,12 +115,14 @@ class Solution:
         reference: Solution | None = None,
         unknown: str | None = None,
     ) -> dict[str, float]:
-        """Error against the exact solution, or a reference, over saved (or given) times and a uniform lattice.
+        """Error against the exact solution, or a reference, over saved (or given) times and a uniform lattice; on a
+        mesh by quadrature over its elements, so that means and norms are integrals.
 
         Args:
             times: default all saved ones.
-            points: lattice points per axis, ends included (at most 201 in 2D, 41 in 3D).
-            reference: a better solution of the same problem.
+            points: lattice points per axis, ends included (at most 201 in 2D, 41 in 3D); on a mesh at least as many in
+                all, and four (in 3D three) along each axis of every element.
+            reference: a better solution of the same problem, on a mesh also on a finer one.
             unknown: of a problem with several the one to look at; the first by default (a flow's velocity).
 
         Returns:
@@ -149,10 +151,10 @@ class Solution:
         quantity: str | None = None,
         reference: Solution | None = None,
     ) -> Samples:
-        """Values on a lattice at up to ``frames`` saved times, for pictures.
+        """Values on a lattice, or at the points of a mesh's triangles, at up to ``frames`` saved times, for pictures.
 
         Args:
-            points: lattice points per axis; default 801 in 1D, 101 in 2D.
+            points: lattice points per axis; default 801 in 1D, 101 in 2D; on a mesh those of the streamlines.
             frames: most times.
             name: of the method; default the representation and its dofs.
             quantity: one of the problem's quantities (a flow's ``"vorticity"``, ``"speed"`` or ``"pressure"``) or
@@ -162,7 +164,7 @@ class Solution:
                 none are shown where it ends before the last of the times.
 
         Raises:
-            UsageError: in 3D, for a name that there is not, or a reference that solves another problem.
+            UsageError: for a box in 3D, a name that there is not, or a reference that solves another problem.
         """
         return samples_of(self, points, frames, name, quantity, reference)
 
@@ -174,7 +176,8 @@ class Solution:
         reference: Solution | None = None,
     ) -> Path:
         """A PNG picture: profiles and space–time image in 1D, images in 2D, errors where they are known or against a
-        ``reference``; of flows the vorticity with streamlines, or another ``quantity`` (see :meth:`samples`)."""
+        ``reference``; of flows the vorticity with streamlines, or another ``quantity`` (see :meth:`samples`). A mesh is
+        shown by its own elements, one in space whole and cut open."""
         # a picture of a plane shows four times, evenly chosen; thin layers need more points than a film has
         points, frames = (None, 61) if self.problem.domain.dim == 1 else (PICTURE_POINTS, 4)
         return picture(self.samples(points, frames, name, quantity, reference), path)
