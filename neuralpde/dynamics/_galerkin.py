@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neuralpde.dynamics._terms import chosen_rhs
 from neuralpde.geometry import Flux, Neumann, Robin
-from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
+from neuralpde.integrators import Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import NeuralField
 from neuralpde.types import Status, UsageError
@@ -63,10 +63,7 @@ class GalerkinDynamics(Dynamics):
                 )
 
     explicit_only = True
-
-    @property
-    def flows(self) -> tuple[bool, ...]:
-        return (False,)
+    takes_terms = False
 
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Velocity:
         r, x = self.representation, self.quadrature.points
@@ -102,13 +99,3 @@ class GalerkinDynamics(Dynamics):
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
         raise UsageError("Galerkin stepping is explicit; use method='function_space' with an implicit integrator.")
-
-    def flow(
-        self,
-        part: int,
-        base: State | Blend,
-        dt: float,
-        guess: Tensor | None = None,
-        carrier: State | Blend | None = None,
-    ) -> Stage:
-        raise UsageError("Galerkin stepping has no flows; use method='function_space' with LieSplitting.")

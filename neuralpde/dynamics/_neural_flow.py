@@ -10,7 +10,7 @@ from torch import Tensor
 from neuralpde.dynamics._neural_steady import steady_flow
 from neuralpde.dynamics._solenoidal import Momentum, SolenoidalFits
 from neuralpde.fields import Field
-from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
+from neuralpde.integrators import Dynamics, Stage, State, Terms
 from neuralpde.optimize import GaussNewton, least_squares
 from neuralpde.problems import IncompressibleFlow
 from neuralpde.representations import NeuralFlow
@@ -43,6 +43,7 @@ class NeuralFlowDynamics(Dynamics):
     """
 
     constrained = True
+    takes_terms = False  # a fit to an advected velocity projects it too, and a splitting needs it before that
     settles = True
     closer = "more degrees of freedom, more iterations or a closer guess bring it down"
 
@@ -71,11 +72,6 @@ class NeuralFlowDynamics(Dynamics):
             "pressure_hidden more weights, or its pressure_fit more iterations (the velocity does not depend on it)",
         )
 
-    @property
-    def flows(self) -> tuple[bool, ...]:
-        # A fit to an advected velocity projects it too, and a splitting needs it before the projection.
-        return (False,) * len(self.parts)
-
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Callable[[Tensor], Tensor]:
         if part == "pressure":
             return torch.zeros_like  # its gradient is taken out of every stage
@@ -100,16 +96,6 @@ class NeuralFlowDynamics(Dynamics):
             return self.explicit(base, terms, t, guess)
         start = base.predict(t) if guess is None else guess
         return self._staged(base, lambda s, known: self.velocity.implicit(known, terms, gamma, t, s, part), start)
-
-    def flow(
-        self,
-        part: int,
-        base: State | Blend,
-        dt: float,
-        guess: Tensor | None = None,
-        carrier: State | Blend | None = None,
-    ) -> Stage:
-        raise UsageError("a neural flow has no flows of single terms; use RK4, or a MacGrid with a splitting.")
 
     def check_march(self) -> None:
         walls = self.representation.velocity.walls

@@ -110,6 +110,9 @@ class Dynamics(ABC):
     explicit_only: bool = False
     """Whether :meth:`implicit` of the whole right-hand side is missing."""
 
+    takes_terms: bool = True
+    """Whether there are flows of single terms at all."""
+
     steps_terms: bool = False
     """Whether a term without a flow is stepped implicitly in its place, where it states its flux."""
 
@@ -136,7 +139,6 @@ class Dynamics(ABC):
     ) -> Stage:
         """θ at time t with u_θ − γ F(t, u_θ) = u_base + Σ c_j F_j, F the whole or the term of that name."""
 
-    @abstractmethod
     def flow(
         self,
         part: int,
@@ -145,13 +147,19 @@ class Dynamics(ABC):
         guess: Tensor | None = None,
         carrier: State | Blend | None = None,
     ) -> Stage:
-        """θ at time t + dt after term number ``part`` alone has acted; ``carrier``: what carries, if not the base."""
+        """θ at time t + dt after term number ``part`` alone has acted; ``carrier``: what carries, if not the base.
+
+        Raises:
+            UsageError: where there are none.
+        """
+        raise UsageError(f"{type(self).__name__} has no flows of single terms; use RK4.")
 
     @property
     def flows(self) -> tuple[bool, ...]:
         """Per term of the problem: whether :meth:`flow` exists."""
         stepped = self.steps_terms
-        return tuple(part.flow is not None or (stepped and part.flux is not None) for part in self.parts)
+        some = [part.flow is not None or (stepped and part.flux is not None) for part in self.parts]
+        return tuple(self.takes_terms and one for one in some)
 
     def constrain(self, state: State, dt: float, increment: bool = False) -> Stage:
         """The nearest state that obeys the problem's constraint.
