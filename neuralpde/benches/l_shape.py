@@ -8,8 +8,8 @@ to it, and P2 then keeps its order.
 
 Methods: ``P1`` and ``P2``, ``uniform`` and ``graded``, and scikit-fem's own assembly on the same graded mesh with
 SciPy's direct solver; ``neural`` (bar on ``laplace``: 1e-3 for the worst of three seeds), a field of centred features
-and the corner's singular functions, fitted to the strong form. One thread each. The memory is what keeps the solution: the
-unknowns, or the weights of a network.
+and the corner's singular functions, fitted to the strong form. One thread each. The memory is what keeps the solution:
+the unknowns, or the weights of a network.
 """
 
 from __future__ import annotations

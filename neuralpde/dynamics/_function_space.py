@@ -12,7 +12,7 @@ from neuralpde.dynamics._form_rows import Form, FormRows, Rows, box_wall_jacobia
 from neuralpde.dynamics._linearised import refuse_undetermined
 from neuralpde.dynamics._terms import chosen_rhs, field_of, stepped_flow, term_flow
 from neuralpde.dynamics._wall_rows import NEEDS, WallRows, rows_at, wall_rows
-from neuralpde.fields import Jet
+from neuralpde.fields import Jet, constant_jet
 from neuralpde.geometry import MeshDomain, Quadrature
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import Adam, GaussNewton, LeastSquaresSolution, adam, least_squares
@@ -188,14 +188,24 @@ class FunctionSpaceDynamics(Dynamics):
             fit = least_squares(residual, start, self.fit_options, jacobian=jacobian)
         except NonFiniteError:  # the march reports it, with the solution so far
             return Stage(start, Status.NON_FINITE, math.nan)
-        # a steady problem is fitted to zero: there the misfit at the start sets the scale
-        size = fit.history[0]
+        # a steady problem is fitted to zero: there the misfit at the start, or of u = 0, sets the scale
+        size = max(fit.history[0], self._load(x, root))
         if self.problem.time_order:
             with torch.no_grad():  # a stage that starts from nothing has the size of what it comes to
                 found = r.at(fit.theta, t)(x)
             parts = [(root * values).T.reshape(-1) for values in (wanted, found)]
             size = max(float(self.restricted(part, pointwise is None).norm()) for part in parts)
         return stage_of(fit, self.fit_options.accept * max(size, 1e-9))
+
+    def _load(self, x: Tensor, root: Tensor) -> float:
+        """Root mean square of F where u = 0: of the source. On a mesh a lift of smooth data may nearly be the solution,
+        and the misfit at the start small."""
+        if self.problem.time_order or not isinstance(self.representation.domain, MeshDomain):
+            return 0.0
+        zero = x.new_zeros(len(x), self.representation.channels)
+        with torch.no_grad():
+            f = self.problem.rhs(0.0, x, constant_jet(zero, x.shape[1], self.problem.needs | {"value"}))
+        return float((root * f).norm())
 
     def _wall_scale(self, quadrature: Quadrature) -> Tensor:
         return (self.boundary_weight * quadrature.weights / quadrature.weights.sum()).sqrt()[:, None]
