@@ -20,6 +20,10 @@ Density = Callable[[float, Tensor, Jet], tuple[Tensor, Tensor]]
 """(t, points, jet) → what multiplies φ_i ``(n, c)`` and ∇φ_i ``(n, c, d)`` under the integral."""
 
 
+SAME = 1e-13
+"""Relative difference of fluxes that are the same but for rounding."""
+
+
 @dataclass(frozen=True)
 class _Piece:
     """A part of the weak form: where it is integrated, and of what."""
@@ -51,6 +55,7 @@ class WeakForm:
                 "x, u) and source(self, t, x, u), or use a GridField or a NeuralField."
             )
         self.problem, self.representation = problem, representation
+        self._varies = False
 
     @cached_property
     def pieces(self) -> list[_Piece]:
@@ -142,6 +147,11 @@ class WeakForm:
         """The densities at the points of a piece, and their derivatives by (u, ∇u)."""
         jet, (e, q) = _jet(piece.tables, values), piece.tables.weights.shape
         c, d = jet.grad.shape[1:]
+        if piece.whole and piece.tables.inverse.shape[1] == 1 and not self._varies:
+            uniform = self._uniform(piece, t, jet)
+            if uniform is not None:
+                return uniform
+            self._varies = True
         with torch.enable_grad():
             u, grad = jet.value.detach().requires_grad_(), jet.grad.detach().requires_grad_()
             load, flux = self._at(piece, t, Jet(u, grad))
@@ -150,6 +160,34 @@ class WeakForm:
         sizes = {"u": (c,), "g": (c, d)}
         parts = {name: part.reshape(e, q, *sizes[name[0]], *sizes[name[1]]) for name, part in found.items()}
         return load.detach(), flux.detach(), parts
+
+    def _uniform(self, piece: _Piece, t: float, jet: Jet) -> tuple[Tensor, Tensor, dict[str, Tensor]] | None:
+        """The densities, and ∂f/∂∇u where it is the same at all points: of fluxes that are linear in ∇u with one
+        coefficient. None where it is not, or where s or f depends on u.
+
+        The derivative is taken at the first point. It must predict the flux at all others, and another gradient must
+        have the same flux at all of them.
+        """
+        x = piece.tables.points.flatten(0, 1)
+        with torch.enable_grad():
+            u, grad = jet.value[:1].detach().requires_grad_(), jet.grad[:1].detach().requires_grad_()
+            load, flux = piece.density(t, x[:1], Jet(u, grad))
+            rows = dict(_derivatives(flux.flatten(1), u, grad))
+        if load.requires_grad or set(rows) != {"g"}:
+            return None
+        slope = rows["g"].reshape(flux[0].numel(), -1)
+        load, flux = (part.detach() for part in self._at(piece, t, jet))
+        shift = (jet.grad - jet.grad[:1]).flatten(1)
+        predicted = flux[:1].flatten(1) + shift @ slope.T
+        size = float(flux.abs().max()) + float(slope.abs().max()) * float(shift.abs().max())
+        probe = (
+            torch.arange(1, 1 + jet.grad[0].numel(), dtype=x.dtype, device=x.device).sin().reshape(jet.grad[:1].shape)
+        )
+        other = self._at(piece, t, Jet(probe[:, :, 0].expand_as(jet.value), probe.expand_as(jet.grad)))[1]
+        same = float((other - other[:1]).abs().max()) <= SAME * float(other.abs().max())
+        if not same or float((flux.flatten(1) - predicted).abs().max()) > SAME * size:
+            return None
+        return load, flux, {"gg": slope.reshape(1, 1, *jet.grad.shape[1:], *jet.grad.shape[1:])}
 
     def _at(self, piece: _Piece, t: float, jet: Jet) -> tuple[Tensor, Tensor]:
         return piece.density(t, piece.tables.points.flatten(0, 1), jet)

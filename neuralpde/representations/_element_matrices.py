@@ -49,11 +49,31 @@ class ElementMatrices:
         """
         total = None
         for name, part in parts.items():
-            flat = self._pulled_back(name, part, weights, inverse)
-            matrix = flat.reshape(*flat.shape[:3], -1) @ self._tables[name]
+            if name == "gg" and part.shape[1] == 1 == inverse.shape[1]:
+                matrix = self._constant(part[:, 0], weights, inverse[:, 0])
+            else:
+                flat = self._pulled_back(name, part, weights, inverse)
+                matrix = flat.reshape(*flat.shape[:3], -1) @ self._tables[name]
             total = matrix if total is None else total.add_(matrix)
         assert total is not None
         return total
+
+    def _constant(self, part: Tensor, weights: Tensor, inverse: Tensor) -> Tensor:
+        """Where S and J are constant: |J| J⁻¹ S J⁻ᵀ with the matrix of the reference element, without quadrature; S may
+        be the same for all elements, ``(1, c, d, c, d)``."""
+        e, c, d = len(inverse), part.shape[1], inverse.shape[-1]
+        shares = weights[0] / weights[0].sum()
+        slopes = self.slopes.expand(len(shares), -1, -1)
+        reference = torch.einsum("q,qia,qjb->abij", shares, slopes, slopes).reshape(d * d, -1)
+        scaled = inverse * weights.sum(1)[:, None, None]
+        if len(part) == 1 and c > 1:
+            pairs = (scaled[:, :, None, :, None] * inverse[:, None, :, None, :]).reshape(-1, d * d)
+            pulled = part[0].permute(0, 2, 1, 3).reshape(c * c, d * d) @ pairs.T
+        else:
+            half = scaled[:, None] @ part.reshape(-1, c, d, c * d)
+            whole = (half.reshape(e, c * d * c, d) @ inverse.mT).reshape(e, c, d, c, d)
+            pulled = whole.permute(1, 3, 0, 2, 4)
+        return (pulled.reshape(c * c * e, d * d) @ reference).reshape(c, c, e, -1)
 
     def _pulled_back(self, name: str, part: Tensor, weights: Tensor, inverse: Tensor) -> Tensor:
         """Ŝ with the weights, ``(c, c, e, q, …)``."""
