@@ -1,6 +1,7 @@
 """Solutions on meshes: pictures, errors, probes."""
 
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from neuralpde.plot._comparison import comparison_figure
 from neuralpde.plot._picture import picture_figure
 from neuralpde.plot._style import style
 from neuralpde.problems import Heat, Poisson
-from neuralpde.representations import FiniteElementField
+from neuralpde.representations import FiniteElementField, NeuralField
 from neuralpde.simulate import Solution, compare, simulate, solve
 from neuralpde.types import Status, UsageError
 
@@ -219,3 +220,40 @@ def test_another_shape_or_another_condition_is_no_reference():
     other = solve(problem, FiniteElementField.for_problem(problem, degree=1))
     with pytest.raises(UsageError, match="its value on"):
         square.error(reference=other)
+
+
+def test_a_neural_field_on_a_mesh_has_the_same_pictures_and_files(plate, tmp_path):
+    problem = Poisson(domain=plate.problem.domain, conditions=(Dirichlet(0.0, on="holes"), Flux(0.0)))
+    r = NeuralField.for_problem(problem, hidden=(6, 6))
+    theta = r.initial(torch.Generator().manual_seed(0))
+    run = Solution(problem, r, torch.zeros(1), theta[None], (), State(0.0, theta), Status.STEADY, 0.0, 0.0)
+    shown = run.samples()
+    rim = np.abs(np.hypot(*(shown.triangulation.points - [1.2, 0.3]).T) - 0.12) < 1e-6
+    assert rim.sum() > 20 and np.abs(shown.values[0, rim]).max() < 1e-6 < np.abs(shown.values).max()
+    assert run.plot(tmp_path / "neural.png").is_file()
+    run.export(tmp_path / "neural.pvd")
+    assert (tmp_path / "neural_0000.vtu").is_file()
+
+
+def rendered(run, monkeypatch, installed):
+    with monkeypatch.context() as patch, style():
+        if not installed:
+            patch.setitem(sys.modules, "pyvista", None)
+        figure = picture_figure(run.samples())
+        figure.canvas.draw()
+        return np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(float), len(figure.axes[0].images)
+
+
+def test_without_pyvista_a_body_is_drawn_by_matplotlib(cube, monkeypatch):
+    image, images = rendered(cube, monkeypatch, installed=False)
+    assert images == 0
+    assert (image.min(-1) < 200).mean() > 0.2  # a good part of the paper is covered
+
+
+def test_pyvista_draws_the_same_body(cube, monkeypatch):
+    pytest.importorskip("pyvista", reason="pip install 'neuralpde[plot3d]'")
+    painted, _ = rendered(cube, monkeypatch, installed=False)
+    drawn, images = rendered(cube, monkeypatch, installed=True)
+    assert images == 2
+    # but for edges of the body, where one smooths and the other does not
+    assert (np.abs(painted - drawn).max(-1) > 40).mean() < 0.01
