@@ -31,7 +31,7 @@ PROFILES: dict[str, type] = {"gaussian": GaussianBump, "sine": SineMode, "produc
 COEFFICIENTS: dict[str, type] = {"sine": SineSpeed, "gaussian": GaussianBump, "by_part": ByPart}
 """The same, where a number or a function is expected."""
 
-BOUND = {ByPart: ("domain",)}
+BOUND: dict[Any, tuple[str, ...]] = {ByPart: ("domain",)}
 """Parameters that a problem fills in."""
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}

@@ -85,7 +85,7 @@ class MeshReader:
             line = self._process.stdout.readline()
             answer = json.loads(line) if line else {"ok": False, "error": "the reader crashed"}
             if not answer["ok"]:
-                raise DataError(f"{path}: no mesh could be read from it ({_reason(path, answer['error'])}).")
+                raise DataError(f"{path}: no mesh could be read from it ({_reason(path, str(answer['error']))}).")
             with np.load(out) as arrays:
                 content = {name: arrays[name] for name in arrays.files}
         try:
