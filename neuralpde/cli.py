@@ -89,7 +89,10 @@ def list_parts() -> None:
 def info(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A run file, run folder, case file or mesh.")],
     picture: Annotated[
-        Path | None, typer.Option("--plot", metavar="PICTURE", help="Draw the mesh: .png, .pdf or .svg.")
+        Path | None,
+        typer.Option(
+            "--plot", metavar="PICTURE", help="Draw the mesh, or the problem of the case: .png, .pdf or .svg."
+        ),
     ] = None,
 ) -> None:
     """Say what a run file, a run folder, a case file or a mesh holds, and whether it is intact."""

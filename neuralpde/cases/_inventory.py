@@ -84,7 +84,7 @@ def describe_path(path: Path, picture: Path | None = None) -> bool:
 
     Args:
         path: of it; what is neither ``.toml`` nor ``.h5`` nor a folder is a mesh.
-        picture: of a mesh, where one is wanted.
+        picture: of a mesh, or of a case's problem, where one is wanted.
 
     Returns:
         Whether it is intact: a mesh may be read and broken all the same.
@@ -96,9 +96,11 @@ def describe_path(path: Path, picture: Path | None = None) -> bool:
     console = Console()
     if path.is_file() and path.suffix not in (".toml", ".h5"):
         return _describe_mesh(console, path, picture)
-    if picture is not None:
-        raise UsageError(f"--plot {picture}: expected a mesh file before it, such as plate.msh; got {path}.")
+    if picture is not None and (path.suffix != ".toml" or not path.is_file()):
+        raise UsageError(f"--plot {picture}: expected a mesh or a case file before it; got {path}.")
     _describe_case_or_run(console, path)
+    if picture is not None:
+        console.print(str(load_study(path).problem.plot(picture)), highlight=False, soft_wrap=True)
     return True
 
 

@@ -59,7 +59,13 @@ def test_a_picture_is_drawn_where_it_is_asked_for(tmp_path: Path, neuralpde: Com
     assert wrong.code == 2 and len(wrong.err.splitlines()) == 1
     other = neuralpde("info", tmp_path, "--plot", tmp_path / "cook.png")
     assert other.code == 2
-    assert other.err.startswith(f"--plot {tmp_path / 'cook.png'}: expected a mesh file before it, such as plate.msh")
+    assert other.err == f"--plot {tmp_path / 'cook.png'}: expected a mesh or a case file before it; got {tmp_path}.\n"
+
+
+def test_a_case_is_drawn_before_it_is_solved(mesh_case: Path, neuralpde: Command) -> None:
+    done = neuralpde("info", mesh_case, "--plot", mesh_case.with_suffix(".png"))
+    assert done.code == 0 and done.out.splitlines()[-1] == str(mesh_case.with_suffix(".png")), done.err
+    assert mesh_case.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_surface_is_described_and_called_one(tmp_path: Path, neuralpde: Command) -> None:
