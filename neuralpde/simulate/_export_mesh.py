@@ -45,7 +45,7 @@ def second_order(mesh: Mesh) -> Mesh:
     Example:
         >>> one = Mesh(np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]]), np.array([[0, 1, 2]]))
         >>> second_order(one).points[3:].tolist()
-        [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
+        [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
     target = ELEMENTS[_SECOND[mesh.kind]]
     shares = mesh.element.values(np.asarray(target.nodes)) > 1e-9  # corners that a node lies in the middle of
