@@ -90,7 +90,8 @@ def tag_colours(names: Sequence[str]) -> dict[str, Any]:
     import matplotlib
 
     tagged = [name for name in names if name != "untagged"]
-    wheel = matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, max(len(tagged), 2)))
+    # by steps of the golden ratio: neighbours in the list, often on the paper too, are far apart on the map
+    wheel = matplotlib.colormaps["turbo"](0.05 + 0.9 * (0.618034 * np.arange(len(tagged)) % 1))
     found: dict[str, Any] = {
         name: METHODS[j] if len(tagged) <= len(METHODS) else tuple(wheel[j, :3]) for j, name in enumerate(tagged)
     }
