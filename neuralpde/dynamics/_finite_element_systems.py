@@ -88,11 +88,14 @@ class FiniteElementSystems:
             raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
 
     def _iteration(self, matrix: sp.csr_matrix | sp.bsr_matrix) -> Iteration:
-        symmetric = abs(matrix - matrix.T).max() <= SYMMETRY * abs(matrix).max()
+        csr = matrix.tocsr()
+        probe = np.random.default_rng(0).standard_normal(csr.shape[0])
+        forwards, backwards = csr @ probe, csr.T @ probe  # a copy of the transpose would cost as much as some cycles
+        symmetric = np.linalg.norm(forwards - backwards) <= SYMMETRY * np.linalg.norm(forwards)
         solver = {"auto": "cg" if symmetric else "gmres"}.get(self.options.linear, self.options.linear)
         if solver == "cg" and not symmetric:
             raise UsageError("linear='cg' needs a symmetric matrix; use linear='gmres' or linear='direct'.")
-        operator = MatrixOperator(matrix, symmetric=symmetric, positive_definite=solver == "cg")
+        operator = MatrixOperator(csr, symmetric=bool(symmetric), positive_definite=solver == "cg")
         try:
             return Iteration(operator, solver, self.multigrid().build(operator))
         except UsageError:  # a diagonal that is not positive

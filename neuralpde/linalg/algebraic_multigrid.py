@@ -237,7 +237,9 @@ def _checked(A: LinearOperator) -> sp.csr_matrix:
     """A as a canonical float64 matrix that multigrid can work with."""
     if A.shape[0] != A.shape[1]:
         raise UsageError(f"algebraic multigrid needs a square matrix, got shape {A.shape}")
-    csr = sp.csr_matrix(A.to_csr(), dtype=np.float64, copy=True)
+    csr = sp.csr_matrix(A.to_csr(), dtype=np.float64)
+    if not csr.has_canonical_format or not csr.data.all():  # what follows may not change the operator's own entries
+        csr = csr.copy()
     bad = int((~np.isfinite(csr.data)).sum())
     if bad:
         raise UsageError(f"algebraic multigrid got a matrix with {bad} NaN or Inf among {csr.nnz} entries")
