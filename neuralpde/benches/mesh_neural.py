@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,6 +38,10 @@ from neuralpde.types import DataError
 
 DECAY, STEPS, T_END = 1.0, 5, 0.5
 POINTS = 4000
+
+STEADY = GaussNewton(maxiter=250, stall=1e-3, damping=1e-3)
+FIRST = GaussNewton(maxiter=80, damping=1e-4, stall=0.0, atol=1e-5)
+STAGE = GaussNewton(maxiter=15, damping=1e-8, stall=1e-2, scaling="uniform", atol=1e-4, accept=0.1)
 
 
 def mesh_file(name: str) -> Path:
@@ -139,15 +144,13 @@ def measured(case: str, method: str, problem: Problem, u: Waves, make: Callable[
 
 
 def _run(problem: Problem, r: Representation) -> Solution:
-    neural = isinstance(r, NeuralField)
-    options = {"method": "function_space"} if neural else {}
     if problem.time_order == 0:
-        fit = {"fit": GaussNewton(maxiter=120, stall=1e-3, damping=1e-3)} if neural else {}
-        return solve(problem, r, raise_on_failure=False, **options, **fit)  # type: ignore[arg-type]
-    if neural:
-        options["initial_fit"] = {"options": GaussNewton(maxiter=80, damping=1e-4, stall=0.0, atol=1e-5)}  # type: ignore[assignment]
-    dt = T_END / STEPS
-    return simulate(problem, r, SDIRK4(), dt=dt, t_end=T_END, raise_on_failure=False, **options)  # type: ignore[arg-type]
+        steady: dict[str, Any] = {"fit": STEADY, "method": "function_space"} if isinstance(r, NeuralField) else {}
+        return solve(problem, r, raise_on_failure=False, **steady)
+    march: dict[str, Any] = {"dt": T_END / STEPS, "t_end": T_END, "raise_on_failure": False}
+    if isinstance(r, NeuralField):
+        march |= {"initial_fit": {"options": FIRST}, "fit": STAGE, "method": "function_space"}
+    return simulate(problem, r, SDIRK4(), **march)
 
 
 def neural_rows(case: str, problem: Problem, u: Waves, seeds: tuple[int, ...], hidden: tuple[int, ...]) -> list[Row]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-RCOND = 1e-12
+RCOND = 1e-8
 REFINEMENTS = 2
 
 
