@@ -6,7 +6,7 @@ from neuralpde.linalg import AlgebraicMultigrid
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, linear_subspace
 
-STRENGTH = {(2, False): 0.05, (3, False): 0.0, (2, True): 0.1, (3, True): 0.02}
+STRENGTH = {(2, False): 0.0, (3, False): 0.0, (2, True): 0.1, (3, True): 0.02}
 """Strength threshold by dimension, and whether nodes hold several unknowns: the fastest of 0 to 0.25 for the sum of
 building and solving with 1e5 unknowns. In 3D more than that fills the coarse levels."""
 
@@ -33,6 +33,6 @@ def elliptic_multigrid(problem: Problem, representation: FiniteElementField) -> 
         near_nullspace=modes,
         theta=STRENGTH.get((field.dim, c > 1)),
         block=c,
-        cycle="W" if field.dim == 2 else "V",
+        cycle="W" if field.dim == 2 and c == 1 else "V",
         prolongation=prolongation,
     )
