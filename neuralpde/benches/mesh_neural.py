@@ -39,7 +39,7 @@ from neuralpde.types import DataError
 DECAY, STEPS, T_END = 1.0, 5, 0.5
 POINTS = 4000
 
-STEADY = GaussNewton(maxiter=250, stall=1e-3, damping=1e-3)
+STEADY = GaussNewton(maxiter=250, stall=1e-3, damping=1e-3, accept=5e-2)
 FIRST = GaussNewton(maxiter=80, damping=1e-4, stall=0.0, atol=1e-5)
 STAGE = GaussNewton(maxiter=15, damping=1e-8, stall=1e-2, scaling="uniform", atol=1e-4, accept=0.1)
 
@@ -190,5 +190,5 @@ def rows(quick: bool = False) -> list[Row]:
                     return FiniteElementField.for_problem(problem, degree)
 
                 out += measured(case, f"P{degree}", problem, u, make)
-            out += neural_rows(case, problem, u, SEEDS[:1] if quick else SEEDS, (6, 6) if quick else (12, 12))
+            out += neural_rows(case, problem, u, SEEDS[:1] if quick else SEEDS, (8, 8) if quick else (12, 12))
     return out
