@@ -28,7 +28,8 @@ UNTAGGED = "untagged"
 class MeshDomain(Domain):
     """The domain that a mesh covers; parts of its boundary are called by the mesh's tags.
 
-    Facets of the boundary that no tag holds are called ``"untagged"``. Two domains are equal where their meshes are.
+    Facets of the boundary that no tag holds are called ``"untagged"``. Two domains are equal where their meshes are:
+    points, elements, tags of the boundary, and parts, which materials go by.
 
     Args:
         mesh: of a domain in 2D or 3D.
@@ -149,7 +150,7 @@ class MeshDomain(Domain):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of points, elements and tags."""
+        """SHA-256 of points, elements and tags: of the shape."""
         out = hashlib.sha256(self.mesh.kind.encode())
         for array in (self.mesh.points, self.mesh.cells):
             out.update(array.tobytes())
@@ -157,8 +158,18 @@ class MeshDomain(Domain):
             out.update(name.encode() + ids.tobytes())
         return out.hexdigest()
 
+    @cached_property
+    def parts_digest(self) -> str:
+        """SHA-256 of which elements each part has, in whatever order they are listed."""
+        out = hashlib.sha256()
+        for name, ids in sorted(self.mesh.parts.items()):
+            out.update(name.encode() + np.unique(ids).astype(np.int64).tobytes())
+        return out.hexdigest()
+
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, MeshDomain) and self.digest == other.digest)
+        if self is other or not isinstance(other, MeshDomain):
+            return self is other
+        return self.digest == other.digest and self.parts_digest == other.parts_digest
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -14,7 +14,7 @@ from torch import Tensor
 from neuralpde.fields import Field
 from neuralpde.geometry import Box, Domain, Grid, MeshDomain
 from neuralpde.geometry._mesh import reference_quadrature
-from neuralpde.problems import Problem, exact_fits
+from neuralpde.problems import ByPart, Problem, exact_fits
 from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.types import UsageError
 
@@ -29,6 +29,9 @@ ZERO = 1e-14
 
 ALIKE = 0.02
 """Difference of volume, and of length, that two meshes of a domain may have."""
+
+ELEMENTS = 1000
+"""At the middles of so many elements coefficients by part are compared."""
 
 RULE = {2: 4, 3: 3}
 """Points along each axis of an element at least, by dimension: rules of degree 7 and 5 for squares of errors."""
@@ -210,6 +213,7 @@ def check_reference(problem: Problem, reference: Solution) -> None:
         return
     refusal = "the reference must solve the same problem"
     if other.domain != problem.domain and _same_shape(other.domain, problem.domain) and dataclasses.is_dataclass(other):
+        _check_materials(other, problem, refusal)
         other = dataclasses.replace(other, domain=problem.domain)  # on another mesh, a finer one
     for what, mine, its in (
         ("problem is", problem.name, other.name),
@@ -222,6 +226,23 @@ def check_reference(problem: Problem, reference: Solution) -> None:
     if difference is not None:
         name, its, mine = difference
         raise UsageError(f"{refusal}: its {name} is {its}, the solution's {mine}.")
+
+
+def _check_materials(other: Problem, problem: Problem, refusal: str) -> None:
+    """Refuse coefficients by part that two meshes place differently.
+
+    Raises:
+        UsageError: naming the coefficient.
+    """
+    x = problem.domain.some_points(ELEMENTS)
+    for name, mine in vars(problem).items():
+        its = getattr(other, name, None)
+        if isinstance(mine, ByPart) and isinstance(its, ByPart) and mine == its:
+            share = float((mine(x) != its(x)).double().mean())
+            if share > ALIKE:
+                raise UsageError(
+                    f"{refusal}: the parts that its {name} goes by lie elsewhere on {share:.0%} of the mesh."
+                )
 
 
 def _same_shape(one: Domain, two: Domain) -> bool:

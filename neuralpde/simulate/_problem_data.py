@@ -48,6 +48,7 @@ def problem_data(problem: Problem) -> dict[str, Any]:
     names: list[str] = [f.name for f in dataclasses.fields(problem)] if dataclasses.is_dataclass(problem) else []
     if isinstance(domain, MeshDomain):
         data["mesh digest"] = domain.digest[:DIGITS]
+        data["mesh parts"] = domain.parts_digest[:DIGITS]  # apart from the shape, as older files do not have it
     for name in names:
         if name in ("domain", "conditions"):
             continue

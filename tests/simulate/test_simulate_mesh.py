@@ -19,10 +19,12 @@ from neuralpde.plot._animation import animation_figure
 from neuralpde.plot._comparison import comparison_figure
 from neuralpde.plot._picture import picture_figure
 from neuralpde.plot._style import style
-from neuralpde.problems import Heat, Poisson
+from neuralpde.problems import ByPart, Heat, Poisson
 from neuralpde.representations import FiniteElementField, NeuralField
-from neuralpde.simulate import Solution, compare, simulate, solve
-from neuralpde.types import Status, UsageError
+from neuralpde.simulate import Solution, compare, load_solution, simulate, solve
+from neuralpde.simulate import _files as files
+from neuralpde.simulate._problem_data import problem_data
+from neuralpde.types import DataError, Status, UsageError
 
 MESHES = Path(__file__).resolve().parents[2] / "meshes"
 
@@ -220,6 +222,48 @@ def test_another_shape_or_another_condition_is_no_reference():
     other = solve(problem, FiniteElementField.for_problem(problem, degree=1))
     with pytest.raises(UsageError, match="its value on"):
         square.error(reference=other)
+
+
+def of_materials(left: float, names: tuple[str, ...] = ("steel", "wood"), n: int = 4):
+    """Steel left of a line, wood right of it."""
+    mesh = unit_mesh("triangle", n)
+    inside = mesh.points[mesh.cells].mean(1)[:, 0] < left
+    parts = dict(zip(names, (np.flatnonzero(inside), np.flatnonzero(~inside)), strict=True))
+    domain = MeshDomain(replace(mesh, parts=parts))
+    values = dict(zip(names, (1.0, 5.0), strict=True))
+    held = (Dirichlet(0.0, "x-"), Dirichlet(1.0, "x+"), Flux(0.0))
+    return Heat(diffusivity=ByPart(values), profile=lambda x: x[:, :1], domain=domain, conditions=held, steady=True)
+
+
+def test_meshes_that_differ_in_materials_alone_are_two(tmp_path):
+    half, quarter = of_materials(0.5), of_materials(0.25)
+    assert half.domain != quarter.domain and half.domain == of_materials(0.5).domain
+    assert half.domain.digest == quarter.domain.digest and half.domain != MeshDomain(unit_mesh("triangle", 4))
+    with pytest.raises(UsageError, match="build it with FiniteElementField"):
+        solve(quarter, FiniteElementField.for_problem(half))
+    run, other, better = (
+        solve(problem, FiniteElementField.for_problem(problem)) for problem in (half, quarter, of_materials(0.5, n=8))
+    )
+    with pytest.raises(UsageError, match=r"the parts that its diffusivity goes by lie elsewhere on 2.% of the mesh"):
+        run.error(reference=other)
+    assert run.error(reference=better)["rel_l2"] < 0.05
+    path = run.save(tmp_path / "run.h5")
+    assert torch.equal(load_solution(path, of_materials(0.5)).states, run.states)
+    with pytest.raises(DataError, match="holds Heat with mesh parts = "):
+        load_solution(path, quarter)
+
+
+def test_files_that_know_no_parts_are_read(tmp_path, monkeypatch):
+    half = replace(of_materials(0.5), steady=False)
+    run = simulate(half, FiniteElementField.for_problem(half), ImplicitEuler(), dt=0.1, t_end=0.2)
+    with monkeypatch.context() as patch:
+        known = dict(problem_data(half))
+        del known["mesh parts"]
+        patch.setattr(files, "problem_data", lambda problem: known)
+        path = run.save(tmp_path / "old.h5")
+    back = load_solution(path, half)
+    on = {"dt": 0.1, "t_end": 0.3, "restart": back.last}
+    assert simulate(half, back.representation, ImplicitEuler(), **on).last.t == pytest.approx(0.3)
 
 
 def test_a_neural_field_on_a_mesh_has_the_same_pictures_and_files(plate, tmp_path):
