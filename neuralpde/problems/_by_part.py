@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,10 +10,8 @@ import torch
 from torch import Tensor
 
 from neuralpde.geometry import Domain, MeshDomain
+from neuralpde.problems._point_memory import PointMemory
 from neuralpde.types import UsageError
-
-KEPT = 64
-"""Sets of points whose values are remembered: those of a weak form come in parts, again and again."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +19,7 @@ class ByPart:
     """A number for each part of the domain, by the names of a mesh's physical groups of elements.
 
     A problem binds it to its own domain. What it returns at a point is the number of the element that holds the point;
-    elements are looked up once for the same tensor of points.
+    elements are looked up once for the same points.
 
     Args:
         values: number by part's name, such as ``{"steel": 50.0, "wood": 0.2}``.
@@ -46,7 +43,7 @@ class ByPart:
     values: Mapping[str, float]
     elsewhere: float | None = None
     domain: Domain | None = field(default=None, repr=False, compare=False)
-    _kept: dict[bytes, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _memory: PointMemory = field(default_factory=PointMemory, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, Mapping) or not self.values:
@@ -68,14 +65,13 @@ class ByPart:
         """At points ``(n, d)``, ``(n, 1)``."""
         if not isinstance(self.domain, MeshDomain):
             raise UsageError(f"{self} is bound to no mesh yet: call on(domain), as problems do.")
-        points = np.ascontiguousarray(x.detach().cpu().double().numpy())
-        key = hashlib.blake2b(points.data, digest_size=16).digest()
-        if key not in self._kept:
-            element, _ = self.domain.locator.nearest(points)
-            if len(self._kept) >= KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = self._numbers[element][:, None]  # type: ignore[attr-defined]
-        return torch.as_tensor(self._kept[key], dtype=x.dtype, device=x.device)
+        return self._memory(self._found, x)
+
+    def _found(self, x: Tensor) -> Tensor:
+        assert isinstance(self.domain, MeshDomain)
+        element, _ = self.domain.locator.nearest(np.ascontiguousarray(x.detach().cpu().double().numpy()))
+        values = self._numbers[element][:, None]  # type: ignore[attr-defined]
+        return torch.as_tensor(values, dtype=x.dtype, device=x.device)
 
     def grad(self, x: Tensor) -> Tensor:
         """Zero: inside a part nothing varies. What happens where parts meet is in the weak form alone."""

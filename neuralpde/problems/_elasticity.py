@@ -15,6 +15,7 @@ from neuralpde.geometry import BoundaryValue, Box, Condition, Dirichlet, Domain,
 from neuralpde.problems._base import Problem, Quantity, divergence_of_flux
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._manufactured import at_time, manufactured_source
+from neuralpde.problems._point_memory import PointMemory
 from neuralpde.types import ScalarOrField, UsageError
 
 PLANES = ("strain", "stress")
@@ -104,7 +105,12 @@ class LinearElasticity(Problem):
             return x.new_tensor(tuple(self.body_force)).expand(len(x), -1)
         if self.solution is None:
             return torch.zeros_like(x)
-        # what balances the stress of the exact displacement
+        memory: PointMemory = self.__dict__.setdefault("_balanced", PointMemory())
+        return memory(self._balance, x)
+
+    def _balance(self, x: Tensor) -> Tensor:
+        """What balances the stress of the exact displacement."""
+        assert self.solution is not None
         return manufactured_source(self.solution, self._stress_force, self.needs, 0.0, x)
 
     def _stress_force(self, t: float, x: Tensor, u: Jet) -> Tensor:
