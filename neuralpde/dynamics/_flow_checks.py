@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neuralpde.geometry import Boundary, Dirichlet, FreeSlip, Outflow
+from neuralpde.geometry import Boundary, Box, Dirichlet, FreeSlip, Outflow
 from neuralpde.problems import IncompressibleFlow, Problem
 from neuralpde.types import UsageError
 
@@ -22,8 +22,8 @@ def check_conditions(problem: Problem) -> None:
         strange = [c for c in problem.conditions if isinstance(c, FreeSlip | Outflow)]
         if strange:
             raise UsageError(
-                f"{type(strange[0]).__name__} is a condition of a flow's velocity; {problem.name} takes Dirichlet, "
-                "Neumann and Periodic, and a face without a condition is open."
+                f"{type(strange[0]).__name__} is a condition of a flow's velocity; {problem.name} takes "
+                f"{_possible(problem)}, and a face without a condition is open."
             )
         return
     c = problem.evolving
@@ -35,6 +35,16 @@ def check_conditions(problem: Problem) -> None:
             raise UsageError(f"the velocity on {face} needs {c} numbers; got {tuple(value)}.")
         if callable(value) and (got := tuple(condition.at(0.0, x, c).shape)) != (len(x), c):
             raise UsageError(f"the velocity on {face} must have shape (n, {c}); for n = {len(x)} points it has {got}.")
+
+
+def _possible(problem: Problem) -> str:
+    """Conditions of a problem that is no flow, in words."""
+    names = ["Dirichlet", "Neumann"]
+    if type(problem).flux is not Problem.flux:
+        names += ["Flux", "Robin"]
+    if isinstance(problem.domain, Box):
+        names.append("Periodic")
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def check_standard_flow(problem: Problem, kind: str) -> None:

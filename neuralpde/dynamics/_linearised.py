@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuralpde.dynamics._terms import chosen_rhs
 from neuralpde.fields import Jet
-from neuralpde.geometry import Dirichlet
+from neuralpde.geometry import Dirichlet, Robin
 from neuralpde.problems import Problem
 from neuralpde.representations import GridField, Representation
 from neuralpde.types import UsageError
@@ -43,7 +43,8 @@ def coefficients(
 
 
 def refuse_undetermined(problem: Problem, representation: Representation) -> None:
-    """Refuse a steady problem whose F does not change when a constant is added to a channel of u.
+    """Refuse a steady problem whose F does not change when a constant is added to a channel of u, where no face says
+    which constant: Dirichlet does, and Robin with a coefficient above 0.
 
     F is linearised about random jets: about u = 0 even Δu − u³ would look undetermined. Found here because a sparse LU
     of the singular matrix often succeeds by rounding, and then returns a field with a constant of any size.
@@ -51,7 +52,8 @@ def refuse_undetermined(problem: Problem, representation: Representation) -> Non
     Raises:
         UsageError: that says what is missing.
     """
-    if any(isinstance(c, Dirichlet) for c in representation.boundary.table.values()):
+    carried = representation.boundary.table.values()
+    if any(isinstance(c, Dirichlet) or (isinstance(c, Robin) and c.coefficient > 0) for c in carried):
         return
     n, c, d = 8, representation.channels, representation.dim
     generator = torch.Generator().manual_seed(0)
@@ -59,14 +61,20 @@ def refuse_undetermined(problem: Problem, representation: Representation) -> Non
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    x = representation.domain.from_unit(torch.rand(n, d, generator=generator, dtype=torch.float64))
+    x = representation.domain.some_points(n)
     jet = Jet(draw(n, c), draw(n, c, d), draw(n, c), draw(n, c, d, d))
     by_value = coefficients(problem, 0.0, x, jet, problem.needs | {"value"})[1]["value"]
     if bool((by_value == 0).all(dim=1).all(dim=0).any()):
         raise UsageError(
             f"{problem.name} with these conditions fixes u only up to a constant (no face carries a Dirichlet "
-            "condition): give u on one face."
+            f"condition): give u on one face{_or_exchange(problem, representation)}."
         )
+
+
+def _or_exchange(problem: Problem, representation: Representation) -> str:
+    """What else may stand there: grids take no Robin, and it needs a flux."""
+    possible = not isinstance(representation, GridField) and type(problem).flux is not Problem.flux
+    return ", or Robin" if possible else ""
 
 
 class JacobianMatrix:

@@ -287,9 +287,11 @@ def _check_free_faces(problem: Problem, weak: bool) -> None:
         if bool(((bent - flat).abs() > 0).any()):
             bare.append(face)
     if bare:
-        faces = " and ".join(bare)
+        faces, more = " and ".join(bare), ""
+        if type(problem).flux is not Problem.flux:
+            more = " (Flux or Robin too, which finite elements and neural fields take)"
         raise UsageError(
-            f"{problem.name} has second derivatives and no condition on {faces}: give Dirichlet or Neumann there."
+            f"{problem.name} has second derivatives and no condition on {faces}: give Dirichlet or Neumann there{more}."
         )
 
 

@@ -197,7 +197,10 @@ class Burgers(Problem):
 
     Args:
         viscosity: ν > 0.
-        domain, conditions: where.
+        domain, conditions: where, in 1D.
+
+    Raises:
+        UsageError: for a viscosity that is not positive, or a domain in 2D or 3D.
     """
 
     viscosity: float = 0.05 / math.pi
@@ -208,6 +211,11 @@ class Burgers(Problem):
     def __post_init__(self) -> None:
         if not self.viscosity > 0:
             raise UsageError(f"the viscosity must be positive; got {self.viscosity}.")
+        if self.domain.dim != 1:
+            raise UsageError(
+                f"Burgers is an equation in 1D, as on Box((-1.0,), (1.0,)); the domain has {self.domain.dim} "
+                "dimensions: define a problem of your own there."
+            )
 
     def rhs(self, t: float, x: Tensor, u: Jet) -> Tensor:
         return self.viscosity * u.laplacian - u.value * u.grad[..., 0]

@@ -66,13 +66,13 @@ FLOW_MISTAKES = {
     "heat with an open end": (
         'name = "lid_driven_cavity"',
         'name = "heat"\nconditions = [{kind = "outflow"}]',
-        "run.mac.representation: Outflow is a condition of a flow's velocity; Heat takes Dirichlet, Neumann and "
-        "Periodic, and a face without a condition is open.",
+        "run.mac.representation: Outflow is a condition of a flow's velocity; Heat takes Dirichlet, Neumann, Flux, "
+        "Robin and Periodic, and a face without a condition is open.",
     ),
     "velocity with one number": (
         'name = "lid_driven_cavity"',
         'name = "navier_stokes"\nconditions = [{kind = "dirichlet", value = [1.0]}]',
-        "run.mac.representation: the velocity on x- needs 2 numbers; got (1.0,).",
+        "problem.conditions[1].value: expected one number or 2 numbers; got [1.0].",
     ),
     "a slope for a velocity": (
         'name = "lid_driven_cavity"',

@@ -40,6 +40,11 @@ def test_diffusion_backwards_in_time_is_refused(value: float) -> None:
         Burgers(viscosity=value)
 
 
+def test_burgers_is_an_equation_in_1d() -> None:
+    with pytest.raises(UsageError, match=r"Burgers is an equation in 1D, .*; the domain has 2 dimensions"):
+        Burgers(domain=SQUARE)
+
+
 def test_a_mode_of_another_dimension_is_refused() -> None:
     with pytest.raises(UsageError, match=r"3 length\(s\) and 1 wavenumber\(s\) for 2 dimension\(s\)"):
         check_problem(Heat(profile=SineMode((1.0, 1.0, 1.0)), domain=SQUARE))
@@ -174,7 +179,6 @@ class Misshapen(Problem):
         (Misshapen(), r"Misshapen.rhs must return a tensor of shape \(n, 1\); for n = 3 points it gave \(3,\)"),
         (Misshapen("initial"), r"Misshapen.initial must return a tensor of shape \(n, 1\).* it gave float"),
         (Misshapen(conditions=Dirichlet(0.0)), r"tuple of .*, for instance \(Dirichlet\(...\),\); got Dirichlet"),
-        (Burgers(domain=SQUARE), r"Burgers.initial must return a tensor of shape \(n, 1\).* it gave \(3, 2\)"),
     ],
     ids=lambda value: value.name if isinstance(value, Problem) else "",
 )
@@ -221,7 +225,9 @@ class Conserved(Problem):
     ],
 )
 def test_second_derivatives_need_a_condition_on_every_face(problem: Problem, faces: str) -> None:
-    sentence = f"{problem.name} has second derivatives and no condition on {faces}: give Dirichlet or Neumann there"
+    where = f"{problem.name} has second derivatives and no condition on {faces}: give Dirichlet or Neumann there"
+    natural = r" \(Flux or Robin too, which finite elements and neural fields take\)\."
+    sentence = where + (r"\." if type(problem).flux is Problem.flux else natural)
     with pytest.raises(UsageError, match=sentence):
         check_problem(problem)
 
