@@ -44,7 +44,7 @@ class WeakNeuralDynamics(Dynamics):
         problem: that states its flux.
         representation: a neural field on a mesh's domain.
         fit: :class:`GaussNewton` (defaults: ``WEAK_STEP``, ``WEAK_STEADY``).
-        degree: of the test functions, 1 or 2; None takes 1 where the mesh has three of those for each weight, else 2.
+        degree: of the test functions, 1 or 2; None takes 1 where the mesh has two of those for each weight, else 2.
 
     Raises:
         UsageError: for a domain without a mesh, or fewer test functions than one and a half times the weights.
