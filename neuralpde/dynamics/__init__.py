@@ -53,7 +53,7 @@ def methods_for(problem: Problem, representation: Representation) -> list[str]:
 
     A neural field has a weak form on a mesh, if its problem states its flux. It is the first choice where a part of the
     boundary is not held (rows for fluxes and second derivatives disturb each other), and the only one where a
-    coefficient jumps; where all of the boundary is held the strong form is as close in a fifth of the time.
+    coefficient jumps; where all of the boundary is held the strong form is as close in less than half the time.
     """
     fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
     if "weak" not in fitting:
