@@ -160,7 +160,7 @@ def scikit_rows(case: str, method: Method) -> list[Row]:
 
     mesh = l_mesh(method.rings, method.power)
     begin = time.perf_counter()
-    made = skfem.MeshTri1(mesh.points.T, mesh.cells.T)
+    made = skfem.MeshTri1(mesh.points.T.copy(), mesh.cells.T.copy())
     basis = skfem.Basis(made, skfem.ElementTriP1() if method.degree == 1 else skfem.ElementTriP2())
     stiff = laplace.assemble(basis)
     load = unit_load.assemble(basis) if case == TORSION else basis.zeros()
