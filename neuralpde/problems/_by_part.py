@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neuralpde.fields import PointMemory
 from neuralpde.geometry import Domain, MeshDomain
-from neuralpde.problems._point_memory import PointMemory
 from neuralpde.types import UsageError
 
 

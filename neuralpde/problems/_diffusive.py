@@ -8,12 +8,11 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from neuralpde.fields import Jet
+from neuralpde.fields import Jet, PointMemory
 from neuralpde.problems._base import Problem
 from neuralpde.problems._by_part import ByPart, bound
 from neuralpde.problems._coefficients import check_diffusivity, coefficient_gradient
 from neuralpde.problems._manufactured import at_time, manufactured_source, source_at, takes_time
-from neuralpde.problems._point_memory import PointMemory
 from neuralpde.types import ScalarOrField, UsageError
 
 Source: TypeAlias = float | Callable[..., Tensor] | None
@@ -95,15 +94,15 @@ class Diffusive(Problem):
         """The source at points: as given, or what the solution asks for."""
         if self.manufactured:
             assert self.solution is not None
-            if isinstance(self.solution, torch.nn.Module):  # whose weights may change
-                return self._manufactured(t, x)
             # a subclass from elsewhere may move its field by time
             still = not takes_time(self.solution) and type(self).__module__.startswith("neuralpde.")
             memory: PointMemory = self.__dict__.setdefault("_supplied", PointMemory())
-            return memory(lambda p: self._manufactured(t, p), x, None if still else t)
+            moment = 0.0 if still else t
+            # by its values a solution that has changed is known
+            return memory(lambda p: self._asked(moment, p), x, moment, at_time(self.solution, moment, x))
         return 0.0 if self.source_term is None else source_at(self.source_term, t, x)
 
-    def _manufactured(self, t: float, x: Tensor) -> Tensor:
+    def _asked(self, t: float, x: Tensor) -> Tensor:
         """What the solution asks for: slow by automatic differentiation."""
         assert self.solution is not None
         return manufactured_source(self.solution, self.moved, self.needs, t, x)

@@ -10,12 +10,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from neuralpde.fields import Jet
+from neuralpde.fields import Jet, PointMemory
 from neuralpde.geometry import BoundaryValue, Box, Condition, Dirichlet, Domain, Flux
 from neuralpde.problems._base import Problem, Quantity, divergence_of_flux
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._manufactured import at_time, manufactured_source
-from neuralpde.problems._point_memory import PointMemory
 from neuralpde.types import ScalarOrField, UsageError
 
 PLANES = ("strain", "stress")
@@ -106,7 +105,7 @@ class LinearElasticity(Problem):
         if self.solution is None:
             return torch.zeros_like(x)
         memory: PointMemory = self.__dict__.setdefault("_balanced", PointMemory())
-        return memory(self._balance, x)
+        return memory(self._balance, x, at_time(self.solution, 0.0, x))
 
     def _balance(self, x: Tensor) -> Tensor:
         """What balances the stress of the exact displacement."""

@@ -7,8 +7,12 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from neuralpde.fields import Jet, autodiff_jet, constant_jet
+from neuralpde.fields import Jet, PointMemory, autodiff_jet, constant_jet
 from neuralpde.geometry import Boundary, Dirichlet
+
+
+KEPT = 8
+"""Sets of points of which derivatives of lifts are remembered: those of a stage's fit and of its walls."""
 
 
 class HardBoundary:
@@ -28,7 +32,7 @@ class HardBoundary:
     def __init__(self, boundary: Boundary, channels: int) -> None:
         self.domain, self.channels = boundary.box, channels
         self.data = {(axis, side): c for axis, side, c in boundary.faces_with(Dirichlet) if isinstance(c, Dirichlet)}
-        self.active = bool(self.data)
+        self.active, self._memory = bool(self.data), PointMemory(KEPT)
         values = [c.value for c in self.data.values()]
         first = values[0] if values else 0.0
         same = not callable(first) and all(not callable(v) and v == first for v in values)
@@ -111,4 +115,5 @@ class HardBoundary:
         """The lift and its derivatives."""
         if self.constant is not None:
             return constant_jet(self.lift(t, x), self.domain.dim, needs)
-        return autodiff_jet(lambda p: self.lift(t, p), x, needs)
+        # slow, and asked for again and again by a fit; by the lift's values it is known whether the data have changed
+        return self._memory(lambda p: autodiff_jet(lambda q: self.lift(t, q), p, needs), x, t, needs, self.lift(t, x))
