@@ -10,7 +10,6 @@ from torch import Tensor
 from neuralpde.fields import Jet, PointMemory, autodiff_jet, constant_jet
 from neuralpde.geometry import Boundary, Dirichlet
 
-
 KEPT = 8
 """Sets of points of which derivatives of lifts are remembered: those of a stage's fit and of its walls."""
 
