@@ -60,6 +60,11 @@ class Status(Enum):
         "the matrix of an implicit step is singular",
         "use a smaller time step, or another integrator",
     )
+    UPHILL = (
+        "no step of Newton's method reduces the residual",
+        "start closer to the solution (guess=, the load raised in steps, a smaller time step); beyond a fold there is "
+        "none",
+    )
     UNSOLVED_STAGE = (
         "the equation of an implicit stage was not solved",
         "use a smaller time step, or an integrator without implicit stages of the whole equation",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from neuralpde.dynamics._grid_systems import GridSystems
 from neuralpde.dynamics._linearised import Coefficients, coefficients, refuse_undetermined
-from neuralpde.dynamics._newton import Newton
+from neuralpde.dynamics._newton import Iterate, Newton, downhill
 from neuralpde.dynamics._terms import chosen_rhs, field_of, stepped_flow, term_flow
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
@@ -73,28 +75,42 @@ class DiscreteDynamics(Dynamics):
     ) -> Stage:
         """Solve mass·θ − γ F(t, θ) = target."""
         r, options = self.representation, self.newton
-        needs = self.problem.needs | {"value"}
+        needs, size = self.problem.needs | {"value"}, 0.0
         floor = torch.finfo(theta.dtype).eps
-        for iteration in range(options.maxiter + 1):
+
+        def evaluate(theta: Tensor) -> Iterate:
             u = r.at(theta, t).jet(r.points, needs)
             f, parts = coefficients(self.problem, t, r.points, u, needs, part)
             g = mass * theta - gamma * f.reshape(-1) - target
-            size = float(g.abs().max())
-            scale = max(float(target.abs().max()), float((gamma * f).abs().max()), mass * float(theta.abs().max()))
-            if not np.isfinite(size):
-                return Stage(theta, Status.NON_FINITE, size, iteration)
-            if size <= max(options.rtol, 4 * floor) * max(scale, floor):
-                return Stage(theta, Status.CONVERGED_RTOL, size, iteration)
-            if size <= self._rounding(parts, mass, gamma, theta):
-                return Stage(theta, Status.CONVERGED_ATOL, size, iteration)
-            if iteration == options.maxiter:
-                break
+            return Iterate(theta, g, float(g.abs().max()), (parts, float((gamma * f).abs().max())))
+
+        at = evaluate(theta)
+        history = [at.norm]
+
+        def stage(status: Status) -> Stage:
+            return Stage(at.theta, status, at.norm, len(history) - 1, tuple(history))
+
+        while math.isfinite(at.norm):
+            parts, largest = at.linear
+            scale = max(float(target.abs().max()), largest, mass * float(at.theta.abs().max()))
+            size = max(size, scale)
+            if at.norm <= max(options.rtol, 4 * floor) * max(scale, floor):
+                return stage(Status.CONVERGED_RTOL)
+            if at.norm <= self._rounding(parts, mass, gamma, at.theta):
+                return stage(Status.CONVERGED_ATOL)
+            if len(history) > options.maxiter:
+                return stage(Status.MAXITER)
             try:
-                theta = theta - self.systems.solve(mass, gamma, parts, g)
+                solve = partial(self.systems.solve, mass, gamma, parts)
+                found = downhill(evaluate, at, solve(at.residual), size, natural=solve)
             except NotConvergedError as error:  # the march reports it, with the solution so far
                 status = Status.NON_FINITE if isinstance(error, NonFiniteError) else Status.SINGULAR_MATRIX
-                return Stage(theta, getattr(error.result, "status", status), size, iteration)
-        return Stage(theta, Status.MAXITER, size, options.maxiter)
+                return stage(getattr(error.result, "status", status))
+            if found is None:
+                return stage(Status.UPHILL)
+            at = found
+            history.append(at.norm)
+        return stage(Status.NON_FINITE)
 
     def _rounding(self, parts: Coefficients, mass: float, gamma: float, theta: Tensor) -> float:
         """What rounding alone leaves in mass·θ − γ F: eps times the largest stencil coefficients times the state.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from neuralpde.dynamics._boundary_fluxes import Balance, balance, data_rate
 from neuralpde.dynamics._elliptic import elliptic_multigrid
 from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
 from neuralpde.dynamics._interior_penalty import InteriorPenalty, PenalisedForm, peclet_number
-from neuralpde.dynamics._newton import Newton
+from neuralpde.dynamics._newton import Iterate, Newton, downhill
 from neuralpde.dynamics._terms import TermFlow, field_of, stepped_flow, term_flow
 from neuralpde.dynamics._weak_form import WeakForm
 from neuralpde.dynamics._weak_terms import WeakTerm
@@ -189,32 +190,50 @@ class FiniteElementDynamics(Dynamics):
         does not change is made once.
         """
         r, options, key = self.representation, self.newton, (part, mass, gamma)
-        form, before, start, old = self._form_of(part), math.inf, theta, key in self._kept
-        size, inertia = self._residual(form, target, mass, gamma, t, theta)
-        scale = max(float(size.norm()), float(target[r.free].norm()), float(inertia[r.free].norm()))
-        for iteration in range(options.maxiter + 1):
-            g = size if iteration == 0 else self._residual(form, target, mass, gamma, t, theta)[0]
-            norm = float(g.norm())
-            if old and not norm <= before:
-                # the old matrix led away: back to where it was taken
-                theta, g, norm = start, self._residual(form, target, mass, gamma, t, start)[0], before
-            if not math.isfinite(norm):
-                return Stage(theta, Status.NON_FINITE, norm, iteration)
-            if norm <= options.rtol * scale or norm <= 1e-300:
-                return Stage(theta, Status.CONVERGED_RTOL, norm, iteration)
-            if norm <= ROUNDING * scale and norm > 0.1 * before and not old:
-                return Stage(theta, Status.CONVERGED_ATOL, norm, iteration)
-            if iteration == options.maxiter:
-                break
+        form, before, fresh = self._form_of(part), math.inf, key not in self._kept
+
+        def evaluate(theta: Tensor) -> Iterate:
+            g = self._residual(form, target, mass, gamma, t, theta)[0]
+            return Iterate(theta, g, float(g.norm()))
+
+        g, inertia = self._residual(form, target, mass, gamma, t, theta)
+        at = Iterate(theta, g, float(g.norm()))
+        scale = max(at.norm, float(target[r.free].norm()), float(inertia[r.free].norm()))
+        history = [at.norm]
+
+        def stage(status: Status) -> Stage:
+            return Stage(at.theta, status, at.norm, len(history) - 1, tuple(history))
+
+        while math.isfinite(at.norm):
+            if at.norm <= options.rtol * scale or at.norm <= 1e-300:
+                return stage(Status.CONVERGED_RTOL)
+            if at.norm <= ROUNDING * scale and at.norm > 0.1 * before and fresh:
+                return stage(Status.CONVERGED_ATOL)
+            if len(history) > options.maxiter:
+                return stage(Status.MAXITER)
             try:
-                if key not in self._kept or norm > REDUCTION * before:
-                    self._assemble(key, form, t, theta)
-                    old = False
-                start, before = theta, norm
-                theta = theta - self.systems.solve(self._kept[key], g)
+                if key not in self._kept or at.norm > REDUCTION * before:
+                    self._assemble(key, form, t, at.theta)
+                    fresh = True
+                found = self._step(key, evaluate, at, options.rtol * scale, scale)
+                if found is None and not fresh:
+                    self._assemble(key, form, t, at.theta)
+                    fresh = True
+                    found = self._step(key, evaluate, at, options.rtol * scale, scale)
             except NotConvergedError as error:
-                return Stage(theta, getattr(error.result, "status", Status.SINGULAR_MATRIX), norm, iteration)
-        return Stage(theta, Status.MAXITER, norm, options.maxiter)
+                return stage(getattr(error.result, "status", Status.SINGULAR_MATRIX))
+            if found is None:
+                return stage(Status.CONVERGED_ATOL if at.norm <= ROUNDING * scale else Status.UPHILL)
+            before, at = at.norm, found
+            history.append(at.norm)
+        return stage(Status.NON_FINITE)
+
+    def _step(
+        self, key: Key, evaluate: Callable[[Tensor], Iterate], at: Iterate, wanted: float, scale: float
+    ) -> Iterate | None:
+        """Newton's step with the matrix at hand, as long as it leads downhill; ``wanted`` is the residual's aim."""
+        step = self.systems.solve(self._kept[key], at.residual, 0.5 * wanted / at.norm)
+        return downhill(evaluate, at, step, scale, type(self.problem).energy is not Problem.energy)
 
     def _residual(
         self, form: WeakForm, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor

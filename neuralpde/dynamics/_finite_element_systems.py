@@ -24,6 +24,9 @@ DIRECT_ONCE = {2: 50_000, 3: 5_000}
 
 SYMMETRY = 1e-10
 
+LEAST = 1e-13
+"""Relative residual below which Krylov methods are not asked to go: rounding."""
+
 
 @dataclass(frozen=True)
 class Iteration:
@@ -101,8 +104,13 @@ class FiniteElementSystems:
         except UsageError:  # a diagonal that is not positive
             return Iteration(operator, solver, "jacobi")
 
-    def solve(self, factors: SuperLU | Iteration, g: Tensor) -> Tensor:
+    def solve(self, factors: SuperLU | Iteration, g: Tensor, rtol: float = 1.0) -> Tensor:
         """matrix⁻¹ g.
+
+        Args:
+            factors: of the matrix.
+            g: the right-hand side.
+            rtol: relative residual that a Krylov method shall reach, where it is below ``linear_rtol``.
 
         Raises:
             NotConvergedError: where a Krylov method fails.
@@ -110,8 +118,8 @@ class FiniteElementSystems:
         if isinstance(factors, SuperLU):
             return torch.as_tensor(factors.solve(g.cpu().double().numpy()), dtype=g.dtype, device=g.device)
         made = factors
-        right = g.to(made.operator.device)
-        return solve_linear(made.operator, right, solver=made.solver, M=made.M, rtol=self.options.linear_rtol).x.to(g)
+        right, tolerance = g.to(made.operator.device), min(self.options.linear_rtol, max(rtol, LEAST))
+        return solve_linear(made.operator, right, solver=made.solver, M=made.M, rtol=tolerance).x.to(g)
 
     def refuse_undetermined(self, matrix: sp.csr_matrix) -> None:
         """Refuse a steady problem's matrix that has a constant on a part that nothing holds in its null space.

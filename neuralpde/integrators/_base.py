@@ -66,21 +66,25 @@ class Stage:
         status: why its solve ended (``COMPLETED`` where there was nothing to solve).
         residual: root mean square residual of the stage equation.
         iterations: linear solves, or gradient steps.
+        history: residuals of Newton's method, the first one's before its first step.
     """
 
     theta: Tensor
     status: Status = Status.COMPLETED
     residual: float = 0.0
     iterations: int = 0
+    history: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What a step reports: the worst status and residual of its stages, and the sum of their iterations."""
+    """What a step reports: the worst status and residual of its stages, and the sum of their iterations; where a stage
+    failed the history of its residuals."""
 
     status: Status
     residual: float
     iterations: int
+    history: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, stages: Sequence[Stage]) -> StepInfo:
@@ -89,7 +93,8 @@ class StepInfo:
         status = bad[0] if bad else Status.COMPLETED
         if Status.NON_FINITE in bad:
             status = Status.NON_FINITE
-        return cls(status, max(s.residual for s in stages), sum(s.iterations for s in stages))
+        history = next((s.history for s in stages if not s.status.ok), ())
+        return cls(status, max(s.residual for s in stages), sum(s.iterations for s in stages), history)
 
 
 Terms = Sequence[tuple[float, Any]]

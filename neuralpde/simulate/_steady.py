@@ -65,7 +65,7 @@ def solve(
         representation,
         torch.zeros(1, dtype=torch.float64),
         stage.theta[None],
-        (StepInfo(stage.status, stage.residual, stage.iterations),),
+        (StepInfo(stage.status, stage.residual, stage.iterations, stage.history),),
         State(0.0, stage.theta),
         stage.status,
         setup,
