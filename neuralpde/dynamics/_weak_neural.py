@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,6 +29,12 @@ from neuralpde.types import NonFiniteError, Status, UsageError
 Map = Callable[[Tensor], Tensor]
 
 WEAK_STEP = replace(TIME_STEP, maxiter=30)
+FAR = 0.1
+"""Share of its target by which a step's start may miss it and count as close."""
+
+AFRESH: dict[str, Any] = {"maxiter": 150, "stall": 1e-3, "damping": 1e-3, "scaling": "columns"}
+"""How a step is fitted that starts far from its target, as a field that was nothing does."""
+
 WEAK_STEADY = replace(STEADY, accept=5e-2)
 """The residual is the error in the energy norm, which is some ten times that in L²."""
 
@@ -159,9 +166,12 @@ class WeakNeuralDynamics(Dynamics):
         def size_of(theta: Tensor) -> float:
             return float(residual(theta).norm())
 
-        start = min(begin if mass else [*begin, self._outer_fit(residual, jacobian, begin[0])], key=size_of)
+        start, options = min(begin, key=size_of), self.fit_options
+        if not mass or size_of(start) > FAR * float(whitened(target).norm()):
+            start = min(start, self._outer_fit(residual, jacobian, start), key=size_of)
+            options = options if not mass else replace(options, **AFRESH)
         try:
-            fit = least_squares(residual, start, self.fit_options, jacobian=jacobian)
+            fit = least_squares(residual, start, options, jacobian=jacobian)
         except NonFiniteError:  # the march reports it, with the solution so far
             return Stage(start, Status.NON_FINITE, math.nan)
         with torch.no_grad():
