@@ -35,4 +35,5 @@ def elliptic_multigrid(problem: Problem, representation: FiniteElementField) -> 
         block=c,
         cycle="W" if field.dim == 2 and c == 1 else "V",
         prolongation=prolongation,
+        single=True,
     )

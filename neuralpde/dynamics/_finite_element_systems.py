@@ -13,7 +13,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor
 
 from neuralpde.dynamics._newton import Newton
-from neuralpde.linalg import AlgebraicMultigrid, LinearOperator, MatrixOperator, Preconditioner, solve_linear
+from neuralpde.linalg import AlgebraicMultigrid, LinearOperator, Preconditioner, SparseOperator, solve_linear
 from neuralpde.types import NotConvergedError, Status, UsageError
 
 DIRECT = {2: 300_000, 3: 15_000}
@@ -38,7 +38,7 @@ class Iteration:
         M: the preconditioner, built.
     """
 
-    operator: MatrixOperator
+    operator: SparseOperator
     solver: str
     M: LinearOperator | str
 
@@ -91,14 +91,13 @@ class FiniteElementSystems:
             raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
 
     def _iteration(self, matrix: sp.csr_matrix | sp.bsr_matrix) -> Iteration:
-        csr = matrix.tocsr()
-        probe = np.random.default_rng(0).standard_normal(csr.shape[0])
-        forwards, backwards = csr @ probe, csr.T @ probe  # a copy of the transpose would cost as much as some cycles
-        symmetric = np.linalg.norm(forwards - backwards) <= SYMMETRY * np.linalg.norm(forwards)
+        x, y = np.random.default_rng(0).standard_normal((2, matrix.shape[0]))
+        product = matrix @ x  # a copy of the transpose would cost as much as some cycles: yᵀAx against xᵀAy
+        symmetric = abs(y @ product - x @ (matrix @ y)) <= SYMMETRY * np.linalg.norm(product)
         solver = {"auto": "cg" if symmetric else "gmres"}.get(self.options.linear, self.options.linear)
         if solver == "cg" and not symmetric:
             raise UsageError("linear='cg' needs a symmetric matrix; use linear='gmres' or linear='direct'.")
-        operator = MatrixOperator(csr, symmetric=bool(symmetric), positive_definite=solver == "cg")
+        operator = SparseOperator(matrix, symmetric=bool(symmetric), positive_definite=solver == "cg")
         try:
             return Iteration(operator, solver, self.multigrid().build(operator))
         except UsageError:  # a diagonal that is not positive

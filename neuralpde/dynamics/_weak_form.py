@@ -56,6 +56,7 @@ class WeakForm:
             )
         self.problem, self.representation = problem, representation
         self._varies = False
+        self._slope: Tensor | None = None
 
     @cached_property
     def pieces(self) -> list[_Piece]:
@@ -112,7 +113,7 @@ class WeakForm:
         """R at all nodes, and ∂R/∂u between the free unknowns, of nodal values ``(N, c)``."""
         r = self.representation
         total, pattern, matrices = torch.zeros_like(values), r.free_pattern, dict[int, ElementMatrices]()
-        entries = pattern.zeros(values.dtype)
+        entries, self._slope = pattern.zeros(values.dtype), None
         for piece in self._parts((r.channels * (1 + r.dim)) ** 2):
             table = piece.tables
             load, flux, parts = self._slopes(piece, t, values)
@@ -125,7 +126,7 @@ class WeakForm:
 
     def linearised(self, t: float, values: Tensor) -> tuple[Tensor, list[Tensor]]:
         """R and, piece by piece, the derivatives of its densities, ``(e, q, c, 1 + d, c, 1 + d)``."""
-        total, out = torch.zeros_like(values), []
+        total, out, self._slope = torch.zeros_like(values), [], None
         rows: dict[str, int | slice] = {"u": 0, "g": slice(1, None)}
         for piece in self.pieces:
             load, flux, parts = self._slopes(piece, t, values)
@@ -151,7 +152,7 @@ class WeakForm:
             uniform = self._uniform(piece, t, jet)
             if uniform is not None:
                 return uniform
-            self._varies = True
+            self._varies, self._slope = True, None
         with torch.enable_grad():
             u, grad = jet.value.detach().requires_grad_(), jet.grad.detach().requires_grad_()
             load, flux = self._at(piece, t, Jet(u, grad))
@@ -165,29 +166,30 @@ class WeakForm:
         """The densities, and ∂f/∂∇u where it is the same at all points: of fluxes that are linear in ∇u with one
         coefficient. None where it is not, or where s or f depends on u.
 
-        The derivative is taken at the first point. It must predict the flux at all others, and another gradient must
-        have the same flux at all of them.
+        The derivative is taken at the first point of the first elements. It must predict the flux at all points, of two
+        states, and both must have the same source.
         """
-        x = piece.tables.points.flatten(0, 1)
+        slope = self._slope if self._slope is not None else self._first_slope(piece, t, jet)
+        if slope is None:
+            return None
+        load, flux = (part.detach() for part in self._at(piece, t, jet))
+        probe = torch.arange(1, 1 + jet.grad[0].numel()).to(jet.grad).sin().reshape(jet.grad[:1].shape)
+        other = Jet(probe[:, :, 0].expand_as(jet.value), probe.expand_as(jet.grad))
+        load_other, flux_other = self._at(piece, t, other)
+        first = flux[:1].flatten(1)
+        same = torch.equal(load, load_other) and _predicted(slope, jet.grad[:1], first, jet.grad, flux)
+        if not same or not _predicted(slope, jet.grad[:1], first, other.grad[:1], flux_other):
+            return None
+        self._slope = slope
+        return load, flux, {"gg": slope.reshape(1, 1, *jet.grad.shape[1:], *jet.grad.shape[1:])}
+
+    def _first_slope(self, piece: _Piece, t: float, jet: Jet) -> Tensor | None:
+        """∂f/∂∇u at the first point, ``(c d, c d)``; None where s depends on u, or f on anything but ∇u."""
         with torch.enable_grad():
             u, grad = jet.value[:1].detach().requires_grad_(), jet.grad[:1].detach().requires_grad_()
-            load, flux = piece.density(t, x[:1], Jet(u, grad))
+            load, flux = piece.density(t, piece.tables.points[:1, 0], Jet(u, grad))
             rows = dict(_derivatives(flux.flatten(1), u, grad))
-        if load.requires_grad or set(rows) != {"g"}:
-            return None
-        slope = rows["g"].reshape(flux[0].numel(), -1)
-        load, flux = (part.detach() for part in self._at(piece, t, jet))
-        shift = (jet.grad - jet.grad[:1]).flatten(1)
-        predicted = flux[:1].flatten(1) + shift @ slope.T
-        size = float(flux.abs().max()) + float(slope.abs().max()) * float(shift.abs().max())
-        probe = (
-            torch.arange(1, 1 + jet.grad[0].numel(), dtype=x.dtype, device=x.device).sin().reshape(jet.grad[:1].shape)
-        )
-        other = self._at(piece, t, Jet(probe[:, :, 0].expand_as(jet.value), probe.expand_as(jet.grad)))[1]
-        same = float((other - other[:1]).abs().max()) <= SAME * float(other.abs().max())
-        if not same or float((flux.flatten(1) - predicted).abs().max()) > SAME * size:
-            return None
-        return load, flux, {"gg": slope.reshape(1, 1, *jet.grad.shape[1:], *jet.grad.shape[1:])}
+        return None if load.requires_grad or set(rows) != {"g"} else rows["g"].reshape(flux[0].numel(), -1)
 
     def _at(self, piece: _Piece, t: float, jet: Jet) -> tuple[Tensor, Tensor]:
         return piece.density(t, piece.tables.points.flatten(0, 1), jet)
@@ -205,6 +207,14 @@ class WeakForm:
             pulled = weighted @ table.inverse.mT  # (e, q, c, d) along the reference axes
             local = local + torch.einsum("qkd,eqcd->ekc", table.slopes[0].expand(pulled.shape[1], -1, -1), pulled)
         add(total, table.dofs, local)
+
+
+def _predicted(slope: Tensor, start: Tensor, flux: Tensor, grad: Tensor, found: Tensor) -> bool:
+    """Whether all fluxes ``(n, c, d)`` of gradients (n or one for all) are those from (start, flux) along a slope."""
+    shift = (grad - start).flatten(1)
+    expected = torch.addmm(flux, shift, slope.T)
+    size = float(flux.abs().max()) + float(slope.abs().max()) * float(shift.abs().max())
+    return float((found.flatten(1) - expected).abs().max()) <= SAME * size
 
 
 def _jet(table: Tables, values: Tensor) -> Jet:

@@ -8,6 +8,7 @@ from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import DiagonalOperator, Identity, IdentityOperator, Jacobi, Preconditioner
 from neuralpde.linalg.sine_cosine import dct1, dct2, dct3, dct4, dst1, dst2, dst3, dst4, dst6, dst7
 from neuralpde.linalg.solve import LinearSolution, solve_linear
+from neuralpde.linalg.sparse import SparseOperator
 from neuralpde.linalg.stencil import Kind
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "MatrixOperator",
     "MultigridCycle",
     "Preconditioner",
+    "SparseOperator",
     "as_operator",
     "dct1",
     "dct2",

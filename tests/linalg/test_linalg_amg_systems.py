@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
 
-from neuralpde.linalg import AlgebraicMultigrid, MatrixOperator, solve_linear
+from neuralpde.linalg import AlgebraicMultigrid, MatrixOperator, SparseOperator, solve_linear
+from neuralpde.linalg.multigrid_cycle import GaussSeidelCycle
 from neuralpde.types import UsageError
 
 
@@ -68,6 +70,51 @@ def test_unknowns_of_a_node_stay_together() -> None:
     )
     B = sp.csr_matrix(sp.kron(square(29), sp.csr_matrix([[2.0, 0.9], [0.9, 1.0]])))
     assert symmetric(B, given) and solved(B, given) <= 15
+
+
+def coupled(n: int) -> sp.csr_matrix:
+    return sp.csr_matrix(sp.kron(square(n), sp.csr_matrix([[2.0, 0.9], [0.9, 1.0]])))
+
+
+@pytest.mark.parametrize("cycle", ["V", "W"])
+@pytest.mark.parametrize("block", [1, 2])
+def test_the_cycle_is_that_of_pyamg(block: int, cycle: str) -> None:
+    import pyamg
+
+    A = coupled(30).tobsr((2, 2)) if block == 2 else square(60)
+    name = "block_gauss_seidel" if block == 2 else "gauss_seidel"
+    sweeps = {"presmoother": (name, {"sweep": "forward"}), "postsmoother": (name, {"sweep": "backward"})}
+    made = pyamg.smoothed_aggregation_solver(A, max_coarse=20, **sweeps)
+    r = np.random.default_rng(0).standard_normal(A.shape[0])
+    wanted = made.aspreconditioner(cycle=cycle) @ r
+    assert len(made.levels) > 2
+    assert np.abs(GaussSeidelCycle(made, cycle)(r) - wanted).max() <= 1e-12 * np.abs(wanted).max()
+    assert np.abs(GaussSeidelCycle(made, cycle, np.float32)(r) - wanted).max() <= 1e-5 * np.abs(wanted).max()
+
+
+def test_single_precision_costs_no_iterations() -> None:
+    A, options = coupled(30), {"block": 2, "near_nullspace": torch.eye(2, dtype=torch.float64).repeat(900, 1)}
+    for scale in (1e-15, 1.0, 2e11):
+        single, double = (AlgebraicMultigrid("smoothed_aggregation", single=s, **options) for s in (True, False))  # type: ignore[arg-type]
+        assert abs(solved(scale * A, single) - solved(scale * A, double)) <= 1
+    steep = sp.diags(np.geomspace(1e-5, 1e5, 60**2)) @ square(60) @ sp.diags(np.geomspace(1e-5, 1e5, 60**2))
+    M = [AlgebraicMultigrid("smoothed_aggregation", single=s).build(MatrixOperator(steep)) for s in (True, False)]
+    r = torch.rand(60**2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(M[0].matvec(r), M[1].matvec(r))  # float32 would not do there
+
+
+@pytest.mark.parametrize("form", ["csr", "bsr"])
+def test_sparse_operators_hold_what_they_get(form: str) -> None:
+    A = coupled(4).asformat(form)
+    A.data[0] += 1.0
+    operator, dense = SparseOperator(A), torch.from_numpy(A.toarray())
+    x = torch.rand(32, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert operator.matrix is A and not operator.symmetric
+    for columns in (x, x[:, 0]):
+        assert torch.allclose(operator @ columns, dense @ columns, rtol=0, atol=1e-14)
+        assert torch.allclose(operator.rmatvec(columns), dense.T @ columns, rtol=0, atol=1e-14)
+    assert torch.equal(operator.diagonal(), dense.diagonal())
+    assert (operator.to_csr() != sp.csr_matrix(A)).nnz == 0
 
 
 def test_what_does_not_fit_is_refused() -> None:
