@@ -80,6 +80,7 @@ class FiniteElementDynamics(Dynamics):
         self.systems = FiniteElementSystems(problem.name, representation.dim, self.newton, multigrid)
         self._forms: dict[str, WeakForm] = {}
         self._kept: dict[Key, SuperLU | Iteration] = {}
+        self._diagonals: dict[Key, Tensor] = {}
 
     @cached_property
     def mass(self) -> sp.csr_matrix:
@@ -207,7 +208,8 @@ class FiniteElementDynamics(Dynamics):
         while math.isfinite(at.norm):
             if at.norm <= options.rtol * scale or at.norm <= 1e-300:
                 return stage(Status.CONVERGED_RTOL)
-            if at.norm <= ROUNDING * scale and at.norm > 0.1 * before and fresh:
+            stuck = at.norm <= ROUNDING * scale and at.norm > 0.1 * before and fresh
+            if stuck or at.norm <= self._rounding(key, at.theta):
                 return stage(Status.CONVERGED_ATOL)
             if len(history) > options.maxiter:
                 return stage(Status.MAXITER)
@@ -235,6 +237,12 @@ class FiniteElementDynamics(Dynamics):
         step = self.systems.solve(self._kept[key], at.residual, 0.5 * wanted / at.norm)
         return downhill(evaluate, at, step, scale, type(self.problem).energy is not Problem.energy)
 
+    def _rounding(self, key: Key, theta: Tensor) -> float:
+        """What rounding leaves in a residual: eps ‖|A| |θ|‖, where the row sums of |A| are about twice its diagonal."""
+        if key not in self._kept:
+            return 0.0
+        return 2 * torch.finfo(theta.dtype).eps * float((self._diagonals[key] * theta).norm())
+
     def _residual(
         self, form: WeakForm, target: Tensor, mass: float, gamma: float, t: float, theta: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -258,6 +266,8 @@ class FiniteElementDynamics(Dynamics):
         while len(self._kept) >= MATRICES:
             self._kept.pop(next(iter(self._kept)))
         self._kept[key] = self.systems.factors(whole, once=not mass)
+        self._diagonals = {k: d for k, d in self._diagonals.items() if k in self._kept}
+        self._diagonals[key] = torch.as_tensor(whole.diagonal(), dtype=theta.dtype, device=theta.device)
 
 
 class KnownField(Field):
