@@ -124,8 +124,10 @@ def build_study(document: Document, name: str, base: Path, file: str) -> Study:
         place = top.child("run").child(run_key(document["run"], k))
         runs.append(_build_run(case, table, problem, reader, top, place))
     ends = [run.times["t_end"] for run in runs if run.integrator is not None]
-    check_outputs(case.output, problem, ends, top.child("output"))
-    return Study(name, base, document, case, problem, tuple(runs), _build_reference(case, problem, runs, reader, top))
+    reference = _build_reference(case, problem, runs, reader, top)
+    kinds = [run.representation for run in (*runs, *((reference,) if reference is not None else ()))]
+    check_outputs(case.output, problem, ends, kinds, top.child("output"))
+    return Study(name, base, document, case, problem, tuple(runs), reference)
 
 
 def _build_reference(case: Case, problem: Problem, runs: Sequence[Run], reader: Reader, top: Place) -> Run | None:

@@ -13,6 +13,7 @@ from neuralpde.cases._mistakes import Place
 from neuralpde.cases._schema import ExportTable, OutputTable
 from neuralpde.geometry import Box, Domain, MeshDomain
 from neuralpde.problems import Problem
+from neuralpde.representations import FiniteElementField, Representation
 from neuralpde.simulate import Solution, quantity_names
 from neuralpde.types import UsageError
 
@@ -22,18 +23,21 @@ FORCES = "-forces.csv"
 PROBE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def check_outputs(output: OutputTable, problem: Problem, ends: Sequence[float], place: Place) -> None:
+def check_outputs(
+    output: OutputTable, problem: Problem, ends: Sequence[float], kinds: Sequence[Representation], place: Place
+) -> None:
     """Refuse, before anything is solved, what no file could be made of.
 
     Args:
         output: the table ``[output]``.
         problem: of the case.
         ends: last times of its runs; none of a steady problem.
+        kinds: the representations of its runs.
         place: of the table.
 
     Raises:
         UsageError: for an unknown quantity, points outside the domain or inside a solid, times that no run reaches,
-            forces without a solid.
+            forces without a solid, fluxes where no run has finite elements.
     """
     if output.quantity is not None:
         place.child("quantity").choose(output.quantity, dict.fromkeys(quantity_names(problem)))
@@ -42,6 +46,10 @@ def check_outputs(output: OutputTable, problem: Problem, ends: Sequence[float], 
     if output.forces is not None and getattr(problem, "solid", None) is None:
         message = f"expected no forces, as {problem.name} has no solid that they could act on; got some."
         raise UsageError(place.child("forces").says(message))
+    if output.fluxes and not any(isinstance(kind, FiniteElementField) for kind in kinds):
+        names = " and ".join(dict.fromkeys(type(kind).__name__ for kind in kinds))
+        message = f"expected no fluxes, which are known of finite elements; the runs have {names}."
+        raise UsageError(place.child("fluxes").says(message))
     for name, point in (output.probes or {}).items():
         _check_probe(name, point, problem, place.child("probes").child(name))
 

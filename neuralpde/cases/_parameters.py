@@ -101,7 +101,7 @@ class Reader:
     def value(self, annotation: Any, value: Any, place: Place, default: Any = None) -> Any:
         """A value as an argument of the annotated type."""
         members = _members(annotation)
-        classes = [m for m in members if is_dataclass(m)]
+        classes = _option_classes(members)
         if classes and isinstance(value, dict):
             return self._options(classes, value, place, default)
         if _are_bodies(classes) and _tables(value):
@@ -203,6 +203,16 @@ def _members(annotation: Any) -> list[Any]:
     return [m for m in (get_args(annotation) if union else (annotation,)) if m is not torch.Tensor]
 
 
+def _is_coefficient(member: Any) -> bool:
+    """Whether a member of a union is one of the shipped coefficients, named so that it may stand beside a list."""
+    return member in COEFFICIENTS.values()
+
+
+def _option_classes(members: list[Any]) -> list[Any]:
+    """The classes of a union whose fields are a table."""
+    return [m for m in members if is_dataclass(m) and not _is_coefficient(m)]
+
+
 def _are_bodies(classes: list[Any]) -> bool:
     """Whether all are solids, several of which are one body."""
     return bool(classes) and all(issubclass(c, Solid) for c in classes)
@@ -213,9 +223,10 @@ def _tables(value: Any) -> bool:
 
 
 def _profiles(members: list[Any]) -> Mapping[str, type]:
-    """The shipped functions of x that one of a union may be: none where a list of numbers, a vector, may stand too."""
+    """The shipped functions of x that one of a union may be: where a list of numbers, a vector, may stand too, those
+    that the union names."""
     if any((get_origin(m) or m) in LISTS for m in members):
-        return {}
+        return {name: kind for name, kind in COEFFICIENTS.items() if kind in members}
     return COEFFICIENTS if float in members else PROFILES
 
 
@@ -228,11 +239,11 @@ def _named_functions(member: Any, profiles: Mapping[str, type]) -> Mapping[str, 
 def describe(annotation: Any) -> str:
     """What a parameter takes, in words."""
     members = _members(annotation)
-    bodies: list[Any] = [m for m in members if is_dataclass(m)]
+    bodies = _option_classes(members)
     if _are_bodies(bodies):
         kinds = ", ".join(map(snake_case, bodies))
         return f'a table {{kind = "…", …}} of a body ({kinds}), a list of such tables or {NONE!r}'
-    return " or ".join(dict.fromkeys(_describe(m, _profiles(members)) for m in members))
+    return " or ".join(dict.fromkeys(_describe(m, _profiles(members)) for m in members if not _is_coefficient(m)))
 
 
 def _describe(member: Any, profiles: Mapping[str, type]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuralpde.cases._domain import build_domain, needs_conditions
-from neuralpde.cases._mistakes import Place
+from neuralpde.cases._mistakes import Place, nearest
 from neuralpde.cases._parameters import Reader, parameters
 from neuralpde.cases._schema import ConditionTable, ProblemTable
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
@@ -94,9 +94,18 @@ def _check_conditions(problem: Problem, place: Place, given: bool) -> None:
         on, value = getattr(condition, "faces", ("all",)), getattr(condition, "value", None)
         for face in on if on != ("all",) else ():
             with where.child(k).child("on").refusals():
-                problem.domain.check_face(face)
+                _check_face(problem.domain, face)
         if isinstance(value, Sequence) and len(value) != problem.evolving:
             numbers = "one number" if problem.evolving == 1 else f"one number or {problem.evolving} numbers"
             raise where.child(k).child("value").wrong(numbers, list(value))
     with where.refusals():
         Boundary(problem.domain, problem.conditions)
+
+
+def _check_face(domain: Domain, face: str) -> None:
+    """Refuse a name that no part of the boundary has, with the one that was probably meant."""
+    try:
+        domain.check_face(face)
+    except UsageError as error:
+        meant = nearest(face, domain.faces)
+        raise (UsageError(f"{str(error)[:-1]}; did you mean {meant}?") if meant else error) from None

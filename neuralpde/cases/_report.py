@@ -133,6 +133,7 @@ def write_report(
     drawn: Sequence[Path],
     files: Sequence[Path],
     against: str,
+    balances: Sequence[str] = (),
 ) -> Path:
     """Write ``report.md``: the case, what each run costs and how wrong it is, pictures, how to repeat it."""
     evidence = "`stage` is the largest residual that a stage of a step was left with."
@@ -144,6 +145,8 @@ def write_report(
     for o in outcomes:
         if not o.status.ok:
             lines += ["", f"**{o.name}**: {o.message or o.status.sentence()}"]
+    for sentence in balances:
+        lines += ["", sentence]
     for path in drawn:
         lines += ["", f"![{path.stem}]({path.name})"]
     if files:

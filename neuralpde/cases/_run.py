@@ -10,6 +10,7 @@ from rich.console import Console
 
 from neuralpde.cases._build import Run, Study, load_study
 from neuralpde.cases._document import Document
+from neuralpde.cases._fluxes import write_fluxes
 from neuralpde.cases._folder import make_folder, write_start
 from neuralpde.cases._forces import Forces
 from neuralpde.cases._open import run_files, saved_case
@@ -210,7 +211,9 @@ def _conclude(folder: Path, study: Study, outcomes: Sequence[Outcome], console: 
     console.print(f"errors: {against}", highlight=False, soft_wrap=True)
     drawn, note = pictures(folder, study, outcomes)
     files = write_outputs(folder, study.case.output, {o.name: o.solution for o in outcomes if o.solution is not None})
-    report = write_report(folder, study, outcomes, table_rows, drawn, files, against)
+    tables, balances = write_fluxes(folder, study, outcomes)
+    files += tables
+    report = write_report(folder, study, outcomes, table_rows, drawn, files, against, balances)
     for path in [*drawn, *files, report]:
         console.print(str(path), highlight=False, markup=False, soft_wrap=True)
     if note:

@@ -126,8 +126,8 @@ class OutputTable(Table):
     reference: str | None = Field(None, description="the name of a run")
     export: ExportTable | None = Field(None, description="true, false or a table {times = […], points = …}")
     probes: dict[str, Any] | None = Field(None, description="a table of points, such as {front = [0.1, 0.2]}")
-
     forces: ForcesTable | None = Field(None, description="true, false or a table {every = …}")
+    fluxes: bool = Field(False, description="true or false")
 
     @field_validator("export", "forces", mode="before")
     @classmethod

@@ -13,6 +13,7 @@ from torch import Tensor
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Box, Condition, Domain, Neumann
 from neuralpde.problems._base import Term
+from neuralpde.problems._by_part import ByPart
 from neuralpde.problems._diffusive import Diffusive, Source
 from neuralpde.problems._reactions import LinearDecay, Logistic, Reaction, reaction_flow
 from neuralpde.problems._transport import GaussianBump, SineMode
@@ -51,7 +52,7 @@ class ReactionDiffusion(Diffusive):
     """
 
     reaction: Reaction | Callable[[Tensor], Tensor] = field(default_factory=Logistic)
-    diffusivity: ScalarOrField | tuple[float, ...] = 0.01
+    diffusivity: ScalarOrField | ByPart | tuple[float, ...] = 0.01
     source_term: Source = None
     profile: Callable[[Tensor], Tensor] | None = None
     solution: Callable[..., Tensor] | None = None

@@ -75,6 +75,22 @@ MISTAKES = {
         'on = "left"',
         "problem.conditions[1].on: this mesh has the boundary parts x-, untagged; there is no 'left'.",
     ),
+    "misspelled tag": (
+        ON,
+        'on = ["untaged", "x-"]',
+        "problem.conditions[1].on: this mesh has the boundary parts x-, untagged; there is no 'untaged'; did you mean "
+        "untagged?",
+    ),
+    "fluxes of a neural field": (
+        f"{REPRESENTATION}}}\n[output]",
+        'kind = "neural_field", hidden = [4]}\n[output]\nfluxes = true',
+        "output.fluxes: expected no fluxes, which are known of finite elements; the runs have NeuralField.",
+    ),
+    "fluxes are text": (
+        "animate = false",
+        'animate = false\nfluxes = "left"',
+        "output.fluxes: expected true or false; got 'left'.",
+    ),
     "periodic": (
         FLUX,
         '{kind = "periodic"}',

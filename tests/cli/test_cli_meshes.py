@@ -97,6 +97,46 @@ def test_two_materials_have_the_same_flux(tmp_path: Path, neuralpde: Command) ->
     assert found == pytest.approx([0.375, 0.75, 0.875], abs=1e-12)
 
 
+def test_species_spread_by_the_materials_of_a_mesh(mesh_case: Path, neuralpde: Command) -> None:
+    given = 'name = "reaction_diffusion"\nsteady = true\nreaction = {kind = "linear_decay", rate = 0.0}'
+    text = MATERIALS.replace('name = "heat"\nsteady = true', given)
+    write_square(mesh_case.with_name("plate.msh"), tags=("x-", "x+"), halves=True)
+    mesh_case.write_text(text)
+    done = neuralpde("run", mesh_case, "--out", mesh_case.parent / "out")
+    assert done.code == 0, done.err
+    table = load_table(mesh_case.parent / "out" / "P1-probes.csv")
+    assert [float(table[f"{p}_u"][0]) for p in ("left", "right")] == pytest.approx([0.375, 0.875], abs=1e-12)
+    mesh_case.write_text(text.replace("diffusivity = {by_part", "diffusivity = {bypart"))
+    with pytest.raises(
+        UsageError, match=r"diffusivity.bypart: expected one of by_part; got bypart; did you mean by_pa"
+    ):
+        load_study(mesh_case)
+    mesh_case.write_text(text.replace("{by_part = {values = {plate = 1.0}, elsewhere = 3.0}}", '"much"'))
+    with pytest.raises(
+        UsageError, match=r'expected a number or \{by_part = \{…\}\} or "file.py:function" or a list of'
+    ):
+        load_study(mesh_case)
+
+
+def test_fluxes_through_the_boundary_are_a_table(mesh_case: Path, neuralpde: Command) -> None:
+    """What leaves and what is stored is what sources make, and where a run has no such table a sentence says so."""
+    other = '[[run]]\nname = "net"\nrepresentation = {kind = "neural_field", hidden = [4]}\nmethod = "weak"\n[output]'
+    mesh_case.write_text(MESH_CASE.replace("[output]", f"{other}\nfluxes = true"))
+    out = mesh_case.parent / "out"
+    done = neuralpde("run", mesh_case, "--out", out)
+    table = load_table(out / "P1-fluxes.csv")
+    assert list(table) == ["t", "flux_x-", "flux_untagged", "source", "storage"]
+    np.testing.assert_allclose(
+        table["flux_x-"] + table["flux_untagged"] + table["storage"], table["source"], atol=1e-10
+    )
+    assert float(table["flux_x-"][-1]) > 0.01 and len(table["t"]) == 5
+    assert f"{out / 'P1-fluxes.csv'}\n" in done.out and not (out / "net-fluxes.csv").exists()
+    report = (out / "report.md").read_text()
+    assert f"What leaves **P1** through its boundary at t = 0.2: x- {table['flux_x-'][-1]:.6g}, untagged " in report
+    assert f"; source {table['source'][-1]:.6g}, storage {table['storage'][-1]:.6g}." in report
+    assert "**net** has no table of fluxes: fluxes through parts of the boundary are known of finite elements" in report
+
+
 def test_options_of_newton_s_method_are_a_table_of_the_run(mesh_case: Path, neuralpde: Command) -> None:
     mesh_case.write_text(MESH_CASE.replace("degree = 1}", 'degree = 1}\nnewton = {linear = "gmres", maxiter = 7}'))
     newton = load_study(mesh_case).run("P1").options["newton"]
