@@ -33,7 +33,7 @@ def elliptic_multigrid(problem: Problem, representation: FiniteElementField) -> 
         near_nullspace=modes,
         theta=STRENGTH.get((field.dim, c > 1)),
         block=c,
-        cycle="W" if field.dim == 2 and c == 1 else "V",
+        cycle="W",
         prolongation=prolongation,
         single=True,
     )

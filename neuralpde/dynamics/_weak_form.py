@@ -114,7 +114,8 @@ class WeakForm:
         r = self.representation
         total, pattern, matrices = torch.zeros_like(values), r.free_pattern, dict[int, ElementMatrices]()
         entries, self._slope = pattern.zeros(values.dtype), None
-        for piece in self._parts((r.channels * (1 + r.dim)) ** 2):
+        floats = r.channels * (1 + r.dim)
+        for piece in self._parts(floats**2 if self._varies else 4 * floats):
             table = piece.tables
             load, flux, parts = self._slopes(piece, t, values)
             self._gather(total, piece, load, flux)

@@ -98,7 +98,8 @@ class AlgebraicMultigrid(Preconditioner):
         csr = _checked(A)
         modes = self._modes(A)
         symmetric = A.symmetric or MatrixOperator(csr).symmetric
-        count, label = connected_components(csr, directed=False)
+        # strong parts of a symmetric matrix are its parts, and need no copy of its transpose
+        count, label = connected_components(csr, directed=bool(symmetric), connection="strong")
         diagonal = csr.diagonal()
         coupled = np.flatnonzero(np.bincount(label, minlength=count)[label] > 1)
         if self.prolongation is not None:
