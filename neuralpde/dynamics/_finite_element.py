@@ -260,6 +260,7 @@ class FiniteElementDynamics(Dynamics):
         if gamma:
             jacobian = form.jacobian(t, self.representation.values(theta, t))[1]
             whole = -gamma * jacobian if whole is None else whole - gamma * jacobian
+        assert whole is not None, "a system has a mass or a γ"
         if not mass:
             self.systems.refuse_undetermined(whole)
         self._kept.pop(key, None)

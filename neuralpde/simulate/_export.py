@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuralpde.fields import Field
 from neuralpde.geometry import MeshDomain
 from neuralpde.io import save_pvd, save_vti
 from neuralpde.representations import GridField, MacGrid
 from neuralpde.simulate._errors import channels_of, lattice, solid_distance, values_at
 from neuralpde.simulate._export_mesh import mesh_writer, save_boundary
+from neuralpde.simulate._gradients import flux_quantities, smooth_jet
 from neuralpde.simulate._quantities import component_names, quantity_of
 from neuralpde.types import UsageError
 
@@ -57,7 +57,7 @@ def _on_lattice(solution: Solution, points: int | Sequence[int] | None) -> Write
     grid, x = lattice(solution, shape)
 
     def write(name: Path, t: float) -> Path:
-        data = {name: _array(values, shape) for name, values in _fields(solution, solution.at(t), x).items()}
+        data = {name: _array(values, shape) for name, values in _fields(solution, t, x).items()}
         return save_vti(name.with_suffix(".vti"), solution.problem.domain.lower, grid.spacing, data)
 
     return write
@@ -66,17 +66,19 @@ def _on_lattice(solution: Solution, points: int | Sequence[int] | None) -> Write
 def _on_mesh(solution: Solution, points: int | Sequence[int] | None) -> Writer:
     if points is not None:
         raise UsageError("points are for lattices; a solution on a mesh is written at the points of the mesh.")
-    return mesh_writer(solution, lambda t, x: _fields(solution, solution.at(t), x))
+    return mesh_writer(solution, lambda t, x: _fields(solution, t, x))
 
 
-def _fields(solution: Solution, field: Field, x: Tensor) -> dict[str, Tensor]:
-    """Unknowns, quantities that are not among them, and the distance to a solid, each ``(n, k)``."""
-    problem = solution.problem
+def _fields(solution: Solution, t: float, x: Tensor) -> dict[str, Tensor]:
+    """Unknowns, quantities that are no unknowns, the flux on a mesh, the distance to a solid, each ``(n, k)``."""
+    problem, field = solution.problem, solution.at(t)
+    fluxes = flux_quantities(problem)[:1] if isinstance(problem.domain, MeshDomain) else ()
+    jet = smooth_jet(problem, field)
     values = values_at(field, x)
     out = {name: values[:, channels_of(problem, name)] for name in problem.unknowns}
-    for quantity in problem.quantities():
+    for quantity in (*problem.quantities(), *fluxes):
         if quantity.name not in out:
-            out[quantity.name] = quantity_of(field.jet, quantity, x)
+            out[quantity.name] = quantity_of(jet, quantity, x, t)
     distance = solid_distance(problem, x)
     return out if distance is None else {**out, "solid_distance": distance[:, None]}
 

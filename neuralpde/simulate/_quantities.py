@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from neuralpde.fields import Field, Jet, autodiff_jet
 from neuralpde.plot import Samples
 from neuralpde.problems import Problem, Quantity, exact_fits
 from neuralpde.simulate._errors import CHUNK, channels_of, check_reference
+from neuralpde.simulate._gradients import FluxQuantity, Jets, flux_quantities, smooth_jet
 from neuralpde.simulate._places import blanked, places_of
 from neuralpde.types import UsageError
 
@@ -34,8 +36,9 @@ def component_names(problem: Problem, unknown: str) -> tuple[str, ...]:
 
 
 def quantity_names(problem: Problem) -> list[str]:
-    """What pictures can show: the problem's quantities, then its unknowns."""
-    return list(dict.fromkeys([*(q.name for q in problem.quantities()), *problem.unknowns]))
+    """What pictures can show: the problem's quantities, its unknowns, then its flux where it states one."""
+    fluxes = (q.name for q in flux_quantities(problem))
+    return list(dict.fromkeys([*(q.name for q in problem.quantities()), *problem.unknowns, *fluxes]))
 
 
 def chosen_quantity(problem: Problem, name: str | None) -> tuple[Quantity, tuple[str, ...]]:
@@ -52,17 +55,25 @@ def chosen_quantity(problem: Problem, name: str | None) -> tuple[Quantity, tuple
         return Quantity("", lambda u: u.value), tuple(problem.unknowns) if single else ("u",)
     if name in offered:
         return offered[name], (name,)
+    for flux in flux_quantities(problem):
+        if name == flux.name and name not in problem.unknowns:
+            return flux, (name,) if flux.size else tuple(f"{name}_{AXES[i]}" for i in range(problem.domain.dim))
     if name not in problem.unknowns:
         raise UsageError(f"what can be shown of {problem.name}: {', '.join(quantity_names(problem))}; got {name!r}.")
     channels = channels_of(problem, name)
     return Quantity(name, lambda u: u.value[:, channels]), component_names(problem, name)
 
 
-def quantity_of(jet: Callable[[Tensor, frozenset[str]], Jet], quantity: Quantity, x: Tensor) -> Tensor:
-    """Values at points ``(n, d)`` from what gives jets, ``(n, k)``, part by part."""
+def quantity_of(jet: Jets, quantity: Quantity, x: Tensor, t: float) -> Tensor:
+    """Values at points ``(n, d)`` from what gives jets at time t, ``(n, k)``, part by part."""
     needs = quantity.needs | {"value"}
+
+    def of(part: Tensor) -> Tensor:
+        u = jet(part, needs)
+        return quantity.at(t, part, u) if isinstance(quantity, FluxQuantity) else quantity.of(u)
+
     with torch.no_grad():
-        return torch.cat([quantity.of(jet(part, needs)) for part in x.split(CHUNK)])
+        return torch.cat([of(part) for part in x.split(CHUNK)])
 
 
 def exact_quantity(problem: Problem, quantity: Quantity, t: float, x: Tensor) -> Tensor | None:
@@ -75,7 +86,7 @@ def exact_quantity(problem: Problem, quantity: Quantity, t: float, x: Tensor) ->
         return value
 
     try:
-        return quantity_of(lambda part, needs: _automatic_jet(exact, part, needs), quantity, x)
+        return quantity_of(lambda part, needs: _automatic_jet(exact, part, needs), quantity, x, t)
     except Exception:  # whatever the libraries inside raise when they meet a tensor that is being differentiated
         if quantity.needs <= {"value"}:
             raise
@@ -118,6 +129,7 @@ def samples_of(
     chosen = np.unique(np.linspace(0, len(solution.times) - 1, min(frames, len(solution.times))).round().astype(int))
     times = [float(solution.times[k]) for k in chosen]
     fields = [solution.at(t) for t in times]
+    jets = [smooth_jet(problem, field) for field in fields]
     on_mesh = places.triangulation is not None
 
     def array(columns: list[Tensor]) -> np.ndarray:
@@ -134,12 +146,17 @@ def samples_of(
         known = [e.to(x) for key in keys if (e := memory[key]) is not None]
         exact = array(known) if len(known) == len(times) else None
     # part by part and not time by time: a mesh finds the elements of a part's points once
-    parts = [torch.stack([quantity_of(field.jet, shown, part) for field in fields]) for part in x.split(CHUNK)]
+    timed = list(zip(times, jets, strict=True))
+    parts = [torch.stack([quantity_of(jet, shown, part, t) for t, jet in timed]) for part in x.split(CHUNK)]
     values = torch.cat(parts, dim=1)
     velocity = None
     if shown.streamlines and d == 2:
         at = places.lattice
-        velocity = blanked(solution, at, [_velocity(field, at, d) for field in fields], tuple(map(len, places.axes)))
+        if isinstance(shown, FluxQuantity):
+            drawn = [quantity_of(jet, replace(shown, size=False), at, t) for t, jet in timed]
+        else:
+            drawn = [_velocity(field, at, d) for field in fields]
+        velocity = blanked(solution, at, drawn, tuple(map(len, places.axes)))
     return Samples(
         name or f"{type(representation).__name__}, {representation.num_dofs} dofs",
         places.axes,
@@ -168,7 +185,7 @@ def _known_quantity(
     if reference is None:
         return exact_quantity(problem, shown, t, x)
     r = reference.representation
-    return quantity_of(reference.at(t).jet, shown, x.to(dtype=r.dtype, device=r.device))
+    return quantity_of(smooth_jet(reference.problem, reference.at(t)), shown, x.to(dtype=r.dtype, device=r.device), t)
 
 
 def _velocity(field: Field, x: Tensor, d: int) -> Tensor:

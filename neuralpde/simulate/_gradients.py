@@ -1,0 +1,117 @@
+"""Gradients of finite elements as one looks at them: averaged at the nodes, continuous in every part of a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuralpde.fields import Field, Jet
+from neuralpde.geometry import MeshDomain
+from neuralpde.problems import Problem, Quantity
+from neuralpde.representations import scatter
+from neuralpde.representations._finite_element import FiniteElementAt
+
+Jets = Callable[[Tensor, frozenset[str]], Jet]
+
+
+def smooth_jet(problem: Problem, field: Field) -> Jets:
+    """Jets of a field for pictures, files and tables; of finite elements with averaged gradients.
+
+    The gradient of an element is of order k, and jumps to the next one. At a node the mean of its elements', weighted
+    by their sizes, is of order k + ½ or better where the field is smooth; between the nodes it is interpolated. Where a
+    coefficient of the problem jumps the gradient does too: each part of the mesh has averages of its own.
+
+    Source: Zienkiewicz & Zhu, Int. J. Numer. Meth. Eng. 24 (1987), 337–357.
+    """
+    return AveragedGradient(problem, field).jet if isinstance(field, FiniteElementAt) else field.jet
+
+
+class AveragedGradient:
+    """A field of finite elements with the averages of its gradient.
+
+    Args:
+        problem: that says whether coefficients jump between parts.
+        field: the finite elements.
+    """
+
+    def __init__(self, problem: Problem, field: FiniteElementAt) -> None:
+        self.field, self.owner = field, np.zeros(len(field.representation.mesh.cells), dtype=np.int64)
+        if problem.jumps:
+            for number, ids in enumerate(field.representation.mesh.parts.values(), start=1):
+                self.owner[ids] = number
+            self.owner = np.unique(self.owner, return_inverse=True)[1]
+        self._averages: list[Tensor] | None = None
+
+    @property
+    def averages(self) -> list[Tensor]:
+        """∇u at the nodes as each part of the mesh sees it, ``(N, c d)`` each."""
+        if self._averages is None:
+            self._averages = [self._average(self.owner == k) for k in range(int(self.owner.max()) + 1)]
+        return self._averages
+
+    def _average(self, mine: np.ndarray) -> Tensor:
+        """Mean of the gradients at a node in the elements that are chosen, weighted by their sizes."""
+        tables = self.field.representation.tables
+        chosen = np.flatnonzero(mine)
+        dofs, local = tables.dofs[torch.from_numpy(chosen).to(tables.device)], tables.local_nodes
+        k = dofs.shape[1]
+        xi = np.tile(local.cpu().double().numpy(), (len(chosen), 1))
+        grad = tables.evaluate(self.field.values, np.repeat(chosen, k), xi)[1].reshape(len(chosen), k, -1)
+        size = torch.as_tensor(tables.mesh.measures[chosen]).to(grad)[:, None, None].expand(-1, k, 1)
+        total = scatter(dofs, grad * size, tables.num_nodes)
+        weight = scatter(dofs, size.contiguous(), tables.num_nodes)
+        return total / weight.clamp_min(torch.finfo(grad.dtype).tiny)
+
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        """Value and gradient at points ``(n, d)``, on the boundary between parts as one of them sees it."""
+        if "grad" not in needs:
+            return self.field.jet(x, needs)
+        r = self.field.representation
+        assert isinstance(r.domain, MeshDomain)
+        element, xi = r.domain.locator.nearest(x.detach().cpu().double().numpy())
+        value = r.tables.evaluate(self.field.values, element, xi)[0]
+        grad = value.new_zeros(len(x), value.shape[1] * x.shape[1])
+        for part, nodal in enumerate(self.averages):
+            at = np.flatnonzero(self.owner[element] == part)
+            if len(at):
+                rows = torch.from_numpy(at).to(grad.device)
+                grad[rows] = r.tables.evaluate(nodal, element[at], xi[at])[0]
+        return Jet(value, grad.reshape(len(x), value.shape[1], -1))
+
+
+@dataclass(frozen=True)
+class FluxQuantity(Quantity):
+    """The flux of a problem with one unknown number, as a vector or its size.
+
+    Args:
+        flux: (t, x, jet) → ``(n, d)``.
+        size: whether its magnitude is shown, with its field lines over it.
+    """
+
+    flux: Callable[[float, Tensor, Jet], Tensor] | None = None
+    size: bool = False
+
+    def at(self, t: float, x: Tensor, u: Jet) -> Tensor:
+        """Values at points, ``(n, d)`` or ``(n, 1)``."""
+        assert self.flux is not None
+        flux = self.flux(t, x, u)
+        return flux.norm(dim=-1, keepdim=True) if self.size else flux
+
+
+def flux_quantities(problem: Problem) -> tuple[FluxQuantity, ...]:
+    """``"flux"`` and ``"flux magnitude"`` of a problem that states a flux for one number; none of others."""
+    if type(problem).flux is Problem.flux or problem.channels > 1:
+        return ()
+
+    def flux(t: float, x: Tensor, u: Jet) -> Tensor:
+        return problem.flux(t, x, u)[:, 0]
+
+    needs = frozenset({"value", "grad"})
+    return tuple(
+        FluxQuantity(name, lambda u: u.value, needs, size, flux, size)
+        for name, size in (("flux", False), ("flux magnitude", True))
+    )
