@@ -34,7 +34,8 @@ def test_ratios_are_those_of_the_sums(quick: list[Row]) -> None:
                 side = row.method.split(",")[0]
                 sums[side] = sums.get(side, 0.0) + row.value
         ratio = next(row.value for row in quick if row.case == case and row.metric == "ratio")
-        assert math.isclose(ratio, sums["neuralpde"] / sums["scikit-fem"], rel_tol=1e-9)
+        mine = sums.pop("neuralpde")
+        assert math.isclose(ratio, mine / min(sums.values()), rel_tol=1e-9)
 
 
 @pytest.mark.parametrize(("dim", "degree"), [(2, 2), (3, 1)])
