@@ -12,7 +12,7 @@ from neuralpde.plot import _panels as panels
 from neuralpde.plot._samples import Samples
 from neuralpde.plot._scales import error_limits, error_scale, field_scale, limits, size_of
 from neuralpde.plot._streamlines import draw_streamlines
-from neuralpde.plot._style import EXACT, choose, headline, new_figure, style, time_colours, time_text, trim
+from neuralpde.plot._style import EXACT, choose, headline, new_figure, style, time_colours, time_text, trim, wrapped
 from neuralpde.plot._write import PICTURES, checked_path, save
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def picture(samples: Samples, path: str | os.PathLike[str]) -> Path:
 def picture_figure(samples: Samples) -> Figure:
     """The figure behind :func:`picture`; call it inside ``style()``."""
     figure = _line_figure(samples) if samples.dim == 1 else _plane_figure(samples)
-    figure.suptitle(headline(samples.title, samples.name))
+    figure.suptitle(wrapped(headline(samples.title, samples.name), 0.85 * figure.get_figwidth()))
     if samples.dim > 1:
         trim(figure)
     return figure

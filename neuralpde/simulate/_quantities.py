@@ -14,7 +14,8 @@ from torch.func import jvp
 from neuralpde.fields import Field, Jet, autodiff_jet
 from neuralpde.plot import Samples
 from neuralpde.problems import Problem, Quantity, exact_fits
-from neuralpde.simulate._errors import CHUNK, channels_of, check_reference
+from neuralpde.simulate._deformed import deformed
+from neuralpde.simulate._errors import CHUNK, channels_of, check_reference, values_at
 from neuralpde.simulate._gradients import FluxQuantity, Jets, flux_quantities, smooth_jet
 from neuralpde.simulate._places import blanked, places_of
 from neuralpde.types import UsageError
@@ -149,6 +150,15 @@ def samples_of(
     timed = list(zip(times, jets, strict=True))
     parts = [torch.stack([quantity_of(jet, shown, part, t) for t, jet in timed]) for part in x.split(CHUNK)]
     values = torch.cat(parts, dim=1)
+    triangulation, axes, title = places.triangulation, places.axes, problem.name
+    if triangulation is not None and shown.name == "displacement" and len(times) == 1:
+        u = values_at(fields[0], x)[:, channels_of(problem, "displacement")]
+        if u.shape[1] == d and bool(torch.isfinite(u).all()) and bool(u.any()):
+            triangulation, enlarged = deformed(triangulation, u.cpu().double().numpy())
+            axes = tuple(
+                np.linspace(p.min(), p.max(), len(a)) for p, a in zip(triangulation.points.T, axes, strict=True)
+            )
+            title = f"{title}, displacements × {enlarged:g}"
     velocity = None
     if shown.streamlines and d == 2:
         at = places.lattice
@@ -159,15 +169,15 @@ def samples_of(
         velocity = blanked(solution, at, drawn, tuple(map(len, places.axes)))
     return Samples(
         name or f"{type(representation).__name__}, {representation.num_dofs} dofs",
-        places.axes,
+        axes,
         np.array(times),
         array(list(values)),
         exact,
         labels,
-        problem.name,
+        title,
         velocity,
         "exact" if reference is None else "reference",
-        places.triangulation,
+        triangulation,
     )
 
 
