@@ -48,10 +48,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...]]]:
 
         return drawing
 
-    from neuralpde.simulate import _solution
+    from neuralpde.simulate import _compare, _solution
 
-    for name in ("picture", "comparison", "animation"):
-        monkeypatch.setattr(_solution, name, look(getattr(_solution, name)))
+    for module, names in ((_solution, ("picture", "animation")), (_compare, ("comparison", "animation"))):
+        for name in names:
+            monkeypatch.setattr(module, name, look(getattr(module, name)))
     yield seen
 
 
