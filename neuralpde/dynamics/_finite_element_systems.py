@@ -20,7 +20,7 @@ DIRECT = {2: 300_000, 3: 15_000}
 """Unknowns up to which sparse LU is the faster choice for a matrix that is solved with many times, by dimension."""
 
 DIRECT_ONCE = {2: 50_000, 3: 5_000}
-"""The same for one that is solved with once, for each unknown of a node."""
+"""The same for one that is solved with once."""
 
 SYMMETRY = 1e-10
 
@@ -75,8 +75,7 @@ class FiniteElementSystems:
             UsageError: for CG where the matrix is not symmetric.
             NotConvergedError: for a singular matrix.
         """
-        block = matrix.blocksize[0] if matrix.format == "bsr" else 1
-        small = matrix.shape[0] <= (block * DIRECT_ONCE.get(self.dim, 0) if once else DIRECT.get(self.dim, 0))
+        small = matrix.shape[0] <= (DIRECT_ONCE if once else DIRECT).get(self.dim, 0)
         if not (self.options.linear == "direct" or (self.options.linear == "auto" and small)):
             return self._iteration(matrix)
         try:
