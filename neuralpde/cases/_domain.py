@@ -97,8 +97,8 @@ def needs_conditions(domain: Domain, known: Mapping[str, inspect.Parameter], pla
         return
     default = known["conditions"].default
     usual: tuple[Condition, ...] = default if isinstance(default, tuple) else ()
-    if any(isinstance(c, Periodic) or (c.on != "all" and not set(c.faces) <= set(domain.faces)) for c in usual):
-        raise place.missing(f"conditions on the mesh's boundary parts ({', '.join(domain.faces)})")
+    if any(isinstance(c, Periodic) or (c.on != "all" and not set(c.faces) <= set(domain.names)) for c in usual):
+        raise place.missing(f"conditions on the mesh's boundary parts ({', '.join(domain.names)})")
 
 
 def mesh_key(document: Document) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -84,13 +85,24 @@ def _names(mesh: Mesh, sound: bool) -> Iterator[str]:
         for name, ids in mesh.tags.items():
             yield _line("tag", f"{name!r}: {len(ids)} {FACETS[mesh.element.dim]}")
         return
-    sides = MeshDomain(mesh).sides
+    domain = MeshDomain(mesh)
+    sides = {name: np.concatenate([domain.sides[part] for part in domain.parts_of(name)]) for name in domain.names}
     inside = {name: ids for name, ids in mesh.tags.items() if name not in sides}
+    for a, b, count in _overlaps(sides):
+        yield _line("overlap", f"{a!r} and {b!r} share {count} {FACETS[mesh.dim]}: no condition may name both")
     for label, found in (("boundary", sides), ("inside", inside)):
         for name, ids in found.items():
             size = float(facet_quadrature(mesh, ids, 2 * (mesh.dim - 1)).weights.sum())
             measure = f"{MEASURES[mesh.dim - 1]} {size:.6g}"
             yield _line(label, f"{name!r}: {len(ids)} {FACETS[mesh.dim]}, {measure}")
+
+
+def _overlaps(sides: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str, int]]:
+    """Pairs of names that share facets, and how many."""
+    for (a, one), (b, two) in combinations(sides.items(), 2):
+        count = len({*map(tuple, one.tolist())} & {*map(tuple, two.tolist())})
+        if count:
+            yield a, b, count
 
 
 def _flat(mesh: Mesh) -> bool:

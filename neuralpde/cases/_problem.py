@@ -107,5 +107,5 @@ def _check_face(domain: Domain, face: str) -> None:
     try:
         domain.check_face(face)
     except UsageError as error:
-        meant = nearest(face, domain.faces)
+        meant = nearest(face, domain.names if isinstance(domain, MeshDomain) else domain.faces)
         raise (UsageError(f"{str(error)[:-1]}; did you mean {meant}?") if meant else error) from None

@@ -151,10 +151,12 @@ class Boundary:
     def __init__(self, domain: Domain, conditions: Sequence[Condition]) -> None:
         self.domain, self.conditions = domain, _sequence_of_conditions(conditions)
         self.table: dict[str, Condition] = {}
+        self._names: dict[str, str] = {}
         explicit = [c for c in self.conditions if not self._fills(c)]
         for condition in explicit:
-            for face in self._faces_of(condition):
-                self._claim(face, condition)
+            for name in self._faces_of(condition):
+                for face in domain.parts_of(name):
+                    self._claim(face, name, condition)
         fillers, left = [c for c in self.conditions if self._fills(c)], [f for f in domain.faces if f not in self.table]
         if left and len(fillers) > 1:
             raise UsageError(
@@ -174,11 +176,14 @@ class Boundary:
         axes = (condition.axes,) if isinstance(condition.axes, str) else tuple(condition.axes)
         return tuple(axis + side for axis in axes for side in "-+")
 
-    def _claim(self, face: str, condition: Condition) -> None:
-        self.domain.check_face(face)
-        if face in self.table:
-            raise UsageError(f"face {face!r} has two conditions: {self.table[face]} and {condition}; keep one of them.")
-        self.table[face] = condition
+    def _claim(self, face: str, name: str, condition: Condition) -> None:
+        holder, other = self._names.get(face, name), self.table.get(face)
+        if other is condition and holder != name:
+            return  # two names of one condition that overlap
+        if other is not None:
+            overlap = f" (the names {holder!r} and {name!r} of the mesh overlap there)" if holder != name else ""
+            raise UsageError(f"face {face!r} has two conditions: {other} and {condition}{overlap}; keep one of them.")
+        self.table[face], self._names[face] = condition, name
 
     def _check_periodic_axes(self) -> None:
         if not isinstance(self.domain, Box):

@@ -70,6 +70,11 @@ class Domain(ABC):
     def contains(self, x: Tensor, tolerance: float = 1e-12) -> Tensor:
         """Whether each point ``(n, d)`` lies in the closed domain, ``(n,)`` of bool."""
 
+    def parts_of(self, name: str) -> tuple[str, ...]:
+        """The faces that a name in a condition stands for."""
+        self.check_face(name)
+        return (name,)
+
     def check_face(self, name: str) -> None:
         """Refuse a name that no part of the boundary has.
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neuralpde.geometry._boundary_parts import UNTAGGED, boundary_parts, boundary_tags
 from neuralpde.geometry._domain import Domain
 from neuralpde.geometry._facets import facet_quadrature
 from neuralpde.geometry._location import Locator
@@ -20,16 +21,14 @@ from neuralpde.geometry._quadrature import Quadrature
 from neuralpde.geometry._spread import random_mesh_points, spread_points
 from neuralpde.types import UsageError
 
-UNTAGGED = "untagged"
-"""Name of the boundary facets that no tag holds."""
-
 
 @dataclass(frozen=True, eq=False)
 class MeshDomain(Domain):
     """The domain that a mesh covers; parts of its boundary are called by the mesh's tags.
 
-    Facets of the boundary that no tag holds are called ``"untagged"``. Two domains are equal where their meshes are:
-    points, elements, tags of the boundary, and parts, which materials go by.
+    Facets of the boundary that no tag holds are called ``"untagged"``. Tags may overlap: a condition on one of them is
+    one on all of its facets, and no facet may have two. Two domains are equal where their meshes are: points, elements,
+    tags of the boundary, and parts, which materials go by.
 
     Args:
         mesh: of a domain in 2D or 3D.
@@ -71,37 +70,45 @@ class MeshDomain(Domain):
         return float(self.mesh.measures.sum())
 
     @cached_property
+    def _tags(self) -> dict[str, Ints]:
+        return boundary_tags(self.mesh)
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[Ints, tuple[str, ...]]]:
+        return boundary_parts(self.mesh, self._tags)
+
+    @cached_property
     def sides(self) -> Mapping[str, Ints]:
-        """Facets of the boundary, ``(n, 2)`` of element and local facet, by the names of its parts."""
-        mesh, f = self.mesh, len(self.mesh.element.facets)
-        number, _, counts = mesh.shared_facets
-        corners = len(mesh.cells)
-        outside = mesh.boundary[:, 0] * f + mesh.boundary[:, 1]
-        found: dict[str, Ints] = {}
-        for name, facets in mesh.tags.items():
-            keys = facets[:, 0] * f + facets[:, 1]
-            alone = counts[number[facets[:, 1] * corners + facets[:, 0]]] == 1
-            if alone.any():
-                found[name] = np.unique(keys[alone])
-        left = np.setdiff1d(outside, np.concatenate(list(found.values()))) if found else outside
-        if len(left):
-            found[UNTAGGED] = left
-        return {name: np.stack([keys // f, keys % f], axis=1) for name, keys in found.items()}
+        """Facets of the boundary, ``(n, 2)`` of element and local facet, by the names of its parts; each in one."""
+        return {name: facets for name, (facets, _) in self._parts.items()}
 
     @property
     def faces(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Names of the parts of the boundary."""
-        return tuple(self.sides)
+        """Names of the parts of the boundary. Where the mesh's names overlap it is cut into parts that do not, such as
+        ``"rest of outer"``."""
+        return tuple(self._parts)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every name that a condition may use: those of the mesh on its boundary, and ``"untagged"``."""
+        return (*self._tags, *(name for name in self._parts if name == UNTAGGED))
+
+    def parts_of(self, name: str) -> tuple[str, ...]:
+        """The parts that a name of the mesh holds; a part's own name is itself."""
+        self.check_face(name)
+        if name not in self._tags:
+            return (name,)
+        return tuple(part for part, (_, holders) in self._parts.items() if name in holders)
 
     def check_face(self, name: str) -> None:
-        if name in self.sides:
+        if name in self._tags or name in self._parts:
             return
         inside = " (a tag of that name lies inside the domain)" if name in self.mesh.tags else ""
-        raise UsageError(f"this mesh has the boundary parts {', '.join(self.faces)}; there is no {name!r}{inside}.")
+        raise UsageError(f"this mesh has the boundary parts {', '.join(self.names)}; there is no {name!r}{inside}.")
 
     def face_lattice(self, name: str, n: int, dtype: torch.dtype = torch.float64) -> Quadrature:
         """At least n points on a part of the boundary, by Gauss–Legendre rules on its facets, with outward normals."""
-        facets = self.sides[name]
+        facets = np.concatenate([self.sides[part] for part in self.parts_of(name)])
         return facet_quadrature(self.mesh, facets, max(1, -(-n // len(facets))), dtype)
 
     def lattice(self, n: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Quadrature:
@@ -175,4 +182,4 @@ class MeshDomain(Domain):
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        return f"MeshDomain({len(self.mesh.cells)} {self.mesh.kind} elements, {', '.join(self.faces)})"
+        return f"MeshDomain({len(self.mesh.cells)} {self.mesh.kind} elements, {', '.join(self.names)})"

@@ -77,8 +77,12 @@ class FiniteElementField(Representation):
 
     def _held(self) -> list[tuple[Tensor, Dirichlet]]:
         out = []
-        for face, condition in self.boundary.named(Dirichlet).items():
-            assert isinstance(condition, Dirichlet) and isinstance(self.domain, MeshDomain)
+        assert isinstance(self.domain, MeshDomain)
+        named = self.boundary.named(Dirichlet)
+        # where parts meet, the condition that was given last has the node
+        for face in sorted(named, key=lambda face: self.conditions.index(named[face])):
+            condition = named[face]
+            assert isinstance(condition, Dirichlet)
             out.append((self.tables.facet_nodes(self.domain.sides[face]), condition))
         return out
 
