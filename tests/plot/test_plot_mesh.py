@@ -83,9 +83,10 @@ def test_many_tags_are_counted():
     square = unit_mesh("triangle")
     tags = {f"part {j}": square.boundary[j : j + 1] for j in range(len(square.boundary))}
     mesh = Mesh(square.points, square.cells, square.kind, tags=tags)
-    many = {f"wall {j}": square.boundary[:1] for j in range(60)}
+    fine = unit_mesh("triangle", 16)
+    many = {f"wall {j}": fine.boundary[j : j + 1] for j in range(60)}
     with style():
-        legend = mesh_figure(Mesh(square.points, square.cells, square.kind, tags=many)).legends[0]
+        legend = mesh_figure(Mesh(fine.points, fine.cells, fine.kind, tags=many)).legends[0]
         assert len(mesh_figure(mesh).legends[0].get_texts()) == min(len(tags), MOST_NAMES)
     assert len(legend.get_texts()) == MOST_NAMES
     assert legend.get_texts()[-1].get_text().startswith("… and ")
