@@ -102,7 +102,13 @@ class Recorder:
             0.0,
             time.monotonic() - self.begin,
             math.nan,
-            {"integrator": repr(self.run.integrator), "dt": self.run.times["dt"], "method": self.run.method},
+            {
+                "integrator": repr(self.run.integrator),
+                "dt": self.run.times["dt"],
+                "method": self.run.method,
+                "options": {name: str(option) for name, option in self.run.options.items()},
+            },
+            options=self.run.options,
         )
         return joined(self.before, solution)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,8 +14,9 @@ from neuralpde.dynamics._weak_form import WeakForm, _jet
 from neuralpde.geometry import Dirichlet, MeshDomain
 from neuralpde.representations import FiniteElementField
 
-STEP = 1e-3
-"""Of the difference of order 4 by which boundary data that move are differentiated in time."""
+STEP = 1e-2
+"""Share of a run's dt by which boundary data that move are differentiated in time: what steps of dt follow changes so
+little over it that the difference of order 4 leaves rounding."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,28 @@ def _shares(r: FiniteElementField) -> dict[str, Tensor]:
     return {face: (weight / total.clamp_min(1e-300))[:, None] for face, weight in weights.items() if total is not None}
 
 
-def data_rate(r: FiniteElementField, t: float) -> Tensor:
-    """∂g/∂t of the boundary data at all nodes, zero at the free ones, ``(N, c)``."""
-    zero = r.initial()
-    held = {k: r.values(zero, t + k * STEP) for k in (-2, -1, 1, 2)}
-    return (8 * (held[1] - held[-1]) - (held[2] - held[-2])) / (12 * STEP)
+def time_stencil(t: float, dt: float, first: float, last: float) -> dict[float, float]:
+    """Times in [first, last] and weights by which data are differentiated at t, of order 4: one-sided near the ends.
+
+    Data are functions of a number t, so ∂g/∂t comes from differences.
+
+    Args:
+        t: in [first, last].
+        dt: of the run, which sets the distance of the times.
+        first, last: of the run; data may have no values outside.
+
+    Source: Fornberg, Math. Comput. 51 (1988).
+    """
+    step = min(STEP * dt, 0.25 * (last - first))
+    start = max(-2, math.ceil((first - t) / step))
+    start = min(start, math.floor((last - t) / step + 1e-9) - 4)
+    offsets = np.arange(start, start + 5)
+    weights = np.linalg.solve(np.vander(offsets, increasing=True).T, np.eye(5)[1]) / step
+    return {min(max(t + float(k) * step, first), last): float(w) for k, w in zip(offsets, weights, strict=True)}
+
+
+def data_rate(r: FiniteElementField, stencil: Mapping[float, float]) -> Tensor:
+    """∂g/∂t of the boundary data at all nodes, zero at the free ones, ``(N, c)``; see :func:`time_stencil`."""
+    zero = r.initial().double()
+    rate = torch.stack([weight * r.values(zero, t) for t, weight in stencil.items()]).sum(0)
+    return rate.to(r.dtype)

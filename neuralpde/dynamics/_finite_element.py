@@ -12,7 +12,7 @@ import torch
 from scipy.sparse.linalg import SuperLU
 from torch import Tensor
 
-from neuralpde.dynamics._boundary_fluxes import Balance, balance, data_rate
+from neuralpde.dynamics._boundary_fluxes import Balance, balance, data_rate, time_stencil
 from neuralpde.dynamics._elliptic import elliptic_multigrid
 from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
 from neuralpde.dynamics._interior_penalty import InteriorPenalty, PenalisedForm, peclet_number
@@ -161,13 +161,16 @@ class FiniteElementDynamics(Dynamics):
             self._assemble(key, self.form, 0.0, g)
         return self.systems.solve(self._kept[key], g)
 
-    def balance(self, t: float, theta: Tensor) -> Balance:
-        """What goes through each part of the boundary, the sources, and what is stored: they balance to rounding."""
+    def balance(self, t: float, theta: Tensor, dt: float = 1.0, span: tuple[float, float] = (0.0, 1.0)) -> Balance:
+        """What goes through each part of the boundary, the sources, and what is stored: they balance to rounding.
+
+        ``dt`` and ``span``, the first and last times, are those of the run, for data that move in time.
+        """
         r = self.representation
         values, stored = r.values(theta, t), torch.zeros(r.tables.num_nodes, r.channels, dtype=theta.dtype)
         stored = stored.to(theta.device)
         if self.problem.time_order:
-            held = self._weighed(data_rate(r, t))
+            held = self._weighed(data_rate(r, time_stencil(t, dt, *span)))
             g = (self.form.residual(t, values) - held)[r.free].reshape(-1)
             rate = torch.zeros_like(values).index_copy(0, r.free, self._mass_solve(g).reshape(-1, r.channels))
             stored = held + self._weighed(rate)

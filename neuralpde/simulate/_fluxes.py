@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from neuralpde.types import UsageError
 
 
 def flux_table(
-    problem: Problem, representation: Representation, times: Tensor, states: Tensor, **options: Any
+    problem: Problem,
+    representation: Representation,
+    times: Tensor,
+    states: Tensor,
+    dt: float | None = None,
+    **options: Any,
 ) -> dict[str, np.ndarray]:
     """What leaves the domain through each part of a mesh's boundary per unit of time.
 
@@ -24,6 +30,7 @@ def flux_table(
     Args:
         problem, representation: finite elements.
         times, states: t ``(k,)`` and θ ``(k, p)``.
+        dt: step of the run, which tells how fast boundary data may move; by default the shortest between the times.
         options: of the dynamics, where it was given any.
 
     Returns:
@@ -31,13 +38,14 @@ def flux_table(
         each, ``flux_<part>_<unknown>``.
 
     Raises:
-        UsageError: for another representation.
+        UsageError: for another representation, or one time of a field that moves, without dt.
     """
     dynamics = make_dynamics(problem, representation, "auto", **options)
     if not isinstance(dynamics, FiniteElementDynamics):
         kind = type(representation).__name__
         raise UsageError(f"fluxes through parts of the boundary are known of finite elements; this is a {kind}.")
-    found = [dynamics.balance(float(t), theta) for t, theta in zip(times, states, strict=True)]
+    step, span = _clock(problem, times, dt)
+    found = [dynamics.balance(float(t), theta, step, span) for t, theta in zip(times, states, strict=True)]
     rows = {f"flux_{part}": [b.fluxes[part] for b in found] for part in found[0].fluxes}
     rows |= {"source": [b.source for b in found], "storage": [b.storage for b in found]}
     columns = {"t": times.numpy().astype(np.float64)}
@@ -47,3 +55,28 @@ def flux_table(
         for a, name in enumerate(names if len(names) > 1 else [""]):
             columns[label + name] = values[:, a]
     return columns
+
+
+def check_given(recorded: Mapping[str, str], options: Mapping[str, Any]) -> None:
+    """Refuse fluxes of other equations than those that were solved.
+
+    Raises:
+        UsageError: naming the options that the run had and that are not given.
+    """
+    missing = [f"{name}={text}" for name, text in recorded.items() if name not in options]
+    if missing:
+        raise UsageError(
+            f"the run was made with {', '.join(missing)}, which its file has in words only; pass that again, as in "
+            f"fluxes({missing[0]})."
+        )
+
+
+def _clock(problem: Problem, times: Tensor, dt: float | None) -> tuple[float, tuple[float, float]]:
+    """A run's step, and its first and last time."""
+    first, last = float(times[0]), float(times[-1])
+    if dt is None and len(times) > 1:
+        dt = float(times.diff().min())
+    if dt is None and problem.time_order:
+        raise UsageError(f"fluxes of {problem.name} at one time need dt= of the run, for boundary data that move.")
+    dt = dt or 1.0
+    return dt, (first, max(last, first + dt))

@@ -221,6 +221,7 @@ def simulate(
         fit_error,
         recipe,
         dynamics.notes,
+        options,
     )
     if raise_on_failure and status is not Status.INTERRUPTED:
         if not infos:

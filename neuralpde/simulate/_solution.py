@@ -21,7 +21,7 @@ from neuralpde.representations import Representation
 from neuralpde.simulate._between import between_times
 from neuralpde.simulate._errors import channels_of, errors_by_unknown
 from neuralpde.simulate._export import Points, export_solution, probe_table
-from neuralpde.simulate._fluxes import flux_table
+from neuralpde.simulate._fluxes import check_given, flux_table
 from neuralpde.simulate._probe import probe
 from neuralpde.simulate._quantities import samples_of
 from neuralpde.types import Status, UsageError
@@ -46,6 +46,7 @@ class Solution:
         fit_error: root mean square misfit of the initial fit (0 on grids), with what a constraint took from the start.
         recipe: integrator, dt, method and options, for the record.
         notes: what did not go as well as it might have, though no step failed (a pressure's fit that is not close).
+        options: of the dynamics. They are not in files, which have them in words only, in the recipe.
     """
 
     problem: Problem
@@ -60,6 +61,7 @@ class Solution:
     fit_error: float = 0.0
     recipe: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def seconds(self) -> float:
@@ -273,8 +275,18 @@ class Solution:
         return probe_table(self, points, times)
 
     def fluxes(self, **options: Any) -> dict[str, np.ndarray]:
-        """What leaves through each part of a mesh's boundary at the saved times, see :func:`flux_table`."""
-        return flux_table(self.problem, self.representation, self.times, self.states, **options)
+        """What leaves through each part of a mesh's boundary at the saved times, see :func:`flux_table`.
+
+        Args:
+            options: of the dynamics; those of the run by default, but for one that comes from a file.
+
+        Raises:
+            UsageError: for a run from a file that had options, without them.
+        """
+        options = {**self.options, **options}
+        check_given(self.recipe.get("options", {}), options)
+        dt = self.recipe.get("dt")
+        return flux_table(self.problem, self.representation, self.times, self.states, dt, **options)
 
     def save_probes(
         self,

@@ -72,6 +72,7 @@ def solve(
         time.perf_counter() - begin - setup,
         recipe={"integrator": "steady", "options": {k: str(v) for k, v in options.items()}},
         notes=dynamics.notes,
+        options=options,
     )
     if raise_on_failure:
         raise_for(stage.status, _what(problem, dynamics, stage), solution)

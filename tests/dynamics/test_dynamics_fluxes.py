@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from unit_meshes import unit_mesh
 
 from neuralpde.dynamics import make_dynamics
+from neuralpde.dynamics._boundary_fluxes import time_stencil
 from neuralpde.geometry import Box, Dirichlet, Flux, Mesh, MeshDomain, Neumann, Robin
 from neuralpde.integrators import SDIRK4
 from neuralpde.problems import AdvectionDiffusion, ByPart, Heat, Poisson, Problem, Rotation, Schnakenberg, refuse_jumps
@@ -115,6 +117,57 @@ def test_the_balance_in_time(name: str) -> None:
     ]
     rate = (content[-3 - 2] - 8 * content[-3 - 1] + 8 * content[-3 + 1] - content[-3 + 2]) / (12 * 0.0125)
     assert abs(rate - table["storage"][-3]) <= 5e-3 * abs(rate)
+
+
+def driven(value: Callable[[float], float], kappa: float) -> Heat:
+    """Heat from rest, with u = value(t) at x = 0 and nothing through the other sides."""
+    held = Dirichlet(lambda t, x: torch.full_like(x[:, :1], value(t)), "x-")
+    return Heat(kappa, None, lambda x: 0 * x[:, :1], MeshDomain(unit_mesh("triangle", 6)), (held, Flux(0.0)))
+
+
+def test_storage_with_data_that_move_in_microseconds() -> None:
+    """∫ u_t is the rate of ∫ u also at the last time, past which nothing is known of the data."""
+    dt, end = 5e-6, 4e-4
+
+    def value(t: float) -> float:
+        assert 0 <= t <= end, f"the data were asked for at t = {t}"
+        return math.sin(2000 * math.pi * t)
+
+    problem = driven(value, 1e3)
+    r = FiniteElementField.for_problem(problem, 1)
+    run = simulate(problem, r, SDIRK4(), dt=dt, t_end=end)
+    mass, table = r.mass(), run.fluxes()
+    content = np.array(
+        [float((mass @ r.values(s, float(t)).numpy()).sum()) for t, s in zip(run.times, run.states, strict=True)]
+    )
+    inner = (content[:-4] - 8 * content[1:-3] + 8 * content[3:-1] - content[4:]) / (12 * dt)
+    np.testing.assert_allclose(table["storage"][40:-2], inner[38:], rtol=0, atol=1e-4 * np.abs(inner).max())
+    last = content[-5:] @ np.array([3, -16, 36, -48, 25]) / (12 * dt)
+    assert abs(table["storage"][-1] - last) <= 1e-4 * np.abs(inner).max()
+
+
+def test_fluxes_of_data_without_a_past() -> None:
+    """√t has no value before t = 0; at t > 0 the fluxes are those of the steps."""
+    run = simulate(
+        problem := driven(math.sqrt, 1.0),
+        r := FiniteElementField.for_problem(problem, 1),
+        SDIRK4(),
+        dt=0.01,
+        t_end=0.2,
+    )
+    table, mass = run.fluxes(), r.mass()
+    content = [float((mass @ r.values(s, float(t)).numpy()).sum()) for t, s in zip(run.times, run.states, strict=True)]
+    rate = (content[13] - 8 * content[14] + 8 * content[16] - content[17]) / (12 * 0.01)
+    assert abs(table["storage"][15] - rate) <= 1e-3 * abs(rate)
+    assert abs(table["storage"][15] + table["flux_x-"][15]) <= 1e-10
+
+
+def test_the_stencil_in_time_stays_inside_the_run() -> None:
+    """Exact for polynomials of degree 4, at both ends too."""
+    for t in (2.0, 2.0005, 2.4, 2.9999, 3.0):
+        stencil = time_stencil(t, 0.1, 2.0, 3.0)
+        assert min(stencil) >= 2 and max(stencil) <= 3
+        assert math.isclose(sum(w * s**4 for s, w in stencil.items()), 4 * t**3, rel_tol=1e-8)
 
 
 @pytest.mark.parametrize("degree", [1, 2])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tables import orders
@@ -17,7 +19,8 @@ from neuralpde.geometry import Dirichlet, Flux, MeshDomain
 from neuralpde.integrators import ImplicitMidpoint
 from neuralpde.problems import AdvectionDiffusion, BoundaryLayer, Heat
 from neuralpde.representations import FiniteElementField
-from neuralpde.simulate import Solution, simulate, solve
+from neuralpde.simulate import Solution, load_solution, simulate, solve
+from neuralpde.simulate._fluxes import flux_table
 from neuralpde.types import UsageError
 
 ON = InteriorPenalty()
@@ -55,9 +58,23 @@ def test_a_boundary_layer_thinner_than_an_element(kind: str, degree: int) -> Non
     assert away_from_the_layer(plain, share) >= 10 * away_from_the_layer(steadied, share)
     assert "the element Péclet number" in plain.notes[0] and "InteriorPenalty" in plain.summary()
     assert steadied.notes == ()
-    table = steadied.fluxes(stabilisation=ON)
+    table = steadied.fluxes()
     total = sum(float(v[0]) for name, v in table.items() if name.startswith("flux"))
     assert abs(total - float(table["source"][0])) <= 1e-10
+
+
+def test_fluxes_are_of_the_equations_that_were_solved(tmp_path: Path) -> None:
+    """Options go with the run; a file has them in words only, and they are asked for."""
+    problem = layer("triangle", 8, 1e-3)
+    run = solve(problem, FiniteElementField.for_problem(problem, 1), stabilisation=ON)
+    table, loaded = run.fluxes(), load_solution(run.save(tmp_path / "run.h5"), problem)
+    with pytest.raises(UsageError, match=r"made with stabilisation=InteriorPenalty\(.*pass that again"):
+        loaded.fluxes()
+    again = loaded.fluxes(stabilisation=ON)
+    for name, column in table.items():
+        np.testing.assert_allclose(again[name], column, rtol=1e-12, atol=1e-14)
+    plain = flux_table(problem, run.representation, run.times, run.states)
+    assert max(abs(float(plain[name][0] - table[name][0])) for name in table) >= 1e-4
 
 
 @pytest.mark.parametrize("degree", [1, 2])
