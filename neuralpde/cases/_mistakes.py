@@ -76,6 +76,12 @@ class Place:
         """The mistake of a key that is not there."""
         return UsageError(self.says(f"expected {expected}; it is missing."))
 
+    def missing_kind(self, example: str, kinds: Collection[str]) -> UsageError:
+        """The mistake of a table that may be of several kinds and does not say which."""
+        key = self.key.rpartition(".")[2]
+        names = f"one of {', '.join(kinds)}"
+        return UsageError(self.child("kind").says(f"expected {names}; it is missing: {key} = {{{example}}}."))
+
     def unknown(self, name: str, names: Collection[str]) -> UsageError:
         """The mistake of a name that is none of ``names``."""
         return UsageError(self.says(unknown_name(name, names)))

@@ -19,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
 
-from neuralpde.cases._mistakes import Place
+from neuralpde.cases._mistakes import Place, nearest, shown
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
 from neuralpde.geometry import Solid
 from neuralpde.problems import ByPart, GaussianBump, ProductOfSines, SineMode, SineSpeed
@@ -39,6 +39,9 @@ NONE = "none"
 LISTS = (list, tuple, collections.abc.Sequence)
 SCALARS = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
 NO_VALUE = object()
+
+OPTIONS = "a table of options"
+"""What a dataclass is in a case file, in words."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,9 @@ class Reader:
         classes = _option_classes(members)
         if classes and isinstance(value, dict):
             return self._options(classes, value, place, default)
+        kinds = [snake_case(c) for c in classes] if len(classes) > 1 else []
+        if isinstance(value, str) and not is_reference(value) and nearest(value, kinds):
+            return self._options(classes, {"kind": value}, place, default)
         if _are_bodies(classes) and _tables(value):
             parts = [self._options(classes, part, place.child(k), None) for k, part in enumerate(value)]
             with place.refusals():
@@ -171,7 +177,9 @@ class Reader:
     def _options(self, classes: list[Any], table: dict[str, Any], place: Place, default: Any) -> Any:
         """An option object; ``kind`` chooses among several, and a table changes the default in part."""
         kinds = {snake_case(c): c for c in classes}
-        kind = table.get("kind", snake_case(type(default)) if default is not None else snake_case(classes[0]))
+        if "kind" not in table and default is None and len(classes) > 1:
+            raise place.missing_kind(_example(classes, table), list(kinds))
+        kind = table.get("kind", snake_case(classes[0] if default is None else type(default)))
         if not isinstance(kind, str):
             raise place.child("kind").wrong("the name of a kind of options", kind)
         chosen: Any = place.child("kind").choose(kind, kinds)
@@ -218,6 +226,13 @@ def _are_bodies(classes: list[Any]) -> bool:
     return bool(classes) and all(issubclass(c, Solid) for c in classes)
 
 
+def _example(classes: list[Any], table: Mapping[str, Any]) -> str:
+    """The table with the first kind that has its keys."""
+    fitting = next((c for c in classes if set(table) <= set(parameters(c))), classes[0])
+    given = {name: value for name, value in table.items() if name in parameters(fitting)}
+    return ", ".join([f'kind = "{snake_case(fitting)}"', *(f"{name} = {shown(v)}" for name, v in given.items())])
+
+
 def _tables(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(part, dict) for part in value)
 
@@ -243,7 +258,9 @@ def describe(annotation: Any) -> str:
     if _are_bodies(bodies):
         kinds = ", ".join(map(snake_case, bodies))
         return f'a table {{kind = "…", …}} of a body ({kinds}), a list of such tables or {NONE!r}'
-    return " or ".join(dict.fromkeys(_describe(m, _profiles(members)) for m in members if not _is_coefficient(m)))
+    words = dict.fromkeys(_describe(m, _profiles(members)) for m in members if not _is_coefficient(m))
+    kinds = f" (kind: {', '.join(map(snake_case, bodies))})" if len(bodies) > 1 else ""
+    return " or ".join(words).replace(OPTIONS, OPTIONS + kinds, 1)
 
 
 def _describe(member: Any, profiles: Mapping[str, type]) -> str:
@@ -263,5 +280,5 @@ def _describe(member: Any, profiles: Mapping[str, type]) -> str:
         named = [f"{{{name} = {{…}}}}" for name in _named_functions(member, profiles)]
         return " or ".join([*named, '"file.py:function"'])
     if is_dataclass(member):
-        return "a table of options"
+        return OPTIONS
     return SCALARS.get(member, "a value")

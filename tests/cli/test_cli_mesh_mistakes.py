@@ -13,12 +13,14 @@ from unit_meshes import unit_mesh
 
 from neuralpde.cases import load_study
 from neuralpde.dynamics._newton import LINEAR_SOLVERS
+from neuralpde.problems import GrayScott, ReactionDiffusion
 from neuralpde.types import UsageError
 
 DOMAIN, REPRESENTATION = 'domain = {mesh = "plate.msh"}', 'kind = "finite_element", degree = 1'
 HEAT = 'name = "heat"\ndiffusivity = 1.0\nprofile = {product_of_sines = {k = 1.0}}'
 ON, FLUX = 'on = "x-"', '{kind = "flux", value = 0.0}'
 HOW = 'a table {lower = […], upper = […]} or {mesh = "file.msh"}'
+REACTIONS = "linear_decay, logistic, allen_cahn, gray_scott, schnakenberg, brusselator"
 
 MISTAKES = {
     "no such file": (
@@ -90,6 +92,23 @@ MISTAKES = {
         "animate = false",
         'animate = false\nfluxes = "left"',
         "output.fluxes: expected true or false; got 'left'.",
+    ),
+    "reaction without a kind": (
+        HEAT,
+        'name = "reaction_diffusion"\nreaction = {rate = 1.0, capacity = 2.0}',
+        f"problem.reaction.kind: expected one of {REACTIONS}; it is missing: "
+        'reaction = {kind = "logistic", rate = 1.0, capacity = 2.0}.',
+    ),
+    "reaction without a kind, keys of several": (
+        HEAT,
+        'name = "reaction_diffusion"\nreaction = {rate = 2.0}',
+        f"problem.reaction.kind: expected one of {REACTIONS}; it is missing: "
+        'reaction = {kind = "linear_decay", rate = 2.0}.',
+    ),
+    "reaction misspelled": (
+        HEAT,
+        'name = "reaction_diffusion"\nreaction = "grey_scott"',
+        f"problem.reaction.kind: expected one of {REACTIONS}; got 'grey_scott'; did you mean gray_scott?",
     ),
     "periodic": (
         FLUX,
@@ -169,6 +188,15 @@ def test_a_mistake_about_a_mesh_is_one_sentence(mistake: str, mesh_case: Path) -
     with pytest.raises(UsageError) as caught:
         load_study(mesh_case)
     assert str(caught.value) == f"{mesh_case}: {sentence.replace('{here}', str(mesh_case.parent))}"
+
+
+@pytest.mark.parametrize("reaction", ['"gray_scott"', '{kind = "gray_scott"}'])
+def test_a_reaction_by_its_name_has_its_defaults(reaction: str, mesh_case: Path) -> None:
+    given = f'name = "reaction_diffusion"\nreaction = {reaction}\ndiffusivity = [2e-5, 1e-5]'
+    mesh_case.write_text(MESH_CASE.replace(HEAT, given))
+    problem = load_study(mesh_case).problem
+    assert isinstance(problem, ReactionDiffusion)
+    assert problem.reaction == GrayScott(0.04, 0.06)
 
 
 def _bent(points: np.ndarray) -> np.ndarray:

@@ -289,7 +289,7 @@ MISTAKES = {
     "fit is a number": (
         "fit = {maxiter = 4}",
         "fit = 4",
-        "run.neural.fit: expected a table of options or 'none'; got 4.",
+        "run.neural.fit: expected a table of options (kind: gauss_newton, adam) or 'none'; got 4.",
     ),
     "newton on a network": (
         "fit = {maxiter = 4}",
