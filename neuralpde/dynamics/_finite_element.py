@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TypeAlias
 
+import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.sparse.linalg import SuperLU
@@ -29,6 +30,11 @@ from neuralpde.types import NotConvergedError, Status
 ROUNDING = 1e-9
 """A residual below that share of the equation's largest term that no longer falls has come down to rounding."""
 
+ROUNDINGS = 2
+"""Relative residual that can be asked for at least, in roundings of the numbers' type: 2e-7 in single precision."""
+
+FEW = 16
+"""The same for a residual that no longer falls, as a multiple of what rounding leaves by estimate."""
 
 REDUCTION = 1e-2
 """A matrix that is not the latest one is good enough where it divides the residual by that."""
@@ -81,6 +87,7 @@ class FiniteElementDynamics(Dynamics):
         self._forms: dict[str, WeakForm] = {}
         self._kept: dict[Key, SuperLU | Iteration] = {}
         self._diagonals: dict[Key, Tensor] = {}
+        self._sides: dict[Key, float] = {}
 
     @cached_property
     def mass(self) -> sp.csr_matrix:
@@ -158,7 +165,7 @@ class FiniteElementDynamics(Dynamics):
         """M⁻¹ g on the free unknowns."""
         key: Key = (None, 1.0, 0.0)
         if key not in self._kept:
-            self._assemble(key, self.form, 0.0, g)
+            self._assemble(key, self.form, 0.0, g, g)
         return self.systems.solve(self._kept[key], g)
 
     def balance(self, t: float, theta: Tensor, dt: float = 1.0, span: tuple[float, float] = (0.0, 1.0)) -> Balance:
@@ -191,7 +198,8 @@ class FiniteElementDynamics(Dynamics):
         """Solve mass·M u − γ R(t, u) = target on the free nodes.
 
         The matrix of an earlier iteration, stage or step is taken as long as it divides the residual by 100: one that
-        does not change is made once.
+        does not change is made once. A steady residual g is measured against the right-hand side of Newton's linear
+        system J θ' = J θ − g: of a linear problem that is its loads and boundary data, whatever the guess.
         """
         r, options, key = self.representation, self.newton, (part, mass, gamma)
         form, before, fresh = self._form_of(part), math.inf, key not in self._kept
@@ -203,32 +211,38 @@ class FiniteElementDynamics(Dynamics):
         g, inertia = self._residual(form, target, mass, gamma, t, theta)
         at = Iterate(theta, g, float(g.norm()))
         scale = max(at.norm, float(target[r.free].norm()), float(inertia[r.free].norm()))
-        history = [at.norm]
+        rtol, history = max(options.rtol, ROUNDINGS * torch.finfo(theta.dtype).eps), [at.norm]
 
         def stage(status: Status) -> Stage:
             return Stage(at.theta, status, at.norm, len(history) - 1, tuple(history))
 
         while math.isfinite(at.norm):
-            if at.norm <= options.rtol * scale or at.norm <= 1e-300:
+            if not mass:
+                scale = self._sides.get(key, 0.0)
+            if at.norm <= rtol * scale or at.norm <= 1e-300:
                 return stage(Status.CONVERGED_RTOL)
-            stuck = at.norm <= ROUNDING * scale and at.norm > 0.1 * before and fresh
-            if stuck or at.norm <= self._rounding(key, at.theta):
+            least = self._rounding(key, at.theta)
+            low = at.norm <= max(ROUNDING * scale, FEW * least)
+            if at.norm <= least or (low and at.norm > 0.1 * before and fresh):
                 return stage(Status.CONVERGED_ATOL)
             if len(history) > options.maxiter:
                 return stage(Status.MAXITER)
             try:
-                if key not in self._kept or at.norm > REDUCTION * before:
-                    self._assemble(key, form, t, at.theta)
+                if key not in self._kept:
+                    self._assemble(key, form, t, at.theta, at.residual)
+                    continue  # now the scale is known
+                if at.norm > REDUCTION * before:
+                    self._assemble(key, form, t, at.theta, at.residual)
                     fresh = True
-                found = self._step(key, evaluate, at, options.rtol * scale, scale)
+                found = self._step(key, evaluate, at, rtol * scale, scale)
                 if found is None and not fresh:
-                    self._assemble(key, form, t, at.theta)
+                    self._assemble(key, form, t, at.theta, at.residual)
                     fresh = True
-                    found = self._step(key, evaluate, at, options.rtol * scale, scale)
+                    found = self._step(key, evaluate, at, rtol * scale, scale)
             except NotConvergedError as error:
                 return stage(getattr(error.result, "status", Status.SINGULAR_MATRIX))
             if found is None:
-                return stage(Status.CONVERGED_ATOL if at.norm <= ROUNDING * scale else Status.UPHILL)
+                return stage(Status.CONVERGED_ATOL if low else Status.UPHILL)
             before, at = at.norm, found
             history.append(at.norm)
         return stage(Status.NON_FINITE)
@@ -256,7 +270,7 @@ class FiniteElementDynamics(Dynamics):
         rest = gamma * form.residual(t, values) if gamma else torch.zeros_like(values)
         return (inertia - rest - target)[r.free].reshape(-1), inertia
 
-    def _assemble(self, key: Key, form: WeakForm, t: float, theta: Tensor) -> None:
+    def _assemble(self, key: Key, form: WeakForm, t: float, theta: Tensor, g: Tensor) -> None:
         """Keep mass·M − γ ∂R/∂u of the free unknowns, and its factors; those of two pairs (mass, γ) at most."""
         _, mass, gamma = key
         whole = mass * self._free_mass if mass else None
@@ -272,6 +286,9 @@ class FiniteElementDynamics(Dynamics):
         self._kept[key] = self.systems.factors(whole, once=not mass)
         self._diagonals = {k: d for k, d in self._diagonals.items() if k in self._kept}
         self._diagonals[key] = torch.as_tensor(whole.diagonal(), dtype=theta.dtype, device=theta.device)
+        # its own rounding stands in for a right-hand side that is zero
+        right = float(np.linalg.norm(whole @ theta.cpu().numpy() - g.cpu().numpy()))
+        self._sides[key] = max(right, self._rounding(key, theta))
 
 
 class KnownField(Field):

@@ -24,6 +24,9 @@ DIRECT_ONCE = {2: 50_000, 3: 5_000}
 
 SYMMETRY = 1e-10
 
+ROUNDINGS = 50
+"""Of the entries of a matrix, up to which sums of them are zero."""
+
 LEAST = 1e-13
 """Relative residual below which Krylov methods are not asked to go: rounding."""
 
@@ -65,7 +68,7 @@ class FiniteElementSystems:
         self.multigrid = multigrid
 
     def factors(self, matrix: sp.csr_matrix | sp.bsr_matrix, once: bool = False) -> SuperLU | Iteration:
-        """LU of a matrix, or a Krylov method with multigrid.
+        """LU of a matrix, or a Krylov method with multigrid, in double precision.
 
         Args:
             matrix: in blocks where a node has several unknowns.
@@ -81,7 +84,7 @@ class FiniteElementSystems:
         try:
             # the pattern is symmetric: an ordering for A + Aᵀ with pivots on the diagonal halves the fill
             return splu(
-                matrix.tocsc(),
+                matrix.tocsc().astype(np.float64),
                 permc_spec="MMD_AT_PLUS_A",
                 diag_pivot_thresh=0.01,
                 options={"SymmetricMode": True},
@@ -90,9 +93,11 @@ class FiniteElementSystems:
             raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
 
     def _iteration(self, matrix: sp.csr_matrix | sp.bsr_matrix) -> Iteration:
+        symmetry = max(SYMMETRY, ROUNDINGS * np.finfo(matrix.dtype).eps)
+        matrix = matrix.astype(np.float64, copy=False)
         x, y = np.random.default_rng(0).standard_normal((2, matrix.shape[0]))
         product = matrix @ x  # a copy of the transpose would cost as much as some cycles: yᵀAx against xᵀAy
-        symmetric = abs(y @ product - x @ (matrix @ y)) <= SYMMETRY * np.linalg.norm(product)
+        symmetric = abs(y @ product - x @ (matrix @ y)) <= symmetry * np.linalg.norm(product)
         solver = {"auto": "cg" if symmetric else "gmres"}.get(self.options.linear, self.options.linear)
         if solver == "cg" and not symmetric:
             raise UsageError("linear='cg' needs a symmetric matrix; use linear='gmres' or linear='direct'.")
@@ -116,7 +121,7 @@ class FiniteElementSystems:
         if isinstance(factors, SuperLU):
             return torch.as_tensor(factors.solve(g.cpu().double().numpy()), dtype=g.dtype, device=g.device)
         made = factors
-        right, tolerance = g.to(made.operator.device), min(self.options.linear_rtol, max(rtol, LEAST))
+        right, tolerance = g.to(made.operator.device, torch.float64), min(self.options.linear_rtol, max(rtol, LEAST))
         try:
             return solve_linear(made.operator, right, solver=made.solver, M=made.M, rtol=tolerance).x.to(g)
         except NotConvergedError as error:  # it may have come down to its own rounding
