@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neuralpde.fields import Jet
 from neuralpde.geometry import Condition, Flux, MeshDomain, Neumann, Robin
-from neuralpde.problems import Problem
+from neuralpde.problems import Problem, densities
 from neuralpde.representations import ElementMatrices, FiniteElementField, Tables, add
 from neuralpde.types import UsageError
 
@@ -64,7 +64,7 @@ class WeakForm:
         return [_Piece(self.representation.quadrature_tables, self._inside, True), *self.boundary]
 
     def _inside(self, t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
-        return self.problem.source(t, x, u), self.problem.flux(t, x, u)
+        return densities(self.problem, t, x, u)
 
     @cached_property
     def boundary(self) -> list[_Piece]:

@@ -6,6 +6,7 @@ from neuralpde.problems._by_part import ByPart, refuse_jumps
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._cylinder import CylinderChannel
 from neuralpde.problems._elasticity import LinearElasticity, traction
+from neuralpde.problems._energy import densities
 from neuralpde.problems._exact_fits import exact_fits
 from neuralpde.problems._flow import EulerFlow, IncompressibleFlow, NavierStokes, follow_flow
 from neuralpde.problems._flow_cases import (
@@ -91,6 +92,7 @@ __all__ = [
     "WalshFlow",
     "check_problem",
     "coefficient",
+    "densities",
     "drag_and_lift",
     "exact_fits",
     "follow_flow",
