@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -18,6 +19,12 @@ from neuralpde.problems._diffusive import Diffusive, Source
 from neuralpde.problems._reactions import LinearDecay, Logistic, Reaction, reaction_flow
 from neuralpde.problems._transport import GaussianBump, SineMode
 from neuralpde.types import ScalarOrField, UsageError
+
+BUMP = 0.1
+"""Width of the bump that a field starts from, as a share of the domain's length along each axis."""
+
+TRIED = 5000
+"""Points inside among which the bump's middle is looked for."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class ReactionDiffusion(Diffusive):
             number by part of the mesh (:class:`ByPart`).
         source_term: s; a number, or a function of x or of (t, x). By default what ``solution`` asks for, or none.
         profile: u at t = 0 (of a steady problem the guess to start from), ``(n, d)`` → ``(n, c)``; by default
-            ``solution``, or a bump in every species where there is none either.
+            ``solution``, or a bump in the middle of the domain in every species where there is none either.
         solution: the exact solution, a function of x or of (t, x): manufactured, or known.
         species: names; by default those of the reaction, or ``("u",)`` of a function.
         domain, conditions: the defaults are the unit interval, closed.
@@ -105,10 +112,20 @@ class ReactionDiffusion(Diffusive):
 
     def initial(self, x: Tensor) -> Tensor:
         if self.profile is None and self.solution is None and not self.steady:
-            middle = sum(self.domain.lower) / self.domain.dim + 0.5 * sum(self.domain.lengths) / self.domain.dim
-            bump = GaussianBump(middle, 0.1 * max(self.domain.lengths), None)(x)
+            lengths = x.new_tensor(self.domain.lengths)
+            bump = GaussianBump(0.0, BUMP, None)((x - self._middle.to(x)) / lengths)
             return bump.expand(-1, self.channels).clone()
         return super().initial(x)
+
+    @cached_property
+    def _middle(self) -> Tensor:
+        """The middle of the box around the domain, or the nearest of many points inside where that is in a hole."""
+        lower, lengths = (torch.tensor(v, dtype=torch.float64) for v in (self.domain.lower, self.domain.lengths))
+        middle = lower + 0.5 * lengths
+        if bool(self.domain.contains(middle[None])):
+            return middle
+        inside = self.domain.some_points(TRIED).double()
+        return inside[((inside - middle) / lengths).norm(dim=1).argmin()]
 
     def exact(self, t: float, x: Tensor) -> Tensor | None:
         if self.solution is not None:

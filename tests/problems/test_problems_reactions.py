@@ -9,9 +9,10 @@ import torch
 from problem_rows import SQUARE, UNIT
 from tables import orders, points_in
 from torch import Tensor
+from unit_meshes import unit_mesh
 
 from neuralpde.fields import autodiff_jet
-from neuralpde.geometry import Box, Dirichlet
+from neuralpde.geometry import Box, Dirichlet, Mesh, MeshDomain, repair_mesh
 from neuralpde.problems import (
     AdvectionDiffusion,
     AllenCahn,
@@ -129,3 +130,31 @@ def test_what_does_not_fit_is_refused() -> None:
     assert two.unknowns == {"a": 1, "b": 1} and two.channels == 2
     assert two.initial(points_in(SQUARE)).shape == (7, 2)
     assert hash(ByPart({"a": 1.0, "b": 2.0})) == hash(ByPart({"b": 2.0, "a": 1.0}))
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"), [((10.0, -1.0), (14.0, 0.0)), ((0.0, 0.0), (1e-6, 2e-3)), ((-3.0, 5.0, 1.0), (-1.0, 6.0, 9.0))]
+)
+def test_the_first_bump_is_in_the_middle_of_the_domain(lower: tuple[float, ...], upper: tuple[float, ...]) -> None:
+    """A tenth of the domain wide along each axis, wherever the domain lies."""
+    problem = ReactionDiffusion(domain=Box(lower, upper))
+    corner, lengths = (torch.tensor(v, dtype=torch.float64) for v in (lower, problem.domain.lengths))
+    for k in range(len(lower)):
+        places = torch.full((3, len(lower)), 0.5, dtype=torch.float64)
+        places[:, k] = torch.tensor([0.5, 0.4, 0.7], dtype=torch.float64)
+        wanted = torch.tensor([[1.0], [math.exp(-0.5)], [math.exp(-2.0)]], dtype=torch.float64)
+        torch.testing.assert_close(problem.initial(corner + places * lengths), wanted, rtol=1e-9, atol=0)
+
+
+def test_the_first_bump_is_beside_a_hole() -> None:
+    """Of a square ring whose middle is a hole: in an element that is nearest to it."""
+    ring = unit_mesh("triangle", 12)
+    middles = ring.points[ring.cells].mean(1)
+    keep = (abs(middles - 0.5) > 0.25).any(1)
+    mesh = repair_mesh(Mesh(ring.points, ring.cells[keep], "triangle"))
+    problem = ReactionDiffusion(domain=MeshDomain(mesh))
+    x = torch.from_numpy(mesh.points[mesh.cells].mean(1))
+    start = problem.initial(x)[:, 0]
+    assert math.isclose(float(start.max()), 1.0, rel_tol=1e-12)
+    at = x[start.argmax()]
+    assert float((at - 0.5).abs().max()) <= 0.25 + 1 / 12
