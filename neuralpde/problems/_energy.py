@@ -53,7 +53,7 @@ def densities(problem: Any, t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor
     made = type(problem)
     if not (made.flux is energy_flux and made.source is energy_source):
         return problem.source(t, x, u), problem.flux(t, x, u)
-    again = torch.is_grad_enabled()
+    again = torch.is_grad_enabled() and (u.value.requires_grad or u.grad.requires_grad)
     with torch.enable_grad():
         parts = [part if part.requires_grad else part.detach().requires_grad_() for part in (u.value, u.grad)]
         total = _density(problem, t, x, Jet(*parts)).sum()
