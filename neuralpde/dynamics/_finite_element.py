@@ -16,6 +16,7 @@ from torch import Tensor
 from neuralpde.dynamics._boundary_fluxes import Balance, balance, data_rate, time_stencil
 from neuralpde.dynamics._elliptic import elliptic_multigrid
 from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
+from neuralpde.dynamics._free_motions import refuse_free_motions
 from neuralpde.dynamics._interior_penalty import InteriorPenalty, PenalisedForm, peclet_number
 from neuralpde.dynamics._newton import Iterate, Newton, downhill
 from neuralpde.dynamics._terms import TermFlow, field_of, stepped_flow, term_flow
@@ -279,7 +280,7 @@ class FiniteElementDynamics(Dynamics):
             whole = -gamma * jacobian if whole is None else whole - gamma * jacobian
         assert whole is not None, "a system has a mass or a γ"
         if not mass:
-            self.systems.refuse_undetermined(whole)
+            refuse_free_motions(self.problem, self.representation, whole)
         self._kept.pop(key, None)
         while len(self._kept) >= MATRICES:
             self._kept.pop(next(iter(self._kept)))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor
 
@@ -25,7 +24,7 @@ DIRECT_ONCE = {2: 50_000, 3: 5_000}
 SYMMETRY = 1e-10
 
 ROUNDINGS = 50
-"""Of the entries of a matrix, up to which sums of them are zero."""
+"""Of the entries of a matrix, up to which it is symmetric."""
 
 LEAST = 1e-13
 """Relative residual below which Krylov methods are not asked to go: rounding."""
@@ -128,22 +127,3 @@ class FiniteElementSystems:
             if error.result is None or not error.result.residual <= self.options.linear_rtol:
                 raise
             return error.result.x.to(g)
-
-    def refuse_undetermined(self, matrix: sp.csr_matrix) -> None:
-        """Refuse a steady problem's matrix that has a constant on a part that nothing holds in its null space.
-
-        Raises:
-            UsageError: that says what is missing.
-        """
-        if not matrix.shape[0]:
-            return
-        count, part = connected_components(matrix, directed=False)
-        size = abs(matrix).max()
-        sums = np.abs(matrix @ np.ones(matrix.shape[0]))
-        for number in range(count):
-            if sums[part == number].max() <= 1e-12 * size:
-                raise UsageError(
-                    f"{self.name} with these conditions fixes u only up to a constant"
-                    + (" on a part of the mesh that nothing else joins" if count > 1 else "")
-                    + ": give u on a part of the boundary (Dirichlet), or an exchange (Robin)."
-                )

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from neuralpde.dynamics._dual_norm import DualNorm
-from neuralpde.dynamics._finite_element_systems import FiniteElementSystems
+from neuralpde.dynamics._free_motions import refuse_free_motions
 from neuralpde.dynamics._function_space import STEADY, TIME_STEP, stage_of
 from neuralpde.dynamics._function_space import _starts as starts
-from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._terms import field_of, stepped_flow, term_flow
 from neuralpde.dynamics._weak_tests import WeakTests
 from neuralpde.geometry import MeshDomain
@@ -108,9 +107,7 @@ class WeakNeuralDynamics(Dynamics):
         Raises:
             UsageError: where constants change nothing.
         """
-        FiniteElementSystems(self.problem.name, self.representation.dim, Newton()).refuse_undetermined(
-            self.tests.jacobian(guess)
-        )
+        refuse_free_motions(self.problem, self.tests.space, self.tests.jacobian(guess))
         zero = np.zeros((len(self.tests.space.free), self.representation.channels))
         return self._fit(zero, 0.0, 1.0, 0.0, [guess])
 
