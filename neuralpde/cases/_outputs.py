@@ -75,7 +75,11 @@ def _check_probe(name: str, point: Any, problem: Problem, place: Place) -> None:
         raise place.wrong("a point with a name of letters, digits, - and _", name)
     known = isinstance(point, list) and all(isinstance(c, int | float) and not isinstance(c, bool) for c in point)
     if not known or len(point) != domain.dim:
-        raise place.wrong("a list of one number" if domain.dim == 1 else f"a list of {domain.dim} numbers", point)
+        expected = "a list of one number" if domain.dim == 1 else f"a list of {domain.dim} numbers"
+        if isinstance(point, list) and any(isinstance(part, list) for part in point):
+            middle = [a + 0.5 * length for a, length in zip(domain.lower, domain.lengths, strict=True)]
+            expected += f" for each name, as in probes = {{front = {middle}}}"
+        raise place.wrong(expected, point)
     x = torch.tensor([point], dtype=torch.float64)
     if not bool(domain.contains(x)):
         raise place.wrong(f"a point of {domain_text(domain)}", point)

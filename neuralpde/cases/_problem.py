@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuralpde.cases._domain import build_domain, needs_conditions
-from neuralpde.cases._mistakes import Place, nearest
+from neuralpde.cases._mistakes import Place, nearest, shown
 from neuralpde.cases._parameters import Reader, parameters
 from neuralpde.cases._schema import ConditionTable, ProblemTable
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
@@ -52,6 +52,9 @@ def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
     if table.conditions is not None:
         where = place.child("conditions")
         given["conditions"] = tuple(build_condition(c, reader, where.child(k)) for k, c in enumerate(table.conditions))
+    if "mesh" in table.others and "mesh" not in parameters(cls):
+        message = f"a mesh is a domain: domain = {{mesh = {shown(table.others['mesh'])}}}."
+        raise UsageError(place.child("mesh").says(message))
     for name in given:
         if name not in parameters(cls):
             message = f"expected no {name}: {cls.__name__} fixes it; make it a dataclass field to set it here."

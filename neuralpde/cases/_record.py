@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from neuralpde.cases._build import Run, Study
+from neuralpde.cases._domain import mesh_key
 from neuralpde.cases._folder import folder_document
 from neuralpde.cases._forces import Forces
 from neuralpde.cases._progress import Display, Stop
@@ -141,7 +142,12 @@ def load_previous(study: Study, run: Run, path: Path, document: dict) -> Solutio
         UsageError: if it has another problem or representation, or has gone beyond the end that the case asks for.
         DataError: if the file is damaged.
     """
-    if document["problem"] != folder_document(study.document, study.base)["problem"]:
+    asked = folder_document(study.document, study.base)
+    if document["problem"] != asked["problem"]:
+        ours, theirs = (Path(mesh_key(d) or "").name for d in (asked, document))
+        if ours and theirs and ours != theirs:
+            message = f"expected the mesh of the case, {ours}; the run was made on {theirs}."
+            raise UsageError(f"--restart {path}: {message}")
         raise UsageError(f"--restart {path}: expected the problem of the case; the run was made from another one.")
     before = load_solution(path, study.problem)
     old, new = before.representation.config(), run.representation.config()

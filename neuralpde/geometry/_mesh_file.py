@@ -107,6 +107,11 @@ def _reason(path: Path, error: str) -> str:
         return f"no format has {ending}; save it as .msh (gmsh), .vtu, .vtk, .xdmf, .inp, .med, .bdf, .su2 or .stl"
     if "of ansys, gmsh" in error:
         return "it is no file of gmsh, or of a version that is not read; save it as version 4.1 (gmsh -format msh41)"
+    if "BEGIN BULK" in error:
+        return (
+            "it has no line BEGIN BULK, as gmsh writes Nastran files; save it as .msh, which also keeps the names of "
+            "groups, or put BEGIN BULK before its first line"
+        )
     return error
 
 

@@ -63,7 +63,8 @@ def load_solution(path: str | Path, problem: Problem) -> Solution:
     difference = first_difference(meta["data"], problem_data(problem))
     if difference is not None:
         name, held, asked = difference
-        raise DataError(f"{path} holds {problem.name} with {name} = {held}, not {asked}.")
+        changed = "; the mesh has changed since, or another one has its name" if name.startswith("mesh") else ""
+        raise DataError(f"{path} holds {problem.name} with {name} = {held}, not {asked}{changed}.")
     config = dict(meta["representation"])
     kind = REPRESENTATIONS[config.pop("kind")]
     config["dtype"] = getattr(torch, config["dtype"])

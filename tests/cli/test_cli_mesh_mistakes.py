@@ -36,6 +36,11 @@ MISTAKES = {
     "folder": (DOMAIN, 'domain = {mesh = "."}', "problem.domain.mesh: expected a mesh file; it is a folder."),
     "number": (DOMAIN, "domain = {mesh = 3}", "problem.domain.mesh: expected the name of a mesh file; got 3."),
     "name alone": (DOMAIN, 'domain = "plate.msh"', f"problem.domain: expected {HOW}; got 'plate.msh'."),
+    "no domain": (
+        DOMAIN,
+        'mesh = "plate.msh"',
+        "problem.mesh: a mesh is a domain: domain = {mesh = 'plate.msh'}.",
+    ),
     "empty": (DOMAIN, "domain = {}", 'problem.domain: expected lower and upper, or mesh = "file.msh"; got a table.'),
     "misspelled": (
         DOMAIN,
@@ -206,6 +211,10 @@ def _bent(points: np.ndarray) -> np.ndarray:
 FILES = {
     "text": ("mesh.msh", "no mesh could be read from it (it is no file of gmsh, or of a version"),
     "shape": ("mesh.geo", "a file .geo holds a shape and no mesh; mesh it first (gmsh -2 mesh.geo -o mesh.msh, or"),
+    "short": (
+        "mesh.bdf",
+        "no mesh could be read from it (it has no line BEGIN BULK, as gmsh writes Nastran files; save",
+    ),
     "surface": ("mesh.stl", "a surface in space where a domain is needed; use a mesh in the plane z = 0, or a 3D mesh"),
     "lines": ("lines.vtu", "it has no elements of a domain; mesh it before saving it; gmsh saves physical groups"),
     "two kinds": ("kinds.vtu", "elements of several kinds: 18 triangle, 1 quad; mesh with one kind"),

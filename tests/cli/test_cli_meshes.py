@@ -211,7 +211,12 @@ def test_a_run_does_not_go_on_on_another_mesh(mesh_case: Path, neuralpde: Comman
     write_square(mesh, size=1.5)
     done = neuralpde("run", mesh_case, "--restart", out, "--set", "time.t_end=0.3")
     assert done.code == 3 and "P1.h5 holds Heat with mesh digest = " in done.err, done.err
+    assert "the mesh has changed since" in done.err
     assert (out / "mesh" / "plate.msh").read_bytes() == before
+    write_square(mesh.with_name("fine.msh"), 8)
+    done = neuralpde("run", mesh_case, "--restart", out, "--set", "problem.domain.mesh=fine.msh")
+    said = f"--restart {out / 'P1.h5'}: expected the mesh of the case, fine.msh; the run was made on plate.msh.\n"
+    assert (done.code, done.err) == (2, said)
 
 
 def test_a_mesh_of_several_files_is_kept_with_all_of_them(mesh_case: Path, neuralpde: Command) -> None:

@@ -260,6 +260,12 @@ MISTAKES = {
         "probes.a,b: expected a point with a name of letters, digits, - and _; got 'a,b'.",
     ),
     "probe is a number": (FLOW, "probes = {front = 3}", "probes.front: expected a list of 2 numbers; got 3."),
+    "probes as a list of points": (
+        HEAT,
+        "probes = {points = [[0.1], [0.2]]}",
+        "probes.points: expected a list of one number for each name, as in probes = {front = [0.5]}; got "
+        "[[0.1], [0.2]].",
+    ),
     "probe of another dimension": (
         HEAT,
         "probes = {a = [0.1, 0.2]}",
