@@ -14,6 +14,7 @@ from scipy.sparse.linalg import SuperLU
 from torch import Tensor
 
 from neuralpde.dynamics._boundary_fluxes import Balance, balance, data_rate, time_stencil
+from neuralpde.dynamics._decay import fastest_decay
 from neuralpde.dynamics._elliptic import elliptic_multigrid
 from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
 from neuralpde.dynamics._free_motions import refuse_free_motions
@@ -23,7 +24,7 @@ from neuralpde.dynamics._terms import TermFlow, field_of, stepped_flow, term_flo
 from neuralpde.dynamics._weak_form import WeakForm
 from neuralpde.dynamics._weak_terms import WeakTerm
 from neuralpde.fields import Field, Jet
-from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
+from neuralpde.integrators import Blend, Decay, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, scatter
 from neuralpde.types import NotConvergedError, Status
@@ -168,6 +169,9 @@ class FiniteElementDynamics(Dynamics):
         if key not in self._kept:
             self._assemble(key, self.form, 0.0, g, g)
         return self.systems.solve(self._kept[key], g)
+
+    def decay(self, theta: Tensor, times: tuple[float, float]) -> Decay | None:
+        return fastest_decay(self.form, self._free_mass, self._mass_solve, theta, times)
 
     def balance(self, t: float, theta: Tensor, dt: float = 1.0, span: tuple[float, float] = (0.0, 1.0)) -> Balance:
         """What goes through each part of the boundary, the sources, and what is stored: they balance to rounding.

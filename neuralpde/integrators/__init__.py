@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from neuralpde.integrators._base import Blend, Dynamics, Integrator, Stage, State, StepInfo, Terms
+from neuralpde.integrators._base import Blend, Decay, Dynamics, Integrator, Stage, State, StepInfo, Terms
 from neuralpde.integrators._pressure_correction import IncrementalPressureCorrection
 from neuralpde.integrators._runge_kutta import (
     RK4,
@@ -37,6 +37,7 @@ __all__ = [
     "SDIRK4",
     "AdvectionReflection",
     "Blend",
+    "Decay",
     "Dynamics",
     "Euler",
     "Heun",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,6 +96,19 @@ class StepInfo:
             status = Status.NON_FINITE
         history = next((s.history for s in stages if not s.status.ok), ())
         return cls(status, max(s.residual for s in stages), sum(s.iterations for s in stages), history)
+
+
+@dataclass(frozen=True)
+class Decay:
+    """How fast a problem's fastest mode decays.
+
+    Args:
+        rate: λ of exp(−λt) at the start of a run, not above the largest one.
+        linear: whether the problem is linear and λ the same all the time.
+    """
+
+    rate: float
+    linear: bool
 
 
 Terms = Sequence[tuple[float, Any]]
@@ -192,6 +206,10 @@ class Dynamics(ABC):
         """What a user should know about how it went, though no step failed: sentences, none where all is well."""
         return ()
 
+    def decay(self, theta: Tensor, times: tuple[float, float]) -> Decay | None:
+        """The fastest decay from the first to the last time, or None where it is not known."""
+        return None
+
     def check_march(self) -> None:  # noqa: B027 (most can march)
         """Refuse to march, before the first step, where only the steady state can be solved for.
 
@@ -211,6 +229,15 @@ class Integrator(ABC):
     """
 
     order: int
+
+    @property
+    def real_limit(self) -> float:
+        """The largest dt·λ with which u' = −λu does not grow; infinite where that is not known."""
+        return math.inf
+
+    def amplification(self, z: float) -> float:
+        """|u_{n+1} / u_n| of u' = λu with z = dt·λ, where :attr:`real_limit` is known."""
+        return 1.0
 
     @abstractmethod
     def step(self, dynamics: Dynamics, state: State, dt: float) -> tuple[State, StepInfo]:

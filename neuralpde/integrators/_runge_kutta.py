@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,27 @@ class RungeKutta(Integrator):
             if dynamics.constrained:
                 use = "RK4, or IncrementalPressureCorrection on a grid"
             raise UsageError(f"{type(dynamics).__name__} is explicit and {self!r} has implicit stages; use {use}.")
+
+    @property
+    def real_limit(self) -> float:
+        """The end of the stability interval on the negative real axis of an explicit method: 2.785 for RK4."""
+        if any(row[i] != 0 for i, row in enumerate(self.tableau.a)):
+            return math.inf
+        low = high = 0.0
+        while self.amplification(-high) <= 1 + 1e-12:
+            low, high = high, high + 0.05
+        for _ in range(50):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if self.amplification(-middle) <= 1 else (low, middle)
+        return low
+
+    def amplification(self, z: float) -> float:
+        """|R(z)| of the stability function R(z) = 1 + z bᵀ (1 − z A)⁻¹ 1 (Hairer & Wanner II, IV.3)."""
+        stages: list[float] = []
+        for i, row in enumerate(self.tableau.a):
+            known = sum(a * u for a, u in zip(row[:i], stages, strict=True))
+            stages.append((1 + z * known) / (1 - z * row[i]))
+        return abs(1 + z * sum(b * u for b, u in zip(self.tableau.b, stages, strict=True)))
 
     def step(self, dynamics: Dynamics, state: State, dt: float) -> tuple[State, StepInfo]:
         tableau, end = self.tableau, state.t + dt

@@ -21,6 +21,7 @@ from neuralpde.simulate._growth import GrowthGuard
 from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.simulate._rest import RestTest
 from neuralpde.simulate._solution import Solution
+from neuralpde.simulate._stability import check_step
 from neuralpde.types import Status, UsageError, raise_for
 
 Progress = Callable[[int, int, State, StepInfo], bool | None]
@@ -176,6 +177,7 @@ def simulate(
             state, fit_error = State(0.0, allowed), math.hypot(fit_error, removed)
     times, states, infos = [state.t], [dynamics.complete(state.t, state.theta)], list[StepInfo]()
     guard = GrowthGuard(problem, representation, dynamics, state, t_end, growth_limit)
+    unstable = check_step(integrator, dynamics, state, length, steps - done) if status.ok else ()
     rest = RestTest(problem, representation, until_steady)
     setup = time.perf_counter() - begin
     for k in range(done + 1, steps + 1) if status.ok else ():
@@ -220,7 +222,7 @@ def simulate(
         time.perf_counter() - begin - setup,
         fit_error,
         recipe,
-        dynamics.notes,
+        (*dynamics.notes, *unstable),
         options,
     )
     if raise_on_failure and status is not Status.INTERRUPTED:

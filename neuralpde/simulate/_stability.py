@@ -1,0 +1,44 @@
+"""Explicit runs whose steps are longer than diffusion allows."""
+
+from __future__ import annotations
+
+import math
+
+from neuralpde.integrators import Dynamics, Integrator, State
+from neuralpde.types import UsageError
+
+MARGIN = 1.02
+"""Share of the limit from which a step is called beyond it."""
+
+GROWTH = 1e3
+"""Growth of the fastest mode over a run, from which its steps are refused."""
+
+
+def check_step(integrator: Integrator, dynamics: Dynamics, start: State, dt: float, steps: int) -> tuple[str, ...]:
+    """Notes on steps beyond the method's limit on the negative real axis, dt·λ with λ the fastest decay.
+
+    The fastest mode of a linear problem grows by |R(−dt λ)| in every step, with the method's stability function R.
+
+    Raises:
+        UsageError: for a linear problem in which that is at least 1000 by the end.
+    """
+    limit = integrator.real_limit
+    if limit == math.inf or steps < 1:
+        return ()
+    decay = dynamics.decay(start.theta, (start.t, start.t + steps * dt))
+    if decay is None or not dt * decay.rate > MARGIN * limit:
+        return ()
+    text = (
+        f"dt·λ = {dt * decay.rate:.3g} with the fastest decay λ = {decay.rate:.3g} is beyond the stability limit "
+        f"{limit:.3g} of {integrator!r}"
+    )
+    remedy = f"use dt ≤ {_rounded_down(limit / decay.rate / MARGIN):.2g}, or an implicit method (SDIRK4)"
+    if decay.linear and steps * math.log(integrator.amplification(-dt * decay.rate)) > math.log(GROWTH):
+        raise UsageError(f"{text}: {remedy}.")
+    return (f"at the start {text}: errors may grow; {remedy}",)
+
+
+def _rounded_down(value: float) -> float:
+    """Two digits of it, not above it."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.floor(value / unit) * unit
