@@ -116,3 +116,29 @@ def test_two_species_come_to_rest_where_the_reaction_does() -> None:
     assert float((marched_to - rest).abs().max()) < 1e-8
     steady = replace(problem, steady=True)
     assert float((solve(steady, r).last.theta - rest).abs().max()) < 1e-10
+
+
+def test_moving_boundary_data_enter_stages_as_the_method_says() -> None:
+    """SDIRK4 is that of M θ' + M_b g' = −K θ − K_b g for y = θ + M⁻¹ M_b g, solved densely here."""
+    heat = Heat(diffusivity=0.5, domain=MESH, conditions=(Dirichlet(wave),), profile=lambda x: wave(0.0, x))
+    r, tableau, dt = FiniteElementField.for_problem(heat, degree=2), SDIRK4().tableau, 0.05
+    held = torch.ones(len(r.nodes), dtype=torch.bool).index_fill(0, r.free, False)
+    mass, stiff = torch.as_tensor(r.mass().toarray()), 0.5 * torch.as_tensor(r.laplace().toarray())
+    shift = torch.linalg.solve(mass[r.free][:, r.free], mass[r.free][:, held])
+    rate, push = (-torch.linalg.solve(mass[r.free][:, r.free], stiff[r.free][:, on]) for on in (r.free, held))
+
+    def at(t: float) -> Tensor:
+        return wave(t, r.nodes[held])[:, 0]
+
+    y, t = r.project(heat.initial).theta + shift @ at(0.0), 0.0
+    for _ in range(2):
+        slopes: list[Tensor] = []
+        for row, c in zip(tableau.a, tableau.c, strict=True):
+            stage = y + dt * sum((a * k for a, k in zip(row, slopes, strict=False)), torch.zeros_like(y))
+            g, gamma = at(t + c * dt), dt * row[len(slopes)]
+            forcing = push @ g - rate @ (shift @ g)
+            stage = torch.linalg.solve(torch.eye(len(y)) - gamma * rate, stage + gamma * forcing)
+            slopes.append(rate @ stage + forcing)
+        y, t = stage, t + dt
+    run = simulate(heat, r, SDIRK4(), dt=dt, t_end=2 * dt)
+    assert float((run.last.theta - (y - shift @ at(2 * dt))).abs().max()) < 1e-10
