@@ -102,8 +102,9 @@ def _reach(pieces: StraightFacets, mine: np.ndarray, place: Floats) -> float:
     away = np.linalg.norm(start + share[:, None] * along - place, axis=1)
     # an edge ends where a segment of another one begins, the corner itself excepted
     normal = facet_normals(pieces.corners[mine])
-    through = np.abs(((place - pieces.corners[mine, 0]) * normal).sum(1)) < 1e-9 * (1 + np.abs(place).max())
-    far = away[away > 1e-9 * (1 + np.abs(place).max())]
+    near = 1e-9 * float(np.ptp(pieces.corners.reshape(-1, pieces.corners.shape[-1]), axis=0).max())
+    through = np.abs(((place - pieces.corners[mine, 0]) * normal).sum(1)) < near
+    far = away[away > near]
     parallel = np.linalg.norm(pieces.corners[mine][~through, 0] - place, axis=1)
     return float(min(far.min(initial=math.inf), parallel.min(initial=math.inf)))
 

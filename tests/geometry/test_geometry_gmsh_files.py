@@ -74,7 +74,12 @@ def test_one_name_for_a_part_and_for_its_boundary(tmp_path: Path) -> None:
 def test_an_entity_in_two_groups(tmp_path: Path) -> None:
     names = '3\n1 5 "low"\n1 7 "both sides"\n2 6 "iron"'
     domain = read_square(tmp_path / "a.msh", names, bottom="2 5 7", top="1 7", inside="1 6")
-    assert {name: len(facets) for name, facets in domain.sides.items()} == {"low": 1, "both sides": 2, "untagged": 2}
+    assert {name: len(facets) for name, facets in domain.sides.items()} == {
+        "low": 1,
+        "rest of both sides": 1,
+        "untagged": 2,
+    }
+    assert domain.parts_of("both sides") == ("low", "rest of both sides")
 
 
 def test_a_mesh_is_scaled(tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def test_a_mistaken_argument_gets_a_sentence(call, sentence: str) -> None:
         call()
 
 
+INFLOW = Advection(conditions=(Dirichlet(0.0, "x-"),))
 REFUSED = [
     (
         lambda: simulate(Poisson(), _grid(), RK4(), dt=0.1, t_end=1.0),
@@ -210,7 +211,10 @@ REFUSED = [
         lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, method=GalerkinDynamics),
         "'galerkin' does not serve a GridField",
     ),
-    (lambda: simulate(Heat(), _grid(), LieSplitting(), dt=0.1, t_end=1.0), "use RK4 or ImplicitMidpoint here"),
+    (
+        lambda: simulate(INFLOW, _grid(INFLOW), LieSplitting(), dt=0.1, t_end=1.0),
+        "use RK4 or ImplicitMidpoint here",
+    ),
     (lambda: simulate(Heat(), GridField(UNIT), RK4(), dt=0.1, t_end=1.0), "GridField.for_problem"),
 ]
 
