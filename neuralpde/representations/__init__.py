@@ -8,12 +8,12 @@ from neuralpde.representations._element_matrices import ElementMatrices, Parts
 from neuralpde.representations._element_tables import ElementTables, Tables
 from neuralpde.representations._face_velocity import FaceVelocity
 from neuralpde.representations._finite_element import FiniteElementField
-from neuralpde.representations._operators import restricted
 from neuralpde.representations._fit import FIRST_FIT
 from neuralpde.representations._grid_field import KINDS, GridField
 from neuralpde.representations._mac_grid import MacGrid
 from neuralpde.representations._neural_field import NeuralField, TapedField
 from neuralpde.representations._neural_flow import NeuralFlow
+from neuralpde.representations._operators import restricted
 from neuralpde.representations._product import Product
 from neuralpde.representations._spectral_grid import SpectralGrid
 from neuralpde.representations._stream_function import StreamFunctionField
@@ -63,7 +63,7 @@ __all__ = [
     "Tables",
     "TapedField",
     "add",
-    "restricted",
     "linear_subspace",
+    "restricted",
     "scatter",
 ]

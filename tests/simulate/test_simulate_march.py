@@ -212,7 +212,7 @@ REFUSED = [
         "'galerkin' does not serve a GridField",
     ),
     (
-        lambda: simulate(INFLOW, _grid(INFLOW), LieSplitting(), dt=0.1, t_end=1.0),
+        lambda: simulate(INFLOW, GridField.for_problem(INFLOW, 16, order=2), LieSplitting(), dt=0.1, t_end=1.0),
         "use RK4 or ImplicitMidpoint here",
     ),
     (lambda: simulate(Heat(), GridField(UNIT), RK4(), dt=0.1, t_end=1.0), "GridField.for_problem"),
