@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from neuralpde.dynamics._boundary_fluxes import Balance
 from neuralpde.dynamics._discrete import DiscreteDynamics
 from neuralpde.dynamics._finite_element import FiniteElementDynamics
 from neuralpde.dynamics._flow_checks import check_conditions, check_standard_flow
@@ -181,6 +182,7 @@ def _method(problem: Problem, representation: Representation, method: str | type
 
 __all__ = [
     "METHODS",
+    "Balance",
     "DiscreteDynamics",
     "FiniteElementDynamics",
     "ForceRecord",

@@ -12,7 +12,7 @@ from torch import Tensor
 from neuralpde.dynamics._weak_form import WeakForm
 from neuralpde.integrators import Decay
 
-ITERATIONS = 20
+ITERATIONS = 40
 SAME = 1e-9
 """Relative difference of products that are the same but for rounding, of doubles."""
 

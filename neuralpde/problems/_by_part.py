@@ -54,6 +54,11 @@ class ByPart:
         if self.domain is not None:
             object.__setattr__(self, "_numbers", _numbers(self.values, self.elsewhere, self.domain))
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """All of its values."""
+        return (*self.values.values(), *(() if self.elsewhere is None else (self.elsewhere,)))
+
     def __hash__(self) -> int:
         return hash((tuple(sorted(self.values.items())), self.elsewhere))
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from neuralpde.fields import Jet, PointMemory
 from neuralpde.geometry import BoundaryValue, Box, Condition, Dirichlet, Domain, Flux
 from neuralpde.problems._base import Problem, Quantity, divergence_of_flux
+from neuralpde.problems._by_part import ByPart, bound
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._manufactured import at_time, manufactured_source
 from neuralpde.types import ScalarOrField, UsageError
@@ -29,7 +30,7 @@ class LinearElasticity(Problem):
     Boundary without a condition is refused: ``Flux(0.0)`` is free of traction.
 
     Args:
-        young: Young's modulus E > 0 in Pa; a number, or a function ``(n, d)`` → ``(n, 1)``.
+        young: Young's modulus E > 0 in Pa; a number, a function ``(n, d)`` → ``(n, 1)``, or :class:`ByPart`.
         poisson_ratio: ν, between −1 and 0.5.
         body_force: b in N/m³; d numbers, or a function ``(n, d)`` → ``(n, d)``.
         plane: in 2D ``"strain"`` (a slice of a long body) or ``"stress"`` (a thin sheet).
@@ -53,10 +54,16 @@ class LinearElasticity(Problem):
     time_order: ClassVar[int] = 0
     needs: ClassVar[frozenset[str]] = frozenset({"grad", "hess"})
 
+    @property
+    def jumps(self) -> bool:
+        """Whether Young's modulus goes by parts."""
+        return isinstance(self.young, ByPart)
+
     def __post_init__(self) -> None:
         d = self.domain.dim
         if d not in (2, 3):
             raise UsageError(f"{self.name} lives in 2D or 3D; got a domain in {d}D.")
+        object.__setattr__(self, "young", bound(self.young, self.domain))
         if not callable(self.young) and not 0 < self.young < float("inf"):
             raise UsageError(f"Young's modulus must be positive and finite (Pa); got {self.young}.")
         if not -1 < self.poisson_ratio < 0.5:
@@ -64,6 +71,10 @@ class LinearElasticity(Problem):
                 f"Poisson's ratio must lie between −1 and 0.5, where a solid is incompressible; got "
                 f"{self.poisson_ratio}."
             )
+        if isinstance(self.young, ByPart) and not all(value > 0 for value in self.young.numbers):
+            raise UsageError(f"Young's modulus must be positive in every part (Pa); got {self.young}.")
+        if self.jumps and self.solution is not None and self.body_force is None:
+            raise UsageError("a solution alone makes no body force where Young's modulus jumps: give body_force too.")
         if self.plane not in PLANES:
             raise UsageError(f"plane is 'strain' or 'stress'; got {self.plane!r}.")
         if isinstance(self.body_force, Sequence) and len(self.body_force) != d:

@@ -37,7 +37,7 @@ class ReactionDiffusion(Diffusive):
     Args:
         reaction: r; one of the named ones (:class:`Logistic`, :class:`AllenCahn`, :class:`LinearDecay`,
             :class:`GrayScott`, :class:`Schnakenberg`, :class:`Brusselator`), or a function ``(n, c)`` → ``(n, c)``.
-        diffusivity: κ > 0; a number, one number per species, a function ``(n, d)`` → ``(n, 1)`` or ``(n, c)``, or a
+        diffusivity: κ > 0; a number, one number per species, a function ``(n, d)`` → ``(n, 1)``, or a
             number by part of the mesh (:class:`ByPart`).
         source_term: s; a number, or a function of x or of (t, x). By default what ``solution`` asks for, or none.
         profile: u at t = 0 (of a steady problem the guess to start from), ``(n, d)`` → ``(n, c)``; by default

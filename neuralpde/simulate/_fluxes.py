@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from neuralpde.dynamics import FiniteElementDynamics, make_dynamics
+from neuralpde.dynamics import Balance, FiniteElementDynamics, make_dynamics
+from neuralpde.geometry import MeshDomain
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.types import UsageError
@@ -35,7 +37,8 @@ def flux_table(
 
     Returns:
         columns ``t``, ``flux_<part>`` for every part of the boundary, ``source``, ``storage``; of several unknowns one
-        each, ``flux_<part>_<unknown>``.
+        each, ``flux_<part>_<unknown>``. A name of the mesh that stands for several parts, as others overlap it, has a
+        column too, the sum of theirs.
 
     Raises:
         UsageError: for another representation, or one time of a field that moves, without dt.
@@ -47,6 +50,7 @@ def flux_table(
     step, span = _clock(problem, times, dt)
     found = [dynamics.balance(float(t), theta, step, span) for t, theta in zip(times, states, strict=True)]
     rows = {f"flux_{part}": [b.fluxes[part] for b in found] for part in found[0].fluxes}
+    rows |= {f"flux_{name}": [_through(b, parts) for b in found] for name, parts in _unions(representation).items()}
     rows |= {"source": [b.source for b in found], "storage": [b.storage for b in found]}
     columns = {"t": times.numpy().astype(np.float64)}
     names = [f"_{name}{k or ''}" for name, c in problem.unknowns.items() for k in range(c)]
@@ -55,6 +59,18 @@ def flux_table(
         for a, name in enumerate(names if len(names) > 1 else [""]):
             columns[label + name] = values[:, a]
     return columns
+
+
+def _unions(representation: Representation) -> dict[str, tuple[str, ...]]:
+    """Names of the mesh that stand for several parts of its boundary."""
+    domain = representation.domain
+    assert isinstance(domain, MeshDomain)
+    found = {name: domain.parts_of(name) for name in domain.names}
+    return {name: parts for name, parts in found.items() if parts != (name,)}
+
+
+def _through(balance: Balance, parts: tuple[str, ...]) -> Tensor:
+    return torch.stack([balance.fluxes[part] for part in parts]).sum(0)
 
 
 def check_given(recorded: Mapping[str, str], options: Mapping[str, Any]) -> None:

@@ -17,7 +17,18 @@ from neuralpde.dynamics import make_dynamics
 from neuralpde.dynamics._boundary_fluxes import time_stencil
 from neuralpde.geometry import Box, Dirichlet, Flux, Mesh, MeshDomain, Neumann, Robin
 from neuralpde.integrators import SDIRK4
-from neuralpde.problems import AdvectionDiffusion, ByPart, Heat, Poisson, Problem, Rotation, Schnakenberg, refuse_jumps
+from neuralpde.problems import (
+    AdvectionDiffusion,
+    ByPart,
+    Heat,
+    LinearElasticity,
+    Poisson,
+    Problem,
+    Rotation,
+    Schnakenberg,
+    refuse_jumps,
+    traction,
+)
 from neuralpde.problems import ReactionDiffusion as Reacting
 from neuralpde.representations import FiniteElementField, GridField
 from neuralpde.simulate import simulate, solve
@@ -217,3 +228,29 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         refuse_jumps(Poisson(1.0, domain=domain, diffusivity=MATERIALS))
     grey = replace(Poisson(1.0, domain=domain, diffusivity=MATERIALS), diffusivity=ByPart({"wood": 2.0}, elsewhere=3.0))
     assert float(make_dynamics(grey, FiniteElementField.for_problem(grey, 1)).problem.diffusivity.elsewhere) == 3.0
+
+
+def test_names_that_overlap_have_the_sum_of_their_parts() -> None:
+    mesh = unit_mesh("triangle", 4)
+    tags = {**mesh.tags, "outer": np.concatenate([mesh.tags["x-"], mesh.tags["y-"]])}
+    domain = MeshDomain(Mesh(mesh.points, mesh.cells, mesh.kind, mesh.parts, tags))
+    plate = Poisson(source_term=1.0, domain=domain, conditions=(Dirichlet(0.0, "x+"), Flux(0.25, "outer"), Flux(0.0)))
+    table = solve(plate, FiniteElementField.for_problem(plate)).fluxes()
+    assert float(table["flux_outer"][0]) == pytest.approx(0.5, abs=1e-12)
+    assert float(table["flux_x-"][0] + table["flux_y-"][0]) == pytest.approx(0.5, abs=1e-12)
+
+
+def test_two_materials_in_a_row_stretch_as_springs_do() -> None:
+    """u_x(1) = T (½/E₁ + ½/E₂) under the traction T, without lateral contraction."""
+    mesh = unit_mesh("triangle", 4)
+    left = mesh.points[mesh.cells].mean(1)[:, 0] < 0.5
+    parts = {"steel": np.flatnonzero(left), "wood": np.flatnonzero(~left)}
+    domain = MeshDomain(Mesh(mesh.points, mesh.cells, mesh.kind, parts, mesh.tags))
+    conditions = (Dirichlet(0.0, "x-"), traction((2.0, 0.0), "x+"), traction((0.0, 0.0)))
+    young = ByPart({"steel": 5.0, "wood": 1.0})
+    bar = LinearElasticity(young=young, poisson_ratio=0.0, domain=domain, conditions=conditions)
+    end = torch.tensor([[1.0, 0.3]], dtype=torch.float64)
+    u = solve(bar, FiniteElementField.for_problem(bar, degree=1)).at(0.0)(end)
+    torch.testing.assert_close(u, torch.tensor([[2.0 * (0.5 / 5.0 + 0.5), 0.0]], dtype=torch.float64))
+    with pytest.raises(UsageError, match="positive in every part"):
+        replace(bar, young=ByPart({"steel": 5.0, "wood": -1.0}))
