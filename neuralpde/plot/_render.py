@@ -39,7 +39,7 @@ def rendered(ax: Axes, corners: NDArray[np.float64]) -> Callable[[NDArray[np.flo
 
     def show(colours: NDArray[np.float64]) -> None:
         with pyvista.vtk_verbosity("off"):  # it looks for a display first, and says that there is none
-            plotter = pyvista.Plotter(off_screen=True, window_size=size, lighting="none")
+            plotter = pyvista.Plotter(off_screen=True, window_size=list(size), lighting="none")
             body.point_data["colour"] = np.rint(255 * colours).astype(np.uint8)
             plotter.add_mesh(body, scalars="colour", rgb=True, lighting=False)
             plotter.camera.parallel_projection = True
