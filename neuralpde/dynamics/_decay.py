@@ -59,4 +59,4 @@ def _change(form: WeakForm, t: float, theta: Tensor, v: np.ndarray) -> np.ndarra
     r = form.representation
     shifted = theta + torch.as_tensor(v, dtype=theta.dtype, device=theta.device)
     change = form.residual(t, r.values(shifted, t)) - form.residual(t, r.values(theta, t))
-    return change[r.free].reshape(-1).cpu().double().numpy()
+    return r.free_part(change).cpu().double().numpy()

@@ -161,7 +161,7 @@ class FiniteElementDynamics(Dynamics):
         u = (table.values @ before[table.dofs]).flatten(0, 1)
         change = flow(base.t, KnownField(field, x, u) if start is base else field, x, dt) - u
         load = table.values.transpose(1, 2) @ (table.weights[..., None] * change.reshape(*table.weights.shape, -1))
-        g = scatter(table.dofs, load, r.tables.num_nodes)[r.free].reshape(-1)
+        g = r.free_part(scatter(table.dofs, load, r.tables.num_nodes))
         return Stage(start.theta + self._mass_solve(g))
 
     def _mass_solve(self, g: Tensor) -> Tensor:
@@ -184,8 +184,8 @@ class FiniteElementDynamics(Dynamics):
         stored = stored.to(theta.device)
         if self.problem.time_order:
             held = self._weighed(data_rate(r, time_stencil(t, dt, *span)))
-            g = (self.form.residual(t, values) - held)[r.free].reshape(-1)
-            rate = torch.zeros_like(values).index_copy(0, r.free, self._mass_solve(g).reshape(-1, r.channels))
+            g = r.free_part(self.form.residual(t, values) - held)
+            rate = r.extended(self._mass_solve(g))
             stored = held + self._weighed(rate)
         return balance(self.form, t, values, stored)
 
@@ -216,7 +216,7 @@ class FiniteElementDynamics(Dynamics):
 
         g, inertia = self._residual(form, target, mass, gamma, t, theta)
         at = Iterate(theta, g, float(g.norm()))
-        scale = max(at.norm, float(target[r.free].norm()), float(inertia[r.free].norm()))
+        scale = max(at.norm, float(r.free_part(target).norm()), float(r.free_part(inertia).norm()))
         rtol, history = max(options.rtol, ROUNDINGS * torch.finfo(theta.dtype).eps), [at.norm]
 
         def stage(status: Status) -> Stage:
@@ -274,7 +274,7 @@ class FiniteElementDynamics(Dynamics):
         values = r.values(theta, t)
         inertia = mass * self._weighed(values) if mass else torch.zeros_like(values)
         rest = gamma * form.residual(t, values) if gamma else torch.zeros_like(values)
-        return (inertia - rest - target)[r.free].reshape(-1), inertia
+        return r.free_part(inertia - rest - target), inertia
 
     def _assemble(self, key: Key, form: WeakForm, t: float, theta: Tensor, g: Tensor) -> None:
         """Keep mass·M − γ ∂R/∂u of the free unknowns, and its factors; those of two pairs (mass, γ) at most."""

@@ -1,7 +1,7 @@
 """Where an equation lives: domains, boundary conditions, grids, quadrature."""
 
+from neuralpde.geometry._boundary import Boundary
 from neuralpde.geometry._conditions import (
-    Boundary,
     BoundaryValue,
     Condition,
     Dirichlet,
@@ -34,7 +34,7 @@ from neuralpde.geometry._quadrature import (
     uniform_grid_quadrature,
 )
 from neuralpde.geometry._smooth_distance import NearPoints, ScalarJet, SmoothDistance
-from neuralpde.geometry._solids import Block, Bodies, Disc, LevelSet, Solid
+from neuralpde.geometry._solids import Block, Bodies, Disc, HalfSpace, LevelSet, SignedDistance, Solid
 
 __all__ = [
     "AXES",
@@ -55,6 +55,7 @@ __all__ = [
     "Flux",
     "FreeSlip",
     "Grid",
+    "HalfSpace",
     "LevelSet",
     "Mesh",
     "MeshDomain",
@@ -67,6 +68,7 @@ __all__ = [
     "Quadrature",
     "Robin",
     "ScalarJet",
+    "SignedDistance",
     "SmoothDistance",
     "Solid",
     "check_mesh",

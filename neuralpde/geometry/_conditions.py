@@ -1,4 +1,4 @@
-"""Boundary conditions, and the table of which face carries which."""
+"""Boundary conditions: what is prescribed, and on which faces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from neuralpde.geometry._domain import AXES, Box, Domain
+from neuralpde.geometry._domain import AXES
 from neuralpde.types import UsageError
 
 BoundaryValue: TypeAlias = float | tuple[float, ...] | Callable[[float, Tensor], Tensor]
@@ -49,11 +49,76 @@ class _Valued(_OnFaces):
 class Dirichlet(_Valued):
     """u = value on the named faces (``"all"``: every face that has no other condition). Essential: held exactly.
 
-    For a velocity it is a wall at rest (0, no slip), a moving wall or an inflow.
+    For a velocity it is a wall at rest (0, no slip), a moving wall or an inflow. With ``components`` some components of
+    u are held and the others are left: a roller that stands on a floor is ``Dirichlet(0.0, "floor", components="y")``.
+    Several conditions may hold different components of one face, and one natural condition (a traction) may stand
+    beside them; what it says of a component that is held is carried by the support.
+
+    Args:
+        value: a number for every component that is held, one number for each of them, or a function of t and points
+            ``(n, d)`` that gives ``(n, k)`` for the k components that are held (or all c of them).
+        on: names of faces.
+        components: letters of the components that are held, such as ``"x"`` or ``"xz"``; None holds all.
+
+    Raises:
+        UsageError: for letters that name no component, or one twice.
     """
 
     value: BoundaryValue = 0.0
     on: str | Sequence[str] = "all"
+    components: str | None = None
+
+    def __post_init__(self) -> None:
+        letters = self.components
+        if letters is None:
+            return
+        if not isinstance(letters, str) or not letters or set(letters) - set(AXES) or len(set(letters)) < len(letters):
+            raise UsageError(
+                "components names what a Dirichlet condition holds by letters, such as 'x' or 'xy', each one once; got "
+                f"{letters!r}."
+            )
+
+    def __repr__(self) -> str:
+        some = f", components={self.components!r}" if self.components is not None else ""
+        return f"Dirichlet(value={self.value!r}, on={self.on!r}{some})"
+
+    def held(self, channels: int) -> tuple[int, ...]:
+        """Numbers of the components that are held, of an unknown with c of them.
+
+        Raises:
+            UsageError: for a letter beyond them.
+        """
+        if self.components is None:
+            return tuple(range(channels))
+        beyond = [letter for letter in self.components if AXES.index(letter) >= channels]
+        if beyond:
+            raise UsageError(
+                f"{self} holds a component {beyond[0]!r}; the unknown has {', '.join(AXES[:channels])} alone."
+            )
+        return tuple(AXES.index(letter) for letter in self.components)
+
+    def at(self, t: float, x: Tensor, channels: int = 1) -> Tensor:
+        """The prescribed value at points ``(n, d)`` and time t, ``(n, c)``; 0 in components that are not held.
+
+        Raises:
+            UsageError: for a value with too few or too many numbers.
+        """
+        if self.components is None:
+            return super().at(t, x, channels)
+        columns = self.held(channels)
+        given = super().at(t, x, self._width(columns, channels))
+        if given.shape[-1] not in (1, len(columns), channels):
+            raise UsageError(f"{self} gives {given.shape[-1]} values; it holds {len(columns)} component(s).")
+        if given.shape[-1] == channels:
+            given = given[:, list(columns)]
+        return given.new_zeros(len(x), channels).index_copy(
+            1, torch.tensor(columns, device=given.device), given.expand(-1, len(columns)).contiguous()
+        )
+
+    def _width(self, columns: tuple[int, ...], channels: int) -> int:
+        """Numbers of the value: for all components, or for those that are held."""
+        whole = isinstance(self.value, Sequence) and len(self.value) == channels
+        return channels if whole else len(columns)
 
 
 @dataclass(frozen=True)
@@ -121,7 +186,7 @@ class Periodic:
 Condition: TypeAlias = Dirichlet | Neumann | Flux | Robin | Periodic | FreeSlip | Outflow
 
 
-def _sequence_of_conditions(conditions: object) -> tuple[Condition, ...]:
+def sequence_of_conditions(conditions: object) -> tuple[Condition, ...]:
     wanted = "conditions must be a tuple of Dirichlet, Neumann, Flux, Robin, Periodic, FreeSlip and Outflow conditions"
     if isinstance(conditions, Condition):
         raise UsageError(f"{wanted}, for instance ({type(conditions).__name__}(...),); got {conditions} alone.")
@@ -132,104 +197,3 @@ def _sequence_of_conditions(conditions: object) -> tuple[Condition, ...]:
         if not isinstance(condition, Condition):
             raise UsageError(f"{wanted}; it holds {condition!r}.")
     return out
-
-
-class Boundary:
-    """Which face of a domain carries which condition.
-
-    Faces that no condition names stay free (an outflow boundary of an advection problem, for instance).
-
-    Args:
-        domain: a box, or a mesh's domain, which has no periodic axes.
-        conditions: conditions; ``"all"`` fills the faces that the others left.
-
-    Raises:
-        UsageError: if two conditions claim one face, or all the remaining ones, an axis is periodic on one face only, a
-            name is unknown, or ``conditions`` is no sequence of conditions.
-    """
-
-    def __init__(self, domain: Domain, conditions: Sequence[Condition]) -> None:
-        self.domain, self.conditions = domain, _sequence_of_conditions(conditions)
-        self.table: dict[str, Condition] = {}
-        self._names: dict[str, str] = {}
-        explicit = [c for c in self.conditions if not self._fills(c)]
-        for condition in explicit:
-            for name in self._faces_of(condition):
-                for face in domain.parts_of(name):
-                    self._claim(face, name, condition)
-        fillers, left = [c for c in self.conditions if self._fills(c)], [f for f in domain.faces if f not in self.table]
-        if left and len(fillers) > 1:
-            raise UsageError(
-                f"two conditions claim all remaining faces ({', '.join(left)}): {fillers[0]} and {fillers[1]}; keep "
-                "one of them, or name the faces of the other."
-            )
-        self.table |= {face: condition for condition in fillers for face in left}
-        self._check_periodic_axes()
-
-    @staticmethod
-    def _fills(condition: Condition) -> bool:
-        return (condition.axes if isinstance(condition, Periodic) else condition.on) == "all"
-
-    def _faces_of(self, condition: Condition) -> tuple[str, ...]:
-        if not isinstance(condition, Periodic):
-            return condition.faces
-        axes = (condition.axes,) if isinstance(condition.axes, str) else tuple(condition.axes)
-        return tuple(axis + side for axis in axes for side in "-+")
-
-    def _claim(self, face: str, name: str, condition: Condition) -> None:
-        holder, other = self._names.get(face, name), self.table.get(face)
-        if other is condition and holder != name:
-            return  # two names of one condition that overlap
-        if other is not None:
-            overlap = f" (the names {holder!r} and {name!r} of the mesh overlap there)" if holder != name else ""
-            raise UsageError(f"face {face!r} has two conditions: {other} and {condition}{overlap}; keep one of them.")
-        self.table[face], self._names[face] = condition, name
-
-    def _check_periodic_axes(self) -> None:
-        if not isinstance(self.domain, Box):
-            periodic = [c for c in self.conditions if isinstance(c, Periodic)]
-            if periodic:
-                raise UsageError(f"a mesh's domain has no periodic axes; got {periodic[0]}: take a Box.")
-            return
-        for axis in AXES[: self.domain.dim]:
-            other = [f for f in (axis + "-", axis + "+") if not isinstance(self.table.get(f), Periodic)]
-            if len(other) == 1:
-                raise UsageError(
-                    f"the axis {axis} cannot be periodic on one face only: {other[0]} has {self.table[other[0]]}; "
-                    f"give both of its faces other conditions, or make both periodic."
-                )
-
-    @property
-    def box(self) -> Box:
-        """The domain, where it is a box.
-
-        Raises:
-            UsageError: where it is not.
-        """
-        if not isinstance(self.domain, Box):
-            raise UsageError(f"this needs a Box; the domain is {self.domain}: use a FiniteElementField.")
-        return self.domain
-
-    def named(self, kind: type) -> dict[str, Condition]:
-        """Conditions of that kind by the names of their faces."""
-        return {face: self.table[face] for face in self.domain.faces if isinstance(self.table.get(face), kind)}
-
-    def on(self, axis: int, side: int) -> Condition | None:
-        """The condition of a face, or None where it is free."""
-        return self.table.get(AXES[axis] + "-+"[side])
-
-    @property
-    def periodic(self) -> tuple[bool, ...]:
-        """Per axis: whether it is periodic."""
-        return tuple(isinstance(self.on(axis, 0), Periodic) for axis in range(self.domain.dim))
-
-    @property
-    def periods(self) -> tuple[float | None, ...]:
-        """Per axis: its period, or None."""
-        return tuple(
-            length if periodic else None for length, periodic in zip(self.domain.lengths, self.periodic, strict=True)
-        )
-
-    def faces_with(self, kind: type) -> tuple[tuple[int, int, Condition], ...]:
-        """(axis, side, condition) of each face of a box whose condition is of that kind."""
-        return tuple((*self.box.face(name), condition) for name, condition in self.named(kind).items())

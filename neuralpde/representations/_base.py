@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
 from neuralpde.geometry import Boundary, Box, Condition, Quadrature
-from neuralpde.types import Status
+from neuralpde.types import Status, UsageError
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,13 @@ class Representation(ABC):
         channels: number of values c.
         dtype: precision of θ.
         device: where θ lives.
+
+    Raises:
+        UsageError: for conditions that hold single components, where it cannot keep them.
     """
+
+    holds_components: ClassVar[bool] = False
+    """Whether conditions may hold some components of a face and leave the others."""
 
     def __init__(
         self,
@@ -56,6 +62,12 @@ class Representation(ABC):
         self.domain, self.boundary, self.channels = domain, Boundary(domain, conditions), channels
         self.conditions = self.boundary.conditions
         self.dtype, self.device = dtype, torch.device(device)
+        if self.boundary.partial and not self.holds_components:
+            face, found = next(iter(self.boundary.partial.items()))
+            raise UsageError(
+                f"a {type(self).__name__} holds all components of a face or none; {face} has {found[0]}: use a "
+                "FiniteElementField, which holds single components."
+            )
 
     @property
     def dim(self) -> int:

@@ -17,6 +17,7 @@ from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Condition, Dirichlet, MeshDomain, Quadrature
 from neuralpde.representations._assembly import SparsePattern, scatter
 from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._cut_pattern import CutPattern
 from neuralpde.representations._element_matrices import Parts
 from neuralpde.representations._element_tables import ElementTables, Tables
 from neuralpde.representations._operators import (
@@ -33,8 +34,9 @@ from neuralpde.types import Status, UsageError
 class FiniteElementField(Representation):
     """u = Σ_i u_i φ_i with Lagrange elements of degree 1 or 2 (P1, P2; Q1, Q2 on quads and hexahedra).
 
-    θ holds the values at the free nodes, channels running fastest; nodes on Dirichlet parts of the boundary carry their
-    data. Where such parts meet, a node takes the data of the last condition that names one of them.
+    θ holds the free unknowns, node by node, components running fastest; what Dirichlet conditions hold carries their
+    data, at a node that is held all components, on a roller one. Where parts of the boundary meet, a component takes
+    the data of the last condition that holds it on one of them.
 
     Args:
         domain: of a mesh.
@@ -46,6 +48,8 @@ class FiniteElementField(Representation):
 
     Source: Brenner & Scott, The Mathematical Theory of Finite Element Methods (2008).
     """
+
+    holds_components = True
 
     def __init__(
         self,
@@ -63,12 +67,17 @@ class FiniteElementField(Representation):
         self.mesh, self.degree = domain.mesh, degree
         self.tables = ElementTables(domain.mesh, degree, dtype, self.device)
         self.held = self._held()
-        """Condition of every Dirichlet node: (numbers of nodes, condition)."""
-        fixed = torch.zeros(self.tables.num_nodes, dtype=torch.bool, device=self.device)
-        for nodes, _ in self.held:
-            fixed[nodes] = True
-        self.free = torch.nonzero(~fixed)[:, 0]
-        """Numbers of the free nodes."""
+        """What every Dirichlet condition holds: (numbers of nodes, condition)."""
+        fixed = torch.zeros(self.tables.num_nodes, channels, dtype=torch.bool, device=self.device)
+        for nodes, condition in self.held:
+            for k in condition.held(channels):
+                fixed[nodes, k] = True
+        self.fixed = fixed
+        """Which components are held at every node, ``(N, c)``."""
+        self.free = torch.nonzero(~fixed.all(1))[:, 0]
+        """Numbers of the nodes that have a free unknown."""
+        self.partly = bool((fixed.any(1) & ~fixed.all(1)).any())
+        """Whether some node has held components and free ones."""
 
     @classmethod
     def for_problem(cls, problem: Any, degree: int = 2, **options: Any) -> FiniteElementField:
@@ -76,15 +85,10 @@ class FiniteElementField(Representation):
         return cls(problem.domain, problem.conditions, problem.channels, degree=degree, **options)
 
     def _held(self) -> list[tuple[Tensor, Dirichlet]]:
-        out = []
         assert isinstance(self.domain, MeshDomain)
-        named = self.boundary.named(Dirichlet)
-        # where parts meet, the condition that was given last has the node
-        for face in sorted(named, key=lambda face: self.conditions.index(named[face])):
-            condition = named[face]
-            assert isinstance(condition, Dirichlet)
-            out.append((self.tables.facet_nodes(self.domain.sides[face]), condition))
-        return out
+        return [
+            (self.tables.facet_nodes(self.domain.sides[face]), condition) for face, condition in self.boundary.essential
+        ]
 
     @property
     def nodes(self) -> Tensor:
@@ -93,27 +97,51 @@ class FiniteElementField(Representation):
 
     @property
     def num_dofs(self) -> int:
-        return len(self.free) * self.channels
+        return len(self.free_numbers)
 
     def initial(self, generator: torch.Generator | None = None) -> Tensor:
         """Zeros."""
         return torch.zeros(self.num_dofs, dtype=self.dtype, device=self.device)
 
     def values(self, theta: Tensor, t: float) -> Tensor:
-        """Values at all nodes, ``(N, c)``, with the boundary data of time t."""
+        """Values at all nodes, ``(N, c)``, with the boundary data of time t; :meth:`free_part` takes θ out again."""
         out = theta.new_zeros(self.tables.num_nodes, self.channels)
         for nodes, condition in self.held:
-            out[nodes] = condition.at(t, self.nodes[nodes], self.channels).to(out)
-        return out.index_copy(0, self.free, theta.reshape(-1, self.channels))
+            data = condition.at(t, self.nodes[nodes], self.channels).to(out)
+            if condition.components is None:
+                out[nodes] = data
+            else:
+                columns = list(condition.held(self.channels))
+                out[nodes[:, None], columns] = data[:, columns]
+        return self._placed(out, theta)
+
+    def free_part(self, values: Tensor) -> Tensor:
+        """The free unknowns ``(p,)`` among values at all nodes ``(N, c)``: of a state θ, of a residual its rows."""
+        if not self.partly:
+            return values[self.free].reshape(-1)
+        return values.reshape(-1)[self.free_numbers]
+
+    def extended(self, part: Tensor) -> Tensor:
+        """Values at all nodes ``(N, c)`` of the free unknowns ``(p,)``, 0 in what is held."""
+        return self._placed(part.new_zeros(self.tables.num_nodes, self.channels), part)
+
+    def _placed(self, values: Tensor, part: Tensor) -> Tensor:
+        if not self.partly:
+            return values.index_copy(0, self.free, part.reshape(-1, self.channels))
+        return values.reshape(-1).index_copy(0, self.free_numbers, part).reshape(values.shape)
 
     def at(self, theta: Tensor, t: float = 0.0) -> FiniteElementAt:
         return FiniteElementAt(self, self.values(theta, t))
 
     @cached_property
+    def free_numbers(self) -> Tensor:
+        """Numbers of the free unknowns among all ``N c``, ``(p,)``."""
+        return torch.nonzero(~self.fixed.reshape(-1))[:, 0]
+
+    @cached_property
     def free_dofs(self) -> np.ndarray:
-        """Numbers of the free unknowns among all ``N c``."""
-        c = self.channels
-        return (self.free.cpu().numpy()[:, None] * c + np.arange(c)).reshape(-1)
+        """The same for SciPy's matrices."""
+        return self.free_numbers.cpu().numpy()
 
     @cached_property
     def pattern(self) -> SparsePattern:
@@ -122,10 +150,13 @@ class FiniteElementField(Representation):
 
     @cached_property
     def free_pattern(self) -> SparsePattern:
-        """Of matrices on the free unknowns: rows and columns of the others are never made."""
+        """Of matrices on the free unknowns: rows and columns of nodes that are held are never made."""
         numbers = torch.full((self.tables.num_nodes,), -1, dtype=torch.int64, device=self.device)
         numbers[self.free] = torch.arange(len(self.free), device=self.device)
-        return SparsePattern(numbers[self.tables.dofs], len(self.free), self.channels)
+        dofs, size = numbers[self.tables.dofs], len(self.free)
+        if not self.partly:
+            return SparsePattern(dofs, size, self.channels)
+        return CutPattern(dofs, size, self.channels, ~self.fixed[self.free].reshape(-1))
 
     @cached_property
     def _scalar_pattern(self) -> SparsePattern:
@@ -187,14 +218,22 @@ class FiniteElementField(Representation):
         known = self.values(self.initial(), t)
         load = scatter(self.tables.dofs, _loads(table, wanted), self.tables.num_nodes)
         mass = assembled(self, self._scalar_pattern, mass_parts, 1)
-        free = self.free.cpu().numpy()
-        rows = mass[free]
-        right = load.cpu().numpy()[free] - rows @ known.cpu().numpy()
-        solved = spla.splu(rows[:, free].tocsc()).solve(right) if len(free) else right
-        theta = torch.as_tensor(solved, dtype=self.dtype, device=self.device).reshape(-1)
+        right = load.cpu().numpy() - mass @ known.cpu().numpy()
+        theta = self.free_part(torch.as_tensor(self._mass_solved(mass, right), dtype=self.dtype, device=self.device))
         u = table.values @ self.values(theta, t)[table.dofs]
         error = ((u - wanted).square() * table.weights[..., None]).sum() / (table.weights.sum() * self.channels)
         return Projection(theta, float(error.sqrt()), Status.COMPLETED, 0, time.perf_counter() - begin)
+
+    def _mass_solved(self, mass: sp.csr_matrix, right: np.ndarray) -> np.ndarray:
+        """M⁻¹ of right-hand sides ``(N, c)`` on what is free; components with the same free nodes together."""
+        out, free = np.zeros_like(right), ~self.fixed.cpu().numpy()
+        for kind in np.unique(free, axis=1).T:
+            columns = np.flatnonzero((free == kind[:, None]).all(0))
+            nodes = np.flatnonzero(kind)
+            if len(nodes):
+                solved = spla.splu(mass[nodes][:, nodes].tocsc()).solve(right[nodes][:, columns])
+                out[nodes[:, None], columns] = solved
+        return out
 
     def quadrature(self, n: int | None = None) -> Quadrature:
         """The elements' own points, or about n of the domain."""

@@ -34,6 +34,8 @@ class Product(Representation):
         12
     """
 
+    holds_components = True  # where its blocks do, which were asked when they were made
+
     def __init__(self, **blocks: Representation) -> None:
         if not blocks:
             raise UsageError("a Product needs at least one block, for instance Product(velocity=…, pressure=…).")
