@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,6 +90,43 @@ class Block(Solid):
 
 
 @dataclass(frozen=True)
+class HalfSpace(Solid):
+    """n·(x − point) ≤ 0: everything behind a line, in 3D behind a plane.
+
+    Args:
+        point: on the plane, one number per axis.
+        normal: what points out of the body, of any length but zero.
+
+    Example:
+        >>> floor = HalfSpace((0.0, 0.0), (0.0, 2.0))
+        >>> floor.distance(torch.tensor([[3.0, 0.5]]))
+        tensor([0.5000])
+    """
+
+    point: tuple[float, ...]
+    normal: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("point", "normal"):
+            object.__setattr__(self, name, tuple(float(c) for c in getattr(self, name)))
+        length = math.hypot(*self.normal)
+        if len(self.point) != len(self.normal) or not 0 < length < math.inf:
+            raise UsageError(
+                f"a half-space needs a point and a normal of as many numbers, not all zero; got {self.point} and "
+                f"{self.normal}."
+            )
+        if abs(length - 1) > 1e-14:
+            object.__setattr__(self, "normal", tuple(c / length for c in self.normal))
+
+    @property
+    def dim(self) -> int:
+        return len(self.point)
+
+    def distance(self, x: Tensor) -> Tensor:
+        return (x - x.new_tensor(self.point)) @ x.new_tensor(self.normal)
+
+
+@dataclass(frozen=True)
 class LevelSet(Solid):
     """The body where a smooth function of points is negative.
 
@@ -112,6 +150,30 @@ class LevelSet(Solid):
                 )
             (slope,) = torch.autograd.grad(values.sum(), points)
         return values.detach() / slope.norm(dim=-1).clamp(min=1e-12)
+
+
+@dataclass(frozen=True)
+class SignedDistance(Solid):
+    """The body of a signed distance of one's own.
+
+    Contact rests on |φ(x) − φ(y)| ≤ |x − y|: a function that is steeper than a distance lets bodies penetrate. A
+    :class:`LevelSet` takes functions of any slope, and is exact at its surface alone.
+
+    Args:
+        function: φ, ``(n, d)`` → ``(n,)``, made of torch's operations, positive outside, |∇φ| ≤ 1.
+    """
+
+    function: Callable[[Tensor], Tensor]
+
+    def distance(self, x: Tensor) -> Tensor:
+        values = self.function(x)
+        if not isinstance(values, Tensor) or values.shape != x.shape[:1]:
+            got = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise UsageError(
+                f"the function of a SignedDistance must return a tensor of shape (n,); for {tuple(x.shape)} it gave "
+                f"{got}."
+            )
+        return values
 
 
 @dataclass(frozen=True)
