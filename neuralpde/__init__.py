@@ -11,13 +11,28 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neuralpde.geometry import Box, Dirichlet, Flux, MeshDomain, Neumann, Periodic, Robin, read_mesh
+    from neuralpde.geometry import (
+        Block,
+        Box,
+        Dirichlet,
+        Disc,
+        Flux,
+        HalfSpace,
+        MeshDomain,
+        Neumann,
+        Periodic,
+        Robin,
+        SignedDistance,
+        read_mesh,
+    )
     from neuralpde.integrators import RK4, SDIRK4, Euler, Heun, ImplicitEuler, ImplicitMidpoint, LieSplitting, Midpoint
     from neuralpde.problems import (
         Advection,
         AdvectionDiffusion,
+        BodyContact,
         Burgers,
         ByPart,
+        Contact,
         Heat,
         Poisson,
         Problem,
@@ -33,14 +48,19 @@ __all__ = [
     "SDIRK4",
     "Advection",
     "AdvectionDiffusion",
+    "Block",
+    "BodyContact",
     "Box",
     "Burgers",
     "ByPart",
+    "Contact",
     "Dirichlet",
+    "Disc",
     "Euler",
     "FiniteElementField",
     "Flux",
     "GridField",
+    "HalfSpace",
     "Heat",
     "Heun",
     "ImplicitEuler",
@@ -55,6 +75,7 @@ __all__ = [
     "Problem",
     "ReactionDiffusion",
     "Robin",
+    "SignedDistance",
     "Solution",
     "compare",
     "load_solution",

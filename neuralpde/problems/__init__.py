@@ -4,6 +4,7 @@ from neuralpde.problems._advection_diffusion import AdvectionDiffusion
 from neuralpde.problems._base import Problem, Quantity, Term, check_problem
 from neuralpde.problems._by_part import ByPart, refuse_jumps
 from neuralpde.problems._coefficients import coefficient
+from neuralpde.problems._contact import BodyContact, Contact, obstacles
 from neuralpde.problems._cylinder import CylinderChannel
 from neuralpde.problems._elasticity import LinearElasticity, traction
 from neuralpde.problems._energy import densities
@@ -59,10 +60,12 @@ __all__ = [
     "AllenCahnFront",
     "AllenCahnWave",
     "BeltramiFlow",
+    "BodyContact",
     "BoundaryLayer",
     "Brusselator",
     "Burgers",
     "ByPart",
+    "Contact",
     "CylinderChannel",
     "DoubleShearLayer",
     "EulerFlow",
@@ -96,6 +99,7 @@ __all__ = [
     "drag_and_lift",
     "exact_fits",
     "follow_flow",
+    "obstacles",
     "period_starts",
     "refuse_jumps",
     "street_figures",
