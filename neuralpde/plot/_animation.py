@@ -103,7 +103,7 @@ def animation_figure(methods: Sequence[Samples]) -> tuple[Figure, Show]:
     headline = figure.suptitle("")
 
     def show_all(t: float) -> None:
-        parts = [methods[0].title] * bool(methods[0].title) + [steady_width_text(t, span)] * evolves
+        parts = [methods[0].caption] * bool(methods[0].caption) + [steady_width_text(t, span)] * evolves
         headline.set_text(", ".join(parts))
         for ax, method in zip(places[0, 0], methods, strict=True):
             ax.set_title(wrapped(method.name + _lag(method, t, span), side))
@@ -175,9 +175,10 @@ def _plane_row(
     scale, fastest = _film_scale(methods, channel), fastest_of(methods)
     shows: list[Show] = []
     for ax, method in zip(row, methods, strict=True):
-        shown = panels.plane(ax, method, method.values[0, ..., channel], scale)
+        shown = panels.plane(ax, method, method.values[0, ..., channel], scale, 0)
         arrows = moving_arrows(ax, method, side, scale, fastest)
         shows += [_image_show(shown, method, method.values[..., channel]), _at_nearest(method, arrows)]
+    panels.share_box(row, methods)
     panels.colour_bar(figure, shown, row, scale, methods[0].labels[channel], aspect)
     return shows
 
@@ -193,16 +194,17 @@ def _error_row(figure: Figure, row: list[Axes], methods: Sequence[Samples], chan
             ax.set_axis_off()
             panels.note(ax, "no reference")
         else:
-            shown = panels.plane(ax, method, error[0], scale)
+            shown = panels.plane(ax, method, error[0], scale, 0)
             if panels.is_wide(method):  # else the column has its name at the top
                 ax.set_title(f"error of {method.name}")
             shows.append(_image_show(shown, method, error))
+    panels.share_box(row, methods)
     panels.colour_bar(figure, shown, row, scale, panels.error_label(methods[0], channel), aspect)
     return shows
 
 
 def _image_show(shown: panels.Shown, method: Samples, fields: np.ndarray) -> Show:
-    return _at_nearest(method, lambda i: shown.redraw(fields[i]))
+    return _at_nearest(method, lambda i: shown.redraw(fields[i], i))
 
 
 def _at_nearest(method: Samples, draw: Callable[[int], None]) -> Show:

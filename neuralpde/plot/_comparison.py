@@ -50,7 +50,7 @@ def comparison_figure(methods: Sequence[Samples]) -> Figure:
     last = {method.times[-1] for method in methods}
     evolves = any(len(method.times) > 1 for method in methods)
     when = time_text(last.pop()) if evolves and len(last) == 1 else ""
-    figure.suptitle(", ".join(part for part in (methods[0].title, when) if part))
+    figure.suptitle(", ".join(part for part in (methods[0].caption, when) if part))
     if methods[0].dim > 1:
         trim(figure)
     return figure
@@ -182,6 +182,7 @@ def _images(
     for ax, method in zip(row, methods, strict=True):
         shown = panels.plane(ax, method, method.values[-1, ..., channel], scale)
         draw_streamlines(ax, method, -1, side, scale)
+    panels.share_box(row, methods)
     panels.colour_bar(figure, shown, row, scale, methods[0].labels[channel], aspect)
 
 
@@ -195,4 +196,5 @@ def _error_images(figure: Figure, row: list[Axes], methods: Sequence[Samples], c
             panels.note(ax, "no reference")
         else:
             shown = panels.plane(ax, method, error, scale)
+    panels.share_box(row, methods)
     panels.colour_bar(figure, shown, row, scale, panels.error_label(methods[0], channel), aspect)

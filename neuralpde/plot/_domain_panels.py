@@ -19,6 +19,7 @@ from neuralpde.plot._mesh_picture import (
     space_size,
     space_views,
 )
+from neuralpde.plot._solid_shapes import draw_solid
 from neuralpde.plot._style import new_figure
 from neuralpde.plot._triangulation import Floats
 from neuralpde.plot._view import BACK, FRONT, View, draw_axes, draw_faces
@@ -121,11 +122,7 @@ def _box_on_plane(ax: Axes, low: Floats, high: Floats, colours: Colours, solid: 
         x, y = low[0] + wide * np.array([a, b]), low[1] + tall * np.array([c, d])
         ax.plot(x, y, color=colours[face], linewidth=2.5, zorder=3, solid_capstyle="butt")
     if solid is not None:
-        axes = [np.linspace(a, b, 401) for a, b in zip(low, high, strict=True)]
-        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-        distance = solid.distance(torch.as_tensor(grid.reshape(-1, 2))).detach().numpy().reshape(401, 401)
-        ax.contourf(*axes, distance.T, levels=[-np.inf, 0.0], colors=["0.6"], zorder=2)
-        ax.contour(*axes, distance.T, levels=[0.0], colors=["0.2"], linewidths=0.8, zorder=2)
+        draw_solid(ax, solid, low, high)
 
 
 def _box_in_space(panel: Panel, low: Floats, high: Floats, colours: Colours, solid: Solid | None) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuralpde.plot._samples import Samples
 from neuralpde.plot._scales import Scale
 from neuralpde.plot._section import Body
-from neuralpde.plot._triangulation import Floats, Triangulation
+from neuralpde.plot._solid_shapes import draw_solid, with_solids
+from neuralpde.plot._triangulation import Floats
 from neuralpde.plot._view import FRONT, Surface, draw_axes, space_limits
 
 if TYPE_CHECKING:
@@ -18,58 +20,96 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
 
 
+MOST_SEAMS = 2500
+"""Elements of a moving body whose edges are drawn; more would hide the colours."""
+
+
 @dataclass(frozen=True)
 class Shown:
-    """A field in a panel: what a colour bar belongs to, and what shows other values of the same shape."""
+    """A field in a panel: what a colour bar belongs to, and what shows other values of the same shape, those of the
+    time with that number."""
 
     mappable: ScalarMappable
-    redraw: Callable[[np.ndarray], None]
+    redraw: Callable[[np.ndarray, int], None]
 
 
-def triangles(ax: Axes, shown: Triangulation, field: Floats, scale: Scale) -> Shown:
+def triangles(ax: Axes, samples: Samples, field: Floats, scale: Scale, when: int) -> Shown:
     """A field ``(n,)`` in smooth colours on the triangles of a plane domain, with a thin line around them.
 
-    Holes and what lies outside stay paper.
+    Holes and what lies outside stay paper. A body that moves shows its elements' edges too, and where it was at rest.
     """
     from matplotlib.collections import LineCollection, TriMesh
     from matplotlib.tri import Triangulation as Triangles
 
-    (x, y), low, high = shown.points.T, shown.points.min(0), shown.points.max(0)
-    picture = TriMesh(Triangles(x, y, shown.triangles), cmap=scale.colormap(), norm=scale.norm(), rasterized=True)
+    shown = samples.triangulation
+    assert shown is not None
+    moving = samples.displacement is not None
+    picture = TriMesh(
+        Triangles(*shown.points.T, shown.triangles), cmap=scale.colormap(), norm=scale.norm(), rasterized=True
+    )
+    rim: Any = {"colors": "0.15", "linewidths": 0.6, "capstyle": "round", "clip_on": False}
+    lines = [(shown.rim, LineCollection([], **rim))]
+    if moving and len(np.unique(shown.elements)) <= MOST_SEAMS:
+        lines.append((shown.seams, LineCollection([], colors="k", linewidths=0.3, alpha=0.25, rasterized=True)))
 
-    def redraw(values: np.ndarray) -> None:
+    def redraw(values: np.ndarray, when: int) -> None:
         picture.set_array(np.ma.masked_invalid(scale.shown(values)))
+        points = samples.placed(when)
+        own = picture._triangulation  # type: ignore[attr-defined]  # matplotlib has no other way to move its corners
+        own.x, own.y = points.T
+        for ends, line in lines:
+            line.set_segments(points[ends])  # type: ignore[arg-type]
 
-    redraw(field)
-    ax.add_collection(picture, autolim=False)
-    rim = LineCollection(shown.rim, colors="0.15", linewidths=0.6, capstyle="round", clip_on=False)  # type: ignore[arg-type]
-    ax.add_collection(rim, autolim=False)
+    redraw(field, when)
+    if samples.outlined and moving:
+        rest = LineCollection(shown.points[shown.rim], colors="0.55", linewidths=0.8, linestyles=(0, (4, 3)))  # type: ignore[arg-type]
+        ax.add_collection(rest, autolim=False)
+    for artist in (picture, *(line for _, line in lines)):
+        ax.add_collection(artist, autolim=False)
+    met = solids_in(ax, samples)
+
+    def redraw_all(values: np.ndarray, when: int) -> None:
+        redraw(values, when)
+        met(when)
+
+    met(when)
+    low, high = drawn_box(samples)
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ax.spines[:].set_visible(False)
     ax.locator_params(nbins=4)
-    return Shown(picture, redraw)
+    return Shown(picture, redraw_all)
 
 
-def body_views(ax: Axes, body: Body, field: Floats, scale: Scale) -> Shown:
+def body_views(ax: Axes, samples: Samples, field: Floats, scale: Scale, when: int) -> Shown:
     """A field ``(n,)`` on the surface of a body in space, and beside it on the body cut open."""
     from matplotlib.cm import ScalarMappable
 
-    low, high = body.points.min(0), body.points.max(0)
+    body = samples.triangulation
+    assert isinstance(body, Body)
+    low, high = drawn_box(samples)
     (left, right), _ = space_limits(FRONT, low, high)
     mappable = ScalarMappable(scale.norm(), scale.colormap())
-    surfaces = [
-        Surface(ax, FRONT, body.points, triangles, front, shift)
-        for triangles, front, shift in ((body.triangles, 0, 0.0), (body.opened, body.face, right - left))
-    ]
+    seen: list[tuple[int, list[Surface]]] = []
 
-    def redraw(values: np.ndarray) -> None:
+    def surfaces(when: int) -> list[Surface]:
+        if not seen or (seen[0][0] != when and samples.displacement is not None):
+            for surface in seen.pop()[1] if seen else ():
+                surface.remove()
+            pieces = ((body.triangles, 0, 0.0), (body.opened, body.face, right - left))
+            points = samples.placed(when)
+            seen.append((when, [Surface(ax, FRONT, points, some, front, shift) for some, front, shift in pieces]))
+        return seen[0][1]
+
+    def redraw(values: np.ndarray, when: int) -> None:
         shown = np.ma.masked_invalid(scale.shown(values))
         mappable.set_array(shown)
         colours = np.where(np.ma.getmaskarray(shown)[:, None], 0.9, mappable.to_rgba(shown)[:, :3])
-        for surface in surfaces:
+        for surface in surfaces(when):
             surface.colour(colours)
+        # what draws the surfaces may set limits of its own
+        ax.set(xlim=(left, right + (right - left)), ylim=space_limits(FRONT, low, high)[1])
 
-    redraw(field)
+    redraw(field, when)
     draw_axes(ax, FRONT, low, high)
     ax.set_xlim(left, right + (right - left))
     caption: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "bottom", "color": "0.2"}
@@ -77,7 +117,42 @@ def body_views(ax: Axes, body: Body, field: Floats, scale: Scale) -> Shown:
     return Shown(mappable, redraw)
 
 
-def body_proportion(body: Body) -> float:
+def body_proportion(samples: Samples) -> float:
     """Height over width of the panel that :func:`body_views` fills."""
-    (left, right), (bottom, top) = space_limits(FRONT, body.points.min(0), body.points.max(0))
+    (left, right), (bottom, top) = space_limits(FRONT, *drawn_box(samples))
     return (top - bottom) / (2 * (right - left))
+
+
+def drawn_box(samples: Samples) -> tuple[Floats, Floats]:
+    """What a panel shows: the body at all times, with air where it moves or meets solids."""
+    low, high = samples.box
+    if samples.solids is not None and samples.dim == 2:
+        return with_solids(low, high, [solid for t in samples.times for solid in samples.solids(float(t))])
+    air = 0.02 * float((high - low).max()) if samples.displacement is not None and samples.dim == 2 else 0.0
+    return low - air, high + air
+
+
+def share_box(axes: Sequence[Axes], methods: Sequence[Samples]) -> None:
+    """The same limits for plane bodies that move, wide enough for all of them."""
+    if any(method.displacement is not None for method in methods) and methods[0].dim == 2:
+        boxes = [drawn_box(method) for method in methods]
+        low, high = np.min([low for low, _ in boxes], axis=0), np.max([high for _, high in boxes], axis=0)
+        for ax in axes:
+            ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+
+
+def solids_in(ax: Axes, samples: Samples) -> Callable[[int], None]:
+    """What draws the solids that a body meets, where they are at the time with a number."""
+    met = samples.solids
+    if met is None:
+        return lambda when: None
+    low, high = drawn_box(samples)
+    drawn: list[Any] = []
+
+    def show(when: int) -> None:
+        while drawn:
+            drawn.pop().remove()
+        for solid in met(float(samples.times[when])):
+            drawn.extend(draw_solid(ax, solid, low, high))
+
+    return show

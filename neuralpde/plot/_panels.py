@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuralpde.plot._mesh_panels import Shown, body_proportion, body_views, triangles
+from neuralpde.plot._mesh_panels import Shown, body_proportion, body_views, drawn_box, triangles
+from neuralpde.plot._mesh_panels import share_box as share_box
 from neuralpde.plot._samples import Samples
 from neuralpde.plot._scales import Scale, padded, whole_decades
 from neuralpde.plot._section import Body
@@ -38,7 +39,7 @@ def image(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, scale: Sca
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), facecolor=_BLANK)
     ax.spines[["top", "right"]].set_visible(True)
     ax.locator_params(nbins=4)
-    return Shown(picture, lambda field: picture.set_data(edges(x), edges(y), drawable(field, scale)))
+    return Shown(picture, lambda field, _: picture.set_data(edges(x), edges(y), drawable(field, scale)))
 
 
 def drawable(values: np.ndarray, scale: Scale) -> np.ndarray:
@@ -54,18 +55,18 @@ def space_time(ax: Axes, samples: Samples, channel: int, scale: Scale) -> Shown:
     return picture
 
 
-def plane(ax: Axes, samples: Samples, field: np.ndarray, scale: Scale) -> Shown:
+def plane(ax: Axes, samples: Samples, field: np.ndarray, scale: Scale, when: int = -1) -> Shown:
     """Image of ``field`` ``(n_x, n_y)`` over a plane, in true proportions unless the domain is very long; of a field at
-    the points of a triangulation ``(n,)`` its triangles in smooth colours, of a body in space two views of it."""
+    the points of a triangulation ``(n,)`` its triangles in smooth colours, of a body in space two views of it. A body
+    that moves is shown where it is at the time of number ``when``."""
     if isinstance(samples.triangulation, Body):
-        return body_views(ax, samples.triangulation, field, scale)
-    x, y = samples.axes
+        return body_views(ax, samples, field, scale, when)
     if samples.triangulation is None:
-        picture = image(ax, x, y, field, scale)
+        picture = image(ax, *samples.axes, field, scale)
     else:
-        picture = triangles(ax, samples.triangulation, field, scale)
-    lengths = [axis[-1] - axis[0] for axis in samples.axes]
-    ax.set(xlabel="x", aspect="equal" if max(lengths) <= 6 * min(lengths) else "auto")
+        picture = triangles(ax, samples, field, scale, when)
+    lengths = np.subtract(*drawn_box(samples)[::-1])
+    ax.set(xlabel="x", aspect="equal" if samples.solids is not None or max(lengths) <= 6 * min(lengths) else "auto")
     if samples.velocity is not None and samples.triangulation is None:
         ax.set_facecolor(_SOLID)  # darker than the middle of a diverging colour map
     if lengths[1] < 0.3 * lengths[0]:
@@ -144,9 +145,9 @@ def legend_below(figure: Figure, ax: Axes) -> None:
 def proportion(samples: Samples) -> float:
     """Height over width of a panel that shows a plane or a body, kept within what fits a page."""
     if isinstance(samples.triangulation, Body):
-        return body_proportion(samples.triangulation)
-    x, y = samples.axes
-    return float(np.clip((y[-1] - y[0]) / (x[-1] - x[0]), 0.3, 2.5))
+        return body_proportion(samples)
+    wide, tall = np.subtract(*drawn_box(samples)[::-1])
+    return float(np.clip(tall / wide, 0.3, 2.5))
 
 
 def is_wide(samples: Samples) -> bool:

@@ -55,7 +55,7 @@ def picture(samples: Samples, path: str | os.PathLike[str]) -> Path:
 def picture_figure(samples: Samples) -> Figure:
     """The figure behind :func:`picture`; call it inside ``style()``."""
     figure = _line_figure(samples) if samples.dim == 1 else _plane_figure(samples)
-    figure.suptitle(wrapped(headline(samples.title, samples.name), 0.85 * figure.get_figwidth()))
+    figure.suptitle(wrapped(headline(samples.caption, samples.name), 0.85 * figure.get_figwidth()))
     if samples.dim > 1:
         trim(figure)
     return figure
@@ -133,7 +133,7 @@ def _images(
     values, exact = _shown(samples, channel)
     scale = field_scale([values[0][picks]], [known[picks] for known in exact], peaked=samples.peaked)
     for ax, i in zip(row, picks, strict=True):
-        shown = panels.plane(ax, samples, samples.values[i, ..., channel], scale)
+        shown = panels.plane(ax, samples, samples.values[i, ..., channel], scale, i)
         draw_streamlines(ax, samples, i, side, scale)
     panels.colour_bar(figure, shown, list(row), scale, samples.labels[channel], aspect)
 
@@ -146,8 +146,8 @@ def _error_images(
         return
     fields = [error[i, ..., channel] for i in picks]
     scale = error_scale(fields, size_of(_shown(samples, channel)[1]))
-    for ax, field in zip(row, fields, strict=True):
-        shown = panels.plane(ax, samples, field, scale)
+    for ax, field, i in zip(row, fields, picks, strict=True):
+        shown = panels.plane(ax, samples, field, scale, i)
     panels.colour_bar(figure, shown, list(row), scale, panels.error_label(samples, channel), aspect)
 
 

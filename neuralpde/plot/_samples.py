@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from neuralpde.geometry import Solid
 from neuralpde.plot._section import Body
 from neuralpde.plot._triangulation import Triangulation
 from neuralpde.types import UsageError
@@ -33,10 +35,15 @@ class Samples:
             for instance the vorticity. Where the values are NaN they show a solid.
         known_as: what ``exact`` is called in legends: ``"exact"``, or ``"reference"`` where it is computed.
         triangulation: of a domain that is no box; in space a :class:`Body`.
+        displacement: u of the points of the triangulation, ``(k, n, d)``, where a body moves: pictures show it at
+            x + s u.
+        magnification: s.
+        outlined: whether the body at rest is seen as a thin line behind it.
+        solids: t → bodies that it meets, as signed distances, for pictures of a plane.
 
     Raises:
         UsageError: for d = 3, for shapes that disagree, for coordinates or times that do not increase, for a velocity
-            on a line.
+            on a line, for displacements without a triangulation.
 
     Example:
         >>> x = np.linspace(0.0, 1.0, 5)
@@ -54,6 +61,10 @@ class Samples:
     velocity: np.ndarray | None = None
     known_as: str = "exact"
     triangulation: Triangulation | None = None
+    displacement: np.ndarray | None = None
+    magnification: float = 1.0
+    outlined: bool = False
+    solids: Callable[[float], Sequence[Solid]] | None = None
 
     def __post_init__(self) -> None:
         axes = tuple(_increasing(f"axes[{j}]", axis) for j, axis in enumerate(self.axes))
@@ -80,7 +91,14 @@ class Samples:
                 f"velocity of {self.name!r} has shape {velocity.shape}: streamlines need a field on a plane and a "
                 f"velocity of shape (k, n_x, n_y, 2), like the values, whose lattice is {(len(times), *lattice)}"
             )
+        moved = None if self.displacement is None else real_array("displacement", self.displacement)
+        if moved is not None and (self.triangulation is None or moved.shape != (len(times), *nodes, len(axes))):
+            raise UsageError(
+                f"displacement of {self.name!r} has shape {moved.shape}: it needs a triangulation, and one vector for "
+                f"each of its points, ({len(times)}, {nodes[0]}, {len(axes)})"
+            )
         fields = {"axes": axes, "times": times, "values": values, "exact": exact, "velocity": velocity}
+        fields["displacement"] = moved
         for field, value in {**fields, "labels": _labels(self.labels, values.shape[-1])}.items():
             object.__setattr__(self, field, value)
 
@@ -93,6 +111,32 @@ class Samples:
     def channels(self) -> int:
         """Number of channels c."""
         return self.values.shape[-1]
+
+    @property
+    def caption(self) -> str:
+        """What the field is, and how large displacements are drawn where not as they are."""
+        if self.displacement is None or self.magnification == 1:
+            return self.title
+        return ", ".join(part for part in (self.title, f"displacements × {self.magnification:g}") if part)
+
+    def placed(self, when: int) -> np.ndarray:
+        """The points of the triangulation at the time of that number, ``(n, d)``."""
+        if self.triangulation is None:
+            raise UsageError(f"{self.name!r} lies on a lattice, which stays where it is")
+        rest = self.triangulation.points
+        return rest if self.displacement is None else rest + self.magnification * self.displacement[when]
+
+    @cached_property
+    def box(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest coordinates of what is drawn, at all times, ``(d,)`` each."""
+        ends = [(axis[0], axis[-1]) for axis in self.axes]
+        low, high = np.array(ends).T
+        if self.displacement is None:
+            return low, high
+        points = np.concatenate([self.placed(k) for k in range(len(self.times))])
+        if not self.outlined:
+            return points.min(0), points.max(0)
+        return np.minimum(low, points.min(0)), np.maximum(high, points.max(0))
 
     @property
     def peaked(self) -> bool:

@@ -48,12 +48,29 @@ class Triangulation:
         return np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
 
     @cached_property
-    def rim(self) -> Floats:
-        """Edges of one triangle alone as lines ``(k, 2, d)``: the boundary of a plane domain, holes and all."""
+    def _edges(self) -> tuple[Ints, Ints, Ints]:
+        """Edges as pairs of points ``(k, 2)``, of how many triangles each is, and of how many elements."""
         pairs = np.concatenate([self.triangles[:, [0, 1]], self.triangles[:, [1, 2]], self.triangles[:, [2, 0]]])
-        ends = np.sort(pairs, axis=1)
-        _, first, counts = np.unique(ends @ [len(self.points), 1], return_index=True, return_counts=True)
-        return self.points[ends[first[counts == 1]]]
+        ends, owners = np.sort(pairs, axis=1), np.tile(self.elements, 3)
+        _, first, number, counts = np.unique(
+            ends @ [len(self.points), 1], return_index=True, return_inverse=True, return_counts=True
+        )
+        lowest, highest = np.full(len(first), np.iinfo(np.int64).max), np.zeros(len(first), dtype=np.int64)
+        np.minimum.at(lowest, number, owners)
+        np.maximum.at(highest, number, owners)
+        return ends[first], counts, 1 + (lowest != highest)
+
+    @cached_property
+    def rim(self) -> Ints:
+        """Edges of one triangle alone, pairs of points ``(k, 2)``: the boundary of a plane domain, holes and all."""
+        ends, counts, _ = self._edges
+        return ends[counts == 1]
+
+    @cached_property
+    def seams(self) -> Ints:
+        """Edges between elements, pairs of points ``(k, 2)``."""
+        ends, _, elements = self._edges
+        return ends[elements > 1]
 
 
 def triangulation(mesh: Mesh, pieces: int | None = None) -> Triangulation:

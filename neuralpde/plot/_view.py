@@ -118,7 +118,14 @@ class Surface:
         # every triangle has its own light, and so corners of its own
         self._light = np.repeat(view.light(normals[order]), 3)[:, None]
         flat = points[self._corners] @ view.frame.T + [right, 0, 0]
+        before = set(ax.get_children())
         self._shown = rendered(ax, flat) or _painted(ax, flat)
+        self._artists = [artist for artist in ax.get_children() if artist not in before]
+
+    def remove(self) -> None:
+        """Take it off the paper."""
+        for artist in self._artists:
+            artist.remove()
 
     def colour(self, colours: Floats) -> None:
         """Show the points in these colours, ``(n, 3)``."""

@@ -15,6 +15,7 @@ from torch.func import jvp
 from neuralpde.fields import Field, Jet, check_needs
 from neuralpde.geometry import Boundary, Condition, Domain
 from neuralpde.problems._energy import energy_flux, energy_source
+from neuralpde.problems._quantity import Quantity as Quantity
 from neuralpde.types import UsageError
 
 
@@ -36,23 +37,6 @@ class Term:
     flow: Callable[[float, Field, Tensor, float], Tensor] | None = None
     flux: Callable[[float, Tensor, Jet], Tensor] | None = None
     source: Callable[[float, Tensor, Jet], Tensor] | None = None
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """Something one looks at: a scalar made from a field.
-
-    Args:
-        name: what to call it.
-        of: jet → ``(n, 1)``.
-        needs: parts of the jet that it reads.
-        streamlines: whether pictures draw the streamlines of the velocity (the first d channels) over it.
-    """
-
-    name: str
-    of: Callable[[Jet], Tensor]
-    needs: frozenset[str] = frozenset({"value"})
-    streamlines: bool = False
 
 
 class Problem(ABC):

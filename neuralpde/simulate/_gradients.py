@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from neuralpde.problems import Problem, Quantity
 from neuralpde.representations import scatter
 from neuralpde.representations._finite_element import FiniteElementAt
 
+AXES = "xyz"
 Jets = Callable[[Tensor, frozenset[str]], Jet]
 
 
@@ -83,26 +83,7 @@ class AveragedGradient:
         return Jet(value, grad.reshape(len(x), value.shape[1], -1))
 
 
-@dataclass(frozen=True)
-class FluxQuantity(Quantity):
-    """The flux of a problem with one unknown number, as a vector or its size.
-
-    Args:
-        flux: (t, x, jet) → ``(n, d)``.
-        size: whether its magnitude is shown, with its field lines over it.
-    """
-
-    flux: Callable[[float, Tensor, Jet], Tensor] | None = None
-    size: bool = False
-
-    def at(self, t: float, x: Tensor, u: Jet) -> Tensor:
-        """Values at points, ``(n, d)`` or ``(n, 1)``."""
-        assert self.flux is not None
-        flux = self.flux(t, x, u)
-        return flux.norm(dim=-1, keepdim=True) if self.size else flux
-
-
-def flux_quantities(problem: Problem) -> tuple[FluxQuantity, ...]:
+def flux_quantities(problem: Problem) -> tuple[Quantity, ...]:
     """``"flux"`` and ``"flux magnitude"`` of a problem that states a flux for one number; none of others."""
     if type(problem).flux is Problem.flux or problem.channels > 1:
         return ()
@@ -110,8 +91,12 @@ def flux_quantities(problem: Problem) -> tuple[FluxQuantity, ...]:
     def flux(t: float, x: Tensor, u: Jet) -> Tensor:
         return problem.flux(t, x, u)[:, 0]
 
+    def size(t: float, x: Tensor, u: Jet) -> Tensor:
+        return flux(t, x, u).norm(dim=-1, keepdim=True)
+
     needs = frozenset({"value", "grad"})
-    return tuple(
-        FluxQuantity(name, lambda u: u.value, needs, size, flux, size)
-        for name, size in (("flux", False), ("flux magnitude", True))
+    labels = tuple(f"flux_{axis}" for axis in AXES[: problem.domain.dim])
+    return (
+        Quantity("flux", needs=needs, located=flux, labels=labels),
+        Quantity("flux magnitude", needs=needs, located=size, streamlines=True),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +14,9 @@ from torch.func import jvp
 from neuralpde.fields import Field, Jet, autodiff_jet
 from neuralpde.plot import Samples
 from neuralpde.problems import Problem, Quantity, exact_fits
-from neuralpde.simulate._deformed import deformed
-from neuralpde.simulate._errors import CHUNK, channels_of, check_reference, values_at
-from neuralpde.simulate._gradients import FluxQuantity, Jets, flux_quantities, smooth_jet
+from neuralpde.simulate._deformed import displacements, held, magnification_of
+from neuralpde.simulate._errors import CHUNK, channels_of, check_reference
+from neuralpde.simulate._gradients import Jets, flux_quantities, smooth_jet
 from neuralpde.simulate._places import blanked, places_of
 from neuralpde.types import UsageError
 
@@ -36,45 +36,73 @@ def component_names(problem: Problem, unknown: str) -> tuple[str, ...]:
     return tuple(f"{unknown}_{i + 1}" for i in range(count))
 
 
+def labels_of(quantity: Quantity) -> tuple[str, ...]:
+    """What the values of a quantity are called: its name, or ``Cauchy stress xx``, … of several."""
+    whole = (label.startswith(quantity.name) for label in quantity.labels)
+    named = zip(quantity.labels, whole, strict=True)
+    return tuple(label if own else f"{quantity.name} {label}" for label, own in named) or (quantity.name,)
+
+
 def quantity_names(problem: Problem) -> list[str]:
     """What pictures can show: the problem's quantities, its unknowns, then its flux where it states one."""
-    fluxes = (q.name for q in flux_quantities(problem))
-    return list(dict.fromkeys([*(q.name for q in problem.quantities()), *problem.unknowns, *fluxes]))
+    return list(dict.fromkeys(q.name for q in _offered(problem)))
+
+
+def component_quantities(problem: Problem) -> dict[str, Quantity]:
+    """Single components of vectors and tensors by their names, ``displacement_x``, ``Cauchy stress xy``."""
+    found: dict[str, Quantity] = {}
+    for quantity in _offered(problem):
+        labels = labels_of(quantity)
+        for k, label in enumerate(labels if len(labels) > 1 else ()):
+            found.setdefault(label, _component(quantity, k, label))
+    return found
+
+
+def _component(quantity: Quantity, k: int, label: str) -> Quantity:
+    return Quantity(label, needs=quantity.needs, located=lambda t, x, u: quantity.at(t, x, u)[:, k : k + 1])
+
+
+def _offered(problem: Problem) -> list[Quantity]:
+    unknowns = [_unknown(problem, name) for name in problem.unknowns]
+    return [*problem.quantities(), *unknowns, *flux_quantities(problem)]
+
+
+def _unknown(problem: Problem, name: str) -> Quantity:
+    channels = channels_of(problem, name)
+    labels = component_names(problem, name)
+    return Quantity(name, lambda u: u.value[:, channels], labels=labels if len(labels) > 1 else ())
 
 
 def chosen_quantity(problem: Problem, name: str | None) -> tuple[Quantity, tuple[str, ...]]:
-    """The quantity of that name, or the unknown, and its labels; by default the first quantity, else all unknowns.
+    """The quantity of that name, the unknown, or a component of either, and its labels; by default the first quantity,
+    else all unknowns.
 
     Raises:
-        UsageError: for a name that neither a quantity nor an unknown has.
+        UsageError: for a name that none of them has, with the nearest one.
     """
-    offered = {q.name: q for q in problem.quantities()}
-    if name is None and offered:
-        name = next(iter(offered))
-    if name is None:
+    quantities = problem.quantities()
+    if name is None and not quantities:
         single = problem.channels == len(problem.unknowns)
         return Quantity("", lambda u: u.value), tuple(problem.unknowns) if single else ("u",)
-    if name in offered:
-        return offered[name], (name,)
-    for flux in flux_quantities(problem):
-        if name == flux.name and name not in problem.unknowns:
-            return flux, (name,) if flux.size else tuple(f"{name}_{AXES[i]}" for i in range(problem.domain.dim))
-    if name not in problem.unknowns:
-        raise UsageError(f"what can be shown of {problem.name}: {', '.join(quantity_names(problem))}; got {name!r}.")
-    channels = channels_of(problem, name)
-    return Quantity(name, lambda u: u.value[:, channels]), component_names(problem, name)
+    offered = {q.name: q for q in reversed(_offered(problem))}
+    wanted = quantities[0].name if name is None else name
+    if wanted in offered:
+        return offered[wanted], labels_of(offered[wanted])
+    parts = component_quantities(problem)
+    if wanted in parts:
+        return parts[wanted], (wanted,)
+    near = difflib.get_close_matches(wanted.lower(), {n.lower(): n for n in (*offered, *parts)}, 1, 0.6)
+    meant = next((n for n in (*quantity_names(problem), *parts) if near and n.lower() == near[0]), None)
+    hint = f"; did you mean {meant!r}?" if meant else "."
+    raise UsageError(f"what can be shown of {problem.name}: {', '.join(quantity_names(problem))}; got {name!r}{hint}")
 
 
 def quantity_of(jet: Jets, quantity: Quantity, x: Tensor, t: float) -> Tensor:
     """Values at points ``(n, d)`` from what gives jets at time t, ``(n, k)``, part by part."""
     needs = quantity.needs | {"value"}
 
-    def of(part: Tensor) -> Tensor:
-        u = jet(part, needs)
-        return quantity.at(t, part, u) if isinstance(quantity, FluxQuantity) else quantity.of(u)
-
     with torch.no_grad():
-        return torch.cat([of(part) for part in x.split(CHUNK)])
+        return torch.cat([quantity.at(t, part, jet(part, needs)) for part in x.split(CHUNK)])
 
 
 def exact_quantity(problem: Problem, quantity: Quantity, t: float, x: Tensor) -> Tensor | None:
@@ -115,11 +143,12 @@ def samples_of(
     quantity: str | None = None,
     reference: Solution | None = None,
     remembered: dict[tuple[float, int], Tensor | None] | None = None,
+    magnification: float | None = None,
 ) -> Samples:
     """Values at up to ``frames`` saved times, for pictures; see :meth:`Solution.samples`.
 
     Args:
-        solution, points, frames, name, quantity, reference: see there.
+        solution, points, frames, name, quantity, reference, magnification: see there.
         remembered: the reference's (or exact) values by time and points, for several solutions that are shown alike;
             what is missing is added.
     """
@@ -150,34 +179,29 @@ def samples_of(
     timed = list(zip(times, jets, strict=True))
     parts = [torch.stack([quantity_of(jet, shown, part, t) for t, jet in timed]) for part in x.split(CHUNK)]
     values = torch.cat(parts, dim=1)
-    triangulation, axes, title = places.triangulation, places.axes, problem.name
-    if triangulation is not None and shown.name == "displacement" and len(times) == 1:
-        u = values_at(fields[0], x)[:, channels_of(problem, "displacement")]
-        if u.shape[1] == d and bool(torch.isfinite(u).all()) and bool(u.any()):
-            triangulation, enlarged = deformed(triangulation, u.cpu().double().numpy())
-            axes = tuple(
-                np.linspace(p.min(), p.max(), len(a)) for p, a in zip(triangulation.points.T, axes, strict=True)
-            )
-            title = f"{title}, displacements × {enlarged:g}"
+    moved = displacements(problem, fields, x) if on_mesh else None
     velocity = None
     if shown.streamlines and d == 2:
         at = places.lattice
-        if isinstance(shown, FluxQuantity):
-            drawn = [quantity_of(jet, replace(shown, size=False), at, t) for t, jet in timed]
+        if problem.channels == 1:
+            drawn = [quantity_of(jet, flux_quantities(problem)[0], at, t) for t, jet in timed]
         else:
             drawn = [_velocity(field, at, d) for field in fields]
         velocity = blanked(solution, at, drawn, tuple(map(len, places.axes)))
     return Samples(
         name or f"{type(representation).__name__}, {representation.num_dofs} dofs",
-        axes,
+        places.axes,
         np.array(times),
         array(list(values)),
         exact,
         labels,
-        title,
+        problem.name,
         velocity,
         "exact" if reference is None else "reference",
-        triangulation,
+        places.triangulation,
+        moved,
+        magnification_of(places.triangulation, moved, magnification),
+        outlined=moved is not None and (len(times) == 1 or held(problem)),
     )
 
 

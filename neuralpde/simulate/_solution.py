@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from neuralpde.simulate._export import Points, export_solution, probe_table
 from neuralpde.simulate._fluxes import check_given, flux_table
 from neuralpde.simulate._probe import probe
 from neuralpde.simulate._quantities import samples_of
+from neuralpde.simulate._summary import summary
 from neuralpde.types import Status, UsageError
 
 PICTURE_POINTS = 161
@@ -152,6 +152,7 @@ class Solution:
         name: str | None = None,
         quantity: str | None = None,
         reference: Solution | None = None,
+        magnification: float | None = None,
     ) -> Samples:
         """Values on a lattice, or at the points of a mesh's triangles, at up to ``frames`` saved times, for pictures.
 
@@ -159,16 +160,19 @@ class Solution:
             points: lattice points per axis; default 801 in 1D, 101 in 2D; on a mesh those of the streamlines.
             frames: most times.
             name: of the method; default the representation and its dofs.
-            quantity: one of the problem's quantities (a flow's ``"vorticity"``, ``"speed"`` or ``"pressure"``) or
-                unknowns; by default the first quantity, or all unknowns where there is none. The vorticity comes with
-                the velocity, for streamlines. Inside a solid the values are NaN, and stay blank.
+            quantity: one of the problem's quantities (a flow's ``"vorticity"``, ``"speed"`` or ``"pressure"``), its
+                unknowns, or a component of either (``"displacement_x"``); by default the first quantity, or all
+                unknowns where there is none. The vorticity comes with the velocity, for streamlines. Inside a solid
+                the values are NaN, and stay blank.
             reference: a better solution of the same problem, which errors are shown against in place of the exact one;
                 none are shown where it ends before the last of the times.
+            magnification: what displacements of a body are drawn times; by default they are as they are, or where
+                nobody would see that enlarged by a round number.
 
         Raises:
             UsageError: for a box in 3D, a name that there is not, or a reference that solves another problem.
         """
-        return samples_of(self, points, frames, name, quantity, reference)
+        return samples_of(self, points, frames, name, quantity, reference, magnification=magnification)
 
     def plot(
         self,
@@ -176,13 +180,14 @@ class Solution:
         name: str | None = None,
         quantity: str | None = None,
         reference: Solution | None = None,
+        magnification: float | None = None,
     ) -> Path:
         """A PNG picture: profiles and space–time image in 1D, images in 2D, errors where they are known or against a
         ``reference``; of flows the vorticity with streamlines, or another ``quantity`` (see :meth:`samples`). A mesh is
         shown by its own elements, one in space whole and cut open."""
         # a picture of a plane shows four times, evenly chosen; thin layers need more points than a film has
         points, frames = (None, 61) if self.problem.domain.dim == 1 else (PICTURE_POINTS, 4)
-        return picture(self.samples(points, frames, name, quantity, reference), path)
+        return picture(self.samples(points, frames, name, quantity, reference, magnification), path)
 
     def animate(
         self,
@@ -191,42 +196,18 @@ class Solution:
         seconds: float = 4.0,
         quantity: str | None = None,
         reference: Solution | None = None,
+        magnification: float | None = None,
     ) -> Path:
-        """A GIF of the saved times; ``quantity`` and ``reference`` as for :meth:`samples`."""
-        return animation([self.samples(name=name, quantity=quantity, reference=reference)], path, seconds)
+        """A GIF of the saved times; ``quantity``, ``reference`` and ``magnification`` as for :meth:`samples`."""
+        return animation(
+            [self.samples(name=name, quantity=quantity, reference=reference, magnification=magnification)],
+            path,
+            seconds,
+        )
 
     def summary(self) -> str:
         """A few lines: what was solved, how, how long it took, how wrong it is where that is known."""
-        r, iterations = self.representation, sum(i.iterations for i in self.infos)
-        worst = max((i.residual for i in self.infos), default=0.0)
-        lines = [
-            f"{self.problem.name} on {type(r).__name__}: {r.num_dofs} dofs, {r.memory_bytes()} bytes ({r.dtype})",
-            f"{self._how_far()}: {self.status.meaning}{self._how_steady()}",
-            f"{self.setup_seconds:.2f} s set-up (initial fit {self.fit_error:.1e}) + {self.solve_seconds:.2f} s solve, "
-            f"{iterations} linear solves, largest stage residual {worst:.1e}",
-        ]
-        try:
-            errors = self.errors(points=2001 if self.problem.domain.dim == 1 else 101)
-        except UsageError:
-            lines.append("no exact solution to compare with")
-        else:
-            for unknown, e in errors.items():
-                whose = f"error of {unknown}" if len(errors) > 1 else "error"
-                lines.append(f"{whose}: " + ", ".join(f"{name} {_figure(value)}" for name, value in e.items()))
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
-
-    def _how_far(self) -> str:
-        """What was done: the iterations of a steady solve, or the steps but for one that failed."""
-        if self.recipe.get("integrator") == "steady":
-            return f"steady solve, {_counted(sum(i.iterations for i in self.infos), 'iteration')}"
-        done = sum(info.status.ok for info in self.infos)
-        return f"{_counted(done, 'step')} to t = {self.last.t:g}" if done else f"no step from t = {self.last.t:g}"
-
-    def _how_steady(self) -> str:
-        tolerance = self.recipe.get("until_steady")
-        if self.status is not Status.STEADY or tolerance is None:
-            return ""
-        return f" (‖Δu‖ ≤ {tolerance:g} Δt ‖u‖)"
+        return summary(self)
 
     def save(self, path: str | Path, case: dict[str, Any] | None = None) -> Path:
         """Write an HDF5 file with checksums, atomically; ``case`` is stored so that the command line can rebuild it."""
@@ -296,11 +277,3 @@ class Solution:
     ) -> Path:
         """Write :meth:`probe_table` as CSV; the folder of ``path`` is made if there is none."""
         return save_table(path, probe_table(self, points, times))
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
-
-
-def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.2e}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,9 @@ from neuralpde.geometry import Dirichlet, MeshDomain
 from neuralpde.plot import triangulation
 from neuralpde.problems import LinearElasticity
 from neuralpde.representations import FiniteElementField
-from neuralpde.simulate import Solution, solve
-from neuralpde.simulate._deformed import deformed
+from neuralpde.simulate import Solution, compare, solve
+from neuralpde.simulate._deformed import magnification_of
+from neuralpde.types import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +32,39 @@ def sheared() -> Solution:
 
 def test_a_sheared_square_is_drawn_as_a_parallelogram(sheared: Solution) -> None:
     samples = sheared.samples()
-    assert samples.triangulation is not None and samples.title.endswith("displacements × 20")
-    rest = triangulation(sheared.problem.domain.mesh).points  # type: ignore[attr-defined]
-    assert np.allclose(samples.triangulation.points, rest + 20 * 0.003 * rest[:, 1:] * [1, 0])
+    assert samples.triangulation is not None and samples.caption.endswith("displacements × 20")
+    rest = samples.triangulation.points
+    assert np.allclose(samples.placed(0), rest + 20 * 0.003 * rest[:, 1:] * [1, 0])
     assert np.allclose(samples.values[0, :, 0], 0.003 * rest[:, 1])
-    assert samples.axes[0][-1] == pytest.approx(1.06)
+    assert samples.box[1][0] == pytest.approx(1.06)
 
 
-@pytest.mark.parametrize(("largest", "scale"), [(0.1, 1.0), (0.03, 1.0), (0.003, 20.0), (7e-7, 1e5), (40.0, 0.002)])
+def test_a_scale_of_ones_own(sheared: Solution, tmp_path: Path) -> None:
+    samples = sheared.samples(magnification=1.0)
+    assert samples.caption == "LinearElasticity" and samples.box[1][0] == pytest.approx(1.003)
+    assert sheared.plot(tmp_path / "u.png", magnification=3.0).stat().st_size > 5000
+    with pytest.raises(UsageError, match="a factor of 0 or more; got -1"):
+        sheared.samples(magnification=-1.0)
+
+
+def test_a_body_compared_has_one_scale(sheared: Solution, tmp_path: Path) -> None:
+    assert compare({"a": sheared, "b": sheared}, tmp_path / "both.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(("largest", "scale"), [(0.1, 1.0), (0.03, 1.0), (0.003, 20.0), (7e-7, 1e5), (40.0, 1.0)])
 def test_scales_are_round(largest: float, scale: float) -> None:
     shown = triangulation(unit_mesh("triangle", 2))
-    u = largest * np.eye(len(shown.points), 2)
-    drawn, s = deformed(shown, u)
-    assert s == pytest.approx(scale)
-    assert np.allclose(drawn.points - shown.points, scale * u)
+    assert magnification_of(shown, largest * np.eye(len(shown.points), 2)) == pytest.approx(scale)
 
 
 def test_a_body_at_rest_stays() -> None:
     shown = triangulation(unit_mesh("triangle", 2))
-    drawn, s = deformed(shown, np.zeros_like(shown.points))
-    assert s == 1.0 and np.array_equal(drawn.points, shown.points)
+    assert magnification_of(shown, np.zeros_like(shown.points)) == 1.0
+
+
+def test_components_are_quantities_too(sheared: Solution) -> None:
+    samples = sheared.samples(quantity="displacement_x")
+    assert samples.labels == ("displacement_x",)
+    assert np.allclose(samples.values[0, :, 0], 0.003 * samples.triangulation.points[:, 1])  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match="did you mean 'displacement_y'"):
+        sheared.samples(quantity="displacment_y")
