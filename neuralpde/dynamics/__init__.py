@@ -102,13 +102,19 @@ def _same_conditions(problem: Problem, representation: Representation) -> bool:
 
     Values that are functions may be made anew at every look: those are compared at a few points of the face at t = 0.
     """
-    mine, theirs = (Boundary(problem.domain, c.conditions).table for c in (problem, representation))
+    mine, theirs = (_by_face(Boundary(problem.domain, c.conditions)) for c in (problem, representation))
     if mine.keys() != theirs.keys():
         return False
-    return all(_same_condition(representation, face, problem.evolving, mine[face], theirs[face]) for face in mine)
+    return all(_same_condition(representation, key, problem.evolving, mine[key], theirs[key]) for key in mine)
 
 
-def _same_condition(r: Representation, face: str, channels: int, mine: Condition, theirs: Condition) -> bool:
+def _by_face(boundary: Boundary) -> dict[tuple[str, str], Condition]:
+    """Conditions by their faces and the components that they hold: none and whole ones by ""."""
+    some = {(face, c.components or ""): c for face, held in boundary.partial.items() for c in held}
+    return {(face, ""): c for face, c in boundary.table.items()} | some
+
+
+def _same_condition(r: Representation, key: tuple[str, str], channels: int, mine: Condition, theirs: Condition) -> bool:
     if type(mine) is not type(theirs):
         return False
     valued = Dirichlet | Neumann | Flux | Robin
@@ -118,7 +124,7 @@ def _same_condition(r: Representation, face: str, channels: int, mine: Condition
         return False
     if mine.value is theirs.value:
         return True
-    x = r.domain.face_lattice(face, 5).points.to(r.device, r.dtype)
+    x = r.domain.face_lattice(key[0], 5).points.to(r.device, r.dtype)
     a, b = (condition.at(0.0, x, channels) for condition in (mine, theirs))
     if callable(mine.value) or callable(theirs.value):
         return a.shape == b.shape and torch.allclose(a, b.to(a), rtol=1e-6, atol=1e-9)

@@ -52,36 +52,35 @@ def balance(form: WeakForm, t: float, values: Tensor, stored: Tensor) -> Balance
     assert isinstance(r.domain, MeshDomain)
     whole = form.residual(t, values)
     reaction, shares = whole - stored, _shares(r)
+    given = torch.zeros_like(values[0])
     for face, facets in r.domain.sides.items():
-        condition = r.boundary.table.get(face)
-        if isinstance(condition, Dirichlet):
-            fluxes[face] = (shares[face] * reaction).sum(0)
-            continue
-        total = values.new_zeros(values.shape[1])
-        for table in r.tables.facets(facets, r.quadrature_degree):
-            load, _ = form._through(condition, table)(t, table.points.flatten(0, 1), _jet(table, values))
-            total = total - (table.weights.reshape(-1, 1) * load).sum(0)
-        fluxes[face] = total
-    given = [flux for face, flux in fluxes.items() if not isinstance(r.boundary.table.get(face), Dirichlet)]
-    source = whole.sum(0) + (torch.stack(given).sum(0) if given else 0.0)
-    return Balance(fluxes, source, stored.sum(0))
+        condition, total = r.boundary.table.get(face), torch.zeros_like(values[0])
+        if not isinstance(condition, Dirichlet):
+            for table in r.tables.facets(facets, r.quadrature_degree):
+                load, _ = form._through(condition, table)(t, table.points.flatten(0, 1), _jet(table, values))
+                total = total - (table.weights.reshape(-1, 1) * load).sum(0)
+            given = given + total
+        # a support carries what its conditions say of the component that it holds, and the reaction
+        fluxes[face] = total + (shares[face] * reaction).sum(0) if face in shares else total
+    return Balance(fluxes, whole.sum(0) + given, stored.sum(0))
 
 
 def _shares(r: FiniteElementField) -> dict[str, Tensor]:
-    """Per part where u is given, the share of every node's reaction that is its own, ``(N, 1)``."""
+    """Per part where components of u are given, the share of every node's reaction that is its own, ``(N, c)``."""
     assert isinstance(r.domain, MeshDomain)
     weights = {}
-    for face in r.boundary.named(Dirichlet):
+    for face in dict.fromkeys(face for face, _ in r.boundary.essential):
         weight = r.nodes.new_zeros(len(r.nodes))
         for table in r.tables.facets(r.domain.sides[face], r.quadrature_degree):
             local = torch.einsum("eq,xqk->ek", table.weights, table.values.square())
             weight.index_add_(0, table.dofs.reshape(-1), local.reshape(-1))
         # nodes of the facets' elements that are not on them have φ = 0 there up to rounding
-        on = torch.zeros_like(weight, dtype=torch.bool)
-        on[r.tables.facet_nodes(r.domain.sides[face])] = True
-        weights[face] = torch.where(on, weight, 0.0)
+        held = torch.zeros(len(weight), r.channels, dtype=torch.bool, device=weight.device)
+        nodes, columns = r.tables.facet_nodes(r.domain.sides[face]), list(r.boundary.held(face, r.channels))
+        held[nodes[:, None], columns] = True
+        weights[face] = torch.where(held, weight[:, None], 0.0)
     total = torch.stack(list(weights.values())).sum(0) if weights else None
-    return {face: (weight / total.clamp_min(1e-300))[:, None] for face, weight in weights.items() if total is not None}
+    return {face: weight / total.clamp_min(1e-300) for face, weight in weights.items() if total is not None}
 
 
 def time_stencil(t: float, dt: float, first: float, last: float) -> dict[float, float]:

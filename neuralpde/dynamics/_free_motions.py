@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from neuralpde.geometry import MeshDomain
+from neuralpde.geometry import AXES, MeshDomain
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField
 from neuralpde.types import UsageError
@@ -32,7 +32,7 @@ def refuse_free_motions(problem: Problem, r: FiniteElementField, matrix: sp.csr_
     """
     if not matrix.shape[0]:
         return
-    modes = problem.near_nullspace(r.nodes[r.free]).flatten(0, 1).double().cpu().numpy()
+    modes = problem.near_nullspace(r.nodes).flatten(0, 1)[r.free_numbers].double().cpu().numpy()
     diagonal = np.abs(matrix.diagonal())
     scale = 1 / np.where(diagonal > 0, diagonal, 1.0)
     zero = max(DOUBLE, ROUNDINGS * float(np.finfo(matrix.dtype).eps))
@@ -40,8 +40,10 @@ def refuse_free_motions(problem: Problem, r: FiniteElementField, matrix: sp.csr_
         fields = np.zeros_like(modes)
         fields[rows] = _orthonormal(modes[rows])[:, : modes.shape[1]]
         used = fields[:, np.abs(fields).max(0) > 0]
-        if used.shape[1] and _smallest(scale[:, None] * (matrix @ used)) <= zero:
-            raise UsageError(_free(problem, modes.shape[1] > r.channels, where))
+        left = _kernel(scale[:, None] * (matrix @ used), zero) if used.shape[1] else np.zeros((0, 0))
+        if left.size:
+            motions = np.linalg.lstsq(modes[rows], used[rows] @ left, rcond=None)[0]
+            raise UsageError(_free(problem, r, motions, where))
         if used.shape[1] and _smallest(scale[:, None] * (matrix.T @ used)) <= zero:
             raise UsageError(
                 f"{problem.name} with these conditions has no solution, or many{where}: nothing leaves through the "
@@ -50,16 +52,65 @@ def refuse_free_motions(problem: Problem, r: FiniteElementField, matrix: sp.csr_
             )
 
 
-def _free(problem: Problem, rigid: bool, where: str) -> str:
-    if rigid:
+def _free(problem: Problem, r: FiniteElementField, motions: np.ndarray, where: str) -> str:
+    """A sentence about the motions ``(modes, k)`` that are free, in the problem's own modes."""
+    if len(motions) > r.channels:
         return (
-            f"{problem.name} with these conditions leaves the body free to move as a rigid one{where}: give u on "
-            "enough of its boundary (Dirichlet) to hold shifts and rotations; a single node is a hinge."
+            f"{problem.name} with these conditions leaves the body free to {motion_names(motions, r.dim)}{where}: give "
+            "u on enough of its boundary (Dirichlet, with components='x' and so on for rollers) to hold shifts and "
+            "rotations; a single node is a hinge."
         )
     return (
         f"{problem.name} with these conditions fixes u only up to a constant{where}: give u on a part of the boundary "
         "(Dirichlet), or an exchange (Robin)."
     )
+
+
+def motion_names(motions: np.ndarray, dim: int) -> str:
+    """Rigid motions in words, such as ``"move along x and y, and to turn"``.
+
+    Args:
+        motions: columns that span them: d shifts and the rotations in the planes xy (in 3D also xz, yz) of each,
+            ``(d + d (d − 1)/2, k)``.
+        dim: d.
+    """
+    motions = motions / np.abs(motions).max(0)
+    turns = motions[dim:] * max(1.0, 1 / max(float(np.abs(motions[dim:]).max()), 1e-300))
+    _, sizes, rows = np.linalg.svd(turns)
+    rank = int((sizes > 1e-6 * max(sizes.max(initial=0.0), 1e-300)).sum()) if np.abs(motions[dim:]).max() > 1e-9 else 0
+    shifts = motions[:dim] @ rows[rank:].T  # combinations that turn nothing
+    words = [f"move along {_listed([_direction(v) for v in _basis(shifts)])}"] if len(_basis(shifts)) else []
+    if rank and dim == 2:
+        words.append("turn")
+    elif rank:  # the plane xy turns about z, xz about −y, yz about x
+        axes = _basis(motions[dim:][::-1] * np.array([[1.0], [-1.0], [1.0]]))
+        words.append(f"turn about {_listed([_direction(v) for v in axes])}")
+    return ", and to ".join(words)
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _basis(columns: np.ndarray) -> list[np.ndarray]:
+    """Directions that span the columns, the axes themselves where they do."""
+    u, s, _ = np.linalg.svd(columns, full_matrices=False)
+    span = u[:, s > 1e-6 * max(float(s.max(initial=0.0)), 1e-9)]
+    out = list[np.ndarray]()
+    for v in np.eye(len(columns)):
+        if np.linalg.norm(span @ (span.T @ v) - v) < 1e-6:
+            out.append(v)
+    rest = span - sum((np.outer(v, v @ span) for v in out), np.zeros_like(span))
+    u, s, _ = np.linalg.svd(rest, full_matrices=False)
+    return out + list(u[:, s > 1e-6].T)
+
+
+def _direction(v: np.ndarray) -> str:
+    axis = int(np.abs(v).argmax())
+    v = v / np.linalg.norm(v) * np.sign(v[axis])
+    if abs(v[axis]) > 1 - 1e-9:
+        return AXES[axis]
+    return f"({', '.join(f'{c:.2g}' for c in v)})"
 
 
 def _parts(r: FiniteElementField, matrix: sp.csr_matrix, bodies: bool) -> Iterator[tuple[np.ndarray, str]]:
@@ -76,11 +127,10 @@ def _parts(r: FiniteElementField, matrix: sp.csr_matrix, bodies: bool) -> Iterat
     count, body = connected_components(on @ on.T >= r.dim, directed=False)
     if count == 1:
         return
-    dofs, free = r.tables.dofs.cpu().numpy(), r.free.cpu().numpy()
+    dofs, free = r.tables.dofs.cpu().numpy(), r.free_dofs // r.channels
     for number in range(count):
-        nodes = np.isin(free, dofs[body == number])
         yield (
-            np.flatnonzero(np.repeat(nodes, r.channels)),
+            np.flatnonzero(np.isin(free, dofs[body == number])),
             " on a part of the mesh that hangs on single nodes or an edge",
         )
 
@@ -95,3 +145,9 @@ def _orthonormal(modes: np.ndarray) -> np.ndarray:
 
 def _smallest(columns: np.ndarray) -> float:
     return float(np.linalg.svd(np.linalg.qr(columns, mode="r"), compute_uv=False).min())
+
+
+def _kernel(columns: np.ndarray, zero: float) -> np.ndarray:
+    """Combinations ``(modes, k)`` of the columns that are at most that long."""
+    _, sizes, rows = np.linalg.svd(np.linalg.qr(columns, mode="r"))
+    return rows[sizes <= zero].T

@@ -102,8 +102,8 @@ class AlgebraicMultigrid(Preconditioner):
         count, label = connected_components(csr, directed=bool(symmetric), connection="strong")
         diagonal = csr.diagonal()
         coupled = np.flatnonzero(np.bincount(label, minlength=count)[label] > 1)
-        if self.prolongation is not None:
-            coupled = np.arange(csr.shape[0])  # the coarse space is one of all unknowns
+        if self.prolongation is not None or self.block > 1:
+            coupled = np.arange(csr.shape[0])  # the coarse space is one of all unknowns; blocks stay whole
         if (diagonal[coupled] <= 0.0).any():
             row = int(coupled[np.argmin(diagonal[coupled])])
             raise UsageError(

@@ -10,12 +10,13 @@ from neuralpde.types import UsageError
 
 
 def linear_subspace(field: FiniteElementField) -> tuple[FiniteElementField, sp.csr_matrix]:
-    """Elements of degree 1 on the mesh of elements of degree 2, and the matrix that takes their free unknowns to those.
+    """Elements of degree 1 on the mesh of elements of degree 2, and the matrix that takes their unknowns to those.
 
     Straight or curved, polynomials of the reference element of degree 1 are some of those of degree 2.
 
     Returns:
-        The linear elements with m free unknowns, and the prolongation ``(p, m)``.
+        The linear elements, and the prolongation ``(n c, m c)`` between all unknowns of the nodes that have a free one,
+        n fine and m coarse. A held unknown goes to itself, and to nothing else.
 
     Raises:
         UsageError: for elements that are linear already.
@@ -37,7 +38,17 @@ def linear_subspace(field: FiniteElementField) -> tuple[FiniteElementField, sp.c
     pointers = np.concatenate([[0], np.cumsum(kept.sum(1))])
     matrix = sp.csr_matrix((weights[kept], columns[kept], pointers), shape=(len(place), len(coarse.free)))
     matrix.sort_indices()
-    return coarse, sp.kron(matrix, sp.identity(c), format="csr") if c > 1 else matrix
+    whole = sp.kron(matrix, sp.identity(c), format="csr") if c > 1 else matrix
+    return coarse, _without_held(whole, field, coarse) if field.partly else whole
+
+
+def _without_held(matrix: sp.csr_matrix, fine: FiniteElementField, coarse: FiniteElementField) -> sp.csr_matrix:
+    """Without the entries of held unknowns but those, of weight 1, that take them to themselves."""
+    rows, columns = (f.fixed[f.free].reshape(-1).cpu().numpy() for f in (fine, coarse))
+    entries = matrix.tocoo()
+    row, column = rows[entries.row], columns[entries.col]
+    kept = (~row & ~column) | (row & column & (np.abs(entries.data - 1) < 1e-12))
+    return sp.csr_matrix((entries.data[kept], (entries.row[kept], entries.col[kept])), shape=matrix.shape)
 
 
 def _free_numbers(field: FiniteElementField) -> np.ndarray:
