@@ -24,7 +24,7 @@ from neuralpde.cases._schema import (
     check_case,
     run_key,
 )
-from neuralpde.dynamics import METHODS, check_pair, make_dynamics, methods_for
+from neuralpde.dynamics import METHODS, check_pair, make_dynamics, methods_for, served_by
 from neuralpde.geometry import Box
 from neuralpde.integrators import INTEGRATORS, Integrator
 from neuralpde.problems import Problem
@@ -197,12 +197,11 @@ def _refuse_options_of_other_methods(table: SolveTable, method: str, fitting: Se
     Raises:
         UsageError: for the first such option.
     """
-    mine, kind = METHODS[method]
+    mine, kind = METHODS[method][0], served_by(method)[0]
     offered = [name for name in parameters(mine) if name not in MAKE_DYNAMICS]
     for name in table.others:
-        owners = {
-            m: k for m, (cls, k) in METHODS.items() if name in parameters(cls) and (k is not kind or m in fitting)
-        }
+        serving = {m: served_by(m)[0] for m, (cls, _) in METHODS.items() if name in parameters(cls)}
+        owners = {m: k for m, k in serving.items() if k is not kind or m in fitting}
         if name in offered or not owners:
             continue
         if kind in owners.values():

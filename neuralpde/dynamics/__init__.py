@@ -15,9 +15,11 @@ from neuralpde.dynamics._force_record import ForceRecord
 from neuralpde.dynamics._function_space import FunctionSpaceDynamics
 from neuralpde.dynamics._galerkin import GalerkinDynamics
 from neuralpde.dynamics._interior_penalty import InteriorPenalty
+from neuralpde.dynamics._load_steps import LoadSteps
 from neuralpde.dynamics._mac import MacDynamics
 from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
 from neuralpde.dynamics._newton import Newton
+from neuralpde.dynamics._potential import PotentialDynamics
 from neuralpde.dynamics._spectral import SpectralDynamics
 from neuralpde.dynamics._velocity_pressure import VelocityPressureDynamics
 from neuralpde.dynamics._weak_neural import WeakNeuralDynamics
@@ -35,18 +37,25 @@ from neuralpde.representations import (
 )
 from neuralpde.types import UsageError
 
-METHODS: dict[str, tuple[Any, type[Representation]]] = {
+METHODS: dict[str, tuple[Any, type[Representation] | tuple[type[Representation], ...]]] = {
     "discrete": (DiscreteDynamics, GridField),
     "function_space": (FunctionSpaceDynamics, NeuralField),
     "galerkin": (GalerkinDynamics, NeuralField),
     "weak": (WeakNeuralDynamics, NeuralField),
     "finite_element": (FiniteElementDynamics, FiniteElementField),
+    "potential": (PotentialDynamics, (FiniteElementField,)),
     "mac": (MacDynamics, MacGrid),
     "spectral": (SpectralDynamics, SpectralGrid),
     "neural_flow": (NeuralFlowDynamics, NeuralFlow),
     "velocity_pressure": (VelocityPressureDynamics, NeuralVelocityPressure),
 }
-"""Ways to move θ, by name, and the representation that each serves."""
+"""Ways to move θ, by name, and the representation that each serves, or several."""
+
+
+def served_by(method: str) -> tuple[type[Representation], ...]:
+    """The representations that a method serves."""
+    kinds = METHODS[method][1]
+    return kinds if isinstance(kinds, tuple) else (kinds,)
 
 
 def methods_for(problem: Problem, representation: Representation) -> list[str]:
@@ -55,8 +64,19 @@ def methods_for(problem: Problem, representation: Representation) -> list[str]:
     A neural field has a weak form on a mesh, if its problem states its flux. It is the first choice where a part of the
     boundary is not held (rows for fluxes and second derivatives disturb each other), and the only one where a
     coefficient jumps; where all of the boundary is held the strong form is as close in less than half the time.
+
+    A problem that states its energy may be solved by minimising it: the first choice for bodies with large
+    deformations, and the only one for bodies that move.
     """
     fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
+    if "potential" in fitting:
+        fitting.remove("potential")
+        if problem.time_order == 2:
+            return ["potential"]
+        if _minimised(problem):
+            return ["potential", *fitting]
+        stated = problem.time_order == 0 and type(problem).energy is not Problem.energy
+        return [*fitting, "potential"] if stated else fitting
     if "weak" not in fitting:
         return fitting
     if problem.jumps:
@@ -65,6 +85,12 @@ def methods_for(problem: Problem, representation: Representation) -> list[str]:
     others = [name for name in fitting if name != "weak"]
     held = set(Boundary(problem.domain, problem.conditions).named(Dirichlet)) == set(problem.domain.faces)
     return others if not tested else [*others, "weak"] if held else ["weak", *others]
+
+
+def _minimised(problem: Problem) -> bool:
+    """Whether a steady problem is a body with large deformations or contact: far from its solution energies tell more
+    than forces."""
+    return problem.time_order == 0 and (not getattr(problem, "linear", True) or bool(getattr(problem, "contact", ())))
 
 
 def check_pair(problem: Problem, kind: type[Representation]) -> None:
@@ -77,14 +103,14 @@ def check_pair(problem: Problem, kind: type[Representation]) -> None:
     check_conditions(problem)
     mine = [made for made, served in METHODS.values() if issubclass(kind, served)]
     if flow and mine and not any(made.constrained for made in mine):
-        use = _or([served for made, served in METHODS.values() if made.constrained])
+        use = _or([kind for name, (made, _) in METHODS.items() if made.constrained for kind in served_by(name)])
         raise UsageError(
             f"{problem.name} has {' and '.join(problem.unknowns)} and keeps its velocity free of divergence, which a "
             f"{kind.__name__} cannot; use {use}."
         )
     if not flow and mine and all(made.constrained is True for made in mine):
         on_mesh = isinstance(problem.domain, MeshDomain)
-        kinds = [served for made, served in METHODS.values() if made.constrained is False]
+        kinds = [kind for name, (made, _) in METHODS.items() if made.constrained is False for kind in served_by(name)]
         use = _or([served for served in kinds if issubclass(served, FiniteElementField) == on_mesh])
         raise UsageError(f"a {kind.__name__} keeps incompressible flow, and {problem.name} is none; use {use}.")
     if flow:
@@ -147,7 +173,7 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
     """
     check_pair(problem, type(representation))
     made = _method(problem, representation, method)
-    weak = issubclass(made, FiniteElementDynamics | WeakNeuralDynamics)
+    weak = issubclass(made, FiniteElementDynamics | WeakNeuralDynamics | PotentialDynamics)
     check_problem(problem, weak=weak)
     if not weak:
         refuse_jumps(problem)
@@ -195,12 +221,15 @@ __all__ = [
     "FunctionSpaceDynamics",
     "GalerkinDynamics",
     "InteriorPenalty",
+    "LoadSteps",
     "MacDynamics",
     "NeuralFlowDynamics",
     "Newton",
+    "PotentialDynamics",
     "SpectralDynamics",
     "VelocityPressureDynamics",
     "WeakNeuralDynamics",
     "make_dynamics",
     "methods_for",
+    "served_by",
 ]

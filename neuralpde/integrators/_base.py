@@ -144,6 +144,9 @@ class Dynamics(ABC):
     closer: str = ""
     """What brings ``steady`` closer where it was not close enough, beside the remedy of its status."""
 
+    reached: str = ""
+    """How far ``steady`` came where it failed, of a load that it raises in steps."""
+
     @abstractmethod
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Any:
         """F(t, u_θ), or the term of that name, in whatever form this dynamics combines."""

@@ -88,5 +88,5 @@ def _start(problem: Problem, representation: Representation) -> torch.Tensor:
 
 def _what(problem: Problem, dynamics: Dynamics, stage: Stage) -> str:
     if not dynamics.closer:
-        return problem.name
+        return f"{problem.name} ({dynamics.reached})" if dynamics.reached else problem.name
     return f"{problem.name}, steady flow (residual {stage.residual:.1e} of its largest term; {dynamics.closer})"

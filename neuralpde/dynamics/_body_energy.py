@@ -1,0 +1,155 @@
+"""The energy whose minimum is a static state, or an implicit stage, of a body on finite elements."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.linalg import SuperLU
+from torch import Tensor
+
+from neuralpde.dynamics._finite_element_systems import Iteration
+from neuralpde.dynamics._free_motions import refuse_free_motions
+from neuralpde.dynamics._minimise import Objective
+from neuralpde.dynamics._potential_space import Inertia
+from neuralpde.types import NotConvergedError
+
+if TYPE_CHECKING:
+    from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
+
+NUDGE = 1e-6
+"""Share of a move by which forces are differenced along it."""
+
+DRAWN = 1e-6
+"""Relative residual of the linear step by which a body follows its supports."""
+
+
+class BodyEnergy(Objective):
+    """E(θ) = Π(t, u_θ) + ½ mass |u_θ − target|²_ρ + ½ rate |u_θ − origin|²_C, see :class:`Inertia`.
+
+    Args:
+        body: its potentials, mass and damping.
+        t: time.
+        inertia: None in statics.
+    """
+
+    def __init__(self, body: FiniteElementPotential, t: float, inertia: Inertia | None) -> None:
+        self.body, self.t, self.inertia = body, t, inertia
+        rest = body.representation.nodes.new_zeros(body.representation.nodes.shape)
+        self.loads = float(body.representation.free_part(body.form.residual(t, rest)).norm())
+
+    def values(self, theta: Tensor) -> Tensor:
+        """Displacements of all nodes, ``(N, d)``."""
+        return self.body.nodal(self.t, theta)
+
+    def energy(self, theta: Tensor) -> tuple[float, float]:
+        return self._energy(self.values(theta))
+
+    def _energy(self, values: Tensor) -> tuple[float, float]:
+        body, inertia = self.body, self.inertia
+        parts = [*body.form.energies(self.t, values), *(part.energy(self.t, values) for part in body.parts[1:])]
+        if inertia is not None:
+            away, moved = values - inertia.target, values - inertia.origin
+            parts.append(0.5 * inertia.mass * float((away * body.weighed(away)).sum()))
+            parts.append(0.5 * inertia.rate * float((moved * body.damped(moved)).sum()))
+        return sum(parts), sum(abs(part) for part in parts)
+
+    def forces(self, values: Tensor) -> list[Tensor]:
+        """The parts of ∂E/∂u at all nodes, ``(N, d)`` each."""
+        body, inertia = self.body, self.inertia
+        parts = [part.gradient(self.t, values) for part in body.parts]
+        if inertia is not None:
+            parts.append(inertia.mass * body.weighed(values - inertia.target))
+            parts.append(inertia.rate * body.damped(values - inertia.origin))
+        return parts
+
+    def gradient(self, theta: Tensor) -> tuple[Tensor, float]:
+        parts = self.forces(self.values(theta))
+        whole = self.body.representation.free_part(torch.stack(parts).sum(0))
+        return whole, max(self.loads, *(float(part.norm()) for part in parts))
+
+    def newton(self, theta: Tensor, gradient: Tensor, projected: bool, rtol: float) -> Tensor | None:
+        return self._solved(self.values(theta), gradient, projected, rtol)
+
+    def _solved(self, values: Tensor, gradient: Tensor, projected: bool, rtol: float) -> Tensor | None:
+        body, inertia = self.body, self.inertia
+        same = body.linear and body.damping is None  # the matrix of every state
+        key = (inertia.mass, inertia.rate) if inertia is not None else (0.0, 0.0)
+        try:
+            factors = body.kept.get(key) if same else None
+            if factors is None:
+                factors = body.systems.factors(self._matrix(values, projected), once=not same)
+                if same:
+                    body.keep(key, factors)
+            if not projected and not _definite(factors):
+                return None
+            return body.systems.solve(factors, gradient, rtol)
+        except NotConvergedError:
+            return None
+
+    def _matrix(self, values: Tensor, projected: bool) -> sp.csr_matrix | sp.bsr_matrix:
+        """∂²E/∂θ²."""
+        body, inertia = self.body, self.inertia
+        whole = body.parts[0].hessian(self.t, values, projected)
+        assert whole is not None
+        if inertia is None and not body.checked:
+            refuse_free_motions(body.problem, body.representation, whole)
+            body.checked = True
+        for part in body.parts[1:]:
+            more = part.hessian(self.t, values, projected)
+            whole = whole if more is None else whole + more
+        if inertia is None:
+            return whole
+        whole = whole + inertia.mass * body.free_mass
+        return whole if body.damping is None else whole + inertia.rate * body.free_damping
+
+    def longest(self, theta: Tensor, step: Tensor) -> float:
+        return self._longest(self.values(theta), -self.body.representation.extended(step))
+
+    def _longest(self, values: Tensor, move: Tensor) -> float:
+        return min(part.longest(values, move) for part in self.body.parts)
+
+    def start(self, guess: Tensor, last: Tensor | None) -> Tensor | None:
+        """Where to start: the guess, unless a way from the last state leads through an obstacle to it or its energy is
+        not finite. In statics a body whose supports have moved is drawn along with them by a linear step."""
+        if last is None:
+            return guess if math.isfinite(self.energy(guess)[0]) else None
+        r = self.body.representation
+        stayed = r.free_part(last)
+        moved = bool((self.values(stayed) != last).any())
+        choices = [guess] if self.inertia is not None or not moved else []
+        for choice in choices:
+            if self._reached(choice, last):
+                return choice
+        for choice in (self._drawn(last), stayed):
+            if choice is not None and self._reached(choice, last):
+                return choice
+        return None
+
+    def _reached(self, theta: Tensor, last: Tensor) -> bool:
+        values = self.values(theta)
+        return self._longest(last, values - last) >= 1.0 and math.isfinite(self._energy(values)[0])
+
+    def _drawn(self, last: Tensor) -> Tensor | None:
+        """One linear step from the last state, whose supports move to where they are now."""
+        r = self.body.representation
+        stayed = r.free_part(last)
+        move = self.values(stayed) - last
+        if not math.isfinite(self._energy(last)[0]):
+            return None
+        up, down = (torch.stack(self.forces(last + s * NUDGE * move)).sum(0) for s in (1, -1))
+        pulled = torch.stack(self.forces(last)).sum(0) + (up - down) / (2 * NUDGE)
+        step = self._solved(last, r.free_part(pulled), True, DRAWN)
+        return None if step is None else stayed - step
+
+
+def _definite(factors: SuperLU | Iteration) -> bool:
+    """Whether a symmetric matrix with these factors is positive definite, by Sylvester's law of inertia; of a Krylov
+    method CG itself will tell."""
+    if not isinstance(factors, SuperLU):
+        return True
+    pivoted = not np.array_equal(factors.perm_r, factors.perm_c)
+    return not pivoted and bool((factors.U.diagonal() > 0).all())

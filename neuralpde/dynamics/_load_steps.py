@@ -1,0 +1,76 @@
+"""Loads and moved supports raised from nothing to all, in steps as large as Newton's method takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
+from neuralpde.dynamics._potential_space import PotentialSpace
+from neuralpde.integrators import Stage
+from neuralpde.types import UsageError
+
+
+@dataclass(frozen=True)
+class LoadSteps:
+    """How loads and moved supports are raised in statics: by a factor from 0 to 1.
+
+    Args:
+        first: the first factor that is tried; 1 tries the whole load at once.
+        growth: by which a step is longer than one that went well.
+        smallest: step below which the load at hand counts as the largest one that the body carries.
+
+    A step that fails (Newton's method does not converge, or an element is turned inside out) is halved.
+
+    Raises:
+        UsageError: for numbers out of range.
+    """
+
+    first: float = 1.0
+    growth: float = 2.0
+    smallest: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if not (0 < self.smallest <= self.first <= 1 <= self.growth):
+            raise UsageError(f"load steps have 0 < smallest ≤ first ≤ 1 ≤ growth; got {self}.")
+
+
+def raised(space: PotentialSpace, guess: Tensor, options: LoadSteps) -> tuple[Stage, tuple[float, ...]]:
+    """The state under the whole load, and the factors of the loads on the way to it.
+
+    Args:
+        space: the body's.
+        guess: θ to start from, for the whole load at once; steps start from nothing.
+        options: of the steps.
+    """
+    if not isinstance(space, FiniteElementPotential):
+        return space.minimise(0.0, guess), ()
+    done, step, factors = 0.0, options.first, list[float]()
+    theta, count, history = guess, 0, list[float]()
+    try:
+        while True:
+            at = 1.0 if done + step > 1 - 0.5 * options.smallest else done + step
+            space.form.factor = done
+            last = space.nodal(0.0, theta)
+            space.form.factor = at
+            space.lag(0.0, theta, torch.zeros_like(last))
+            stage = space.minimise(0.0, theta, None, last)
+            count += stage.iterations
+            history += stage.history
+            ended = replace(stage, iterations=count, history=tuple(history))
+            if stage.status.ok and not space.inverted(0.0, stage.theta):
+                done, theta = at, stage.theta
+                factors.append(at)
+                step *= options.growth
+                if at == 1.0:
+                    return ended, tuple(factors)
+                continue
+            step *= 0.5
+            if not done:
+                theta = space.representation.initial()
+            if step < options.smallest:
+                return replace(ended, theta=theta), tuple(factors)
+    finally:
+        space.form.factor = 1.0

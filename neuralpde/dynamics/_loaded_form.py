@@ -1,0 +1,112 @@
+"""The weak form of an elastic body: its energies, its loads by a factor, and Hessians without negative eigenvalues."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from neuralpde.dynamics._weak_form import Density, WeakForm, _jet, _Piece
+from neuralpde.fields import Jet
+from neuralpde.geometry import Condition, MeshDomain, Neumann, Robin
+from neuralpde.problems import Problem
+from neuralpde.representations import FiniteElementField, Tables
+from neuralpde.types import UsageError
+
+
+class LoadedForm(WeakForm):
+    """R = −∂Π/∂u of Π = ∫ Ψ(∇u) − s b·u dx − ∮ s g·u dS with a factor s for all loads, by which they are raised.
+
+    Args:
+        problem: that states its energy, the density Ψ − b·u.
+        representation: finite elements for the displacement.
+
+    Raises:
+        UsageError: where a part of the boundary has no condition, or Neumann's: such a form has no potential.
+    """
+
+    factor: float = 1.0
+    """Of body forces, tractions and pressures."""
+
+    definite: bool = False
+    """Whether Jacobians take ∂²Ψ/∂F² with its negative eigenvalues clamped to zero."""
+
+    def __init__(self, problem: Problem, representation: FiniteElementField) -> None:
+        super().__init__(problem, representation)
+        assert isinstance(representation.domain, MeshDomain)
+        table = representation.boundary.table
+        for face in representation.domain.sides:
+            if isinstance(table.get(face), Neumann | None):
+                raise UsageError(
+                    f"{problem.name} needs a support or a load on {face}: give Dirichlet, or traction(0.0) where it is "
+                    "free."
+                )
+
+    def energies(self, t: float, values: Tensor) -> tuple[float, float]:
+        """The strain energy ∫ Ψ, and the energy of the loads −∫ s b·u − ∮ s g·u, of nodal values ``(N, d)``."""
+        strain = whole = 0.0
+        for piece in self._parts(2):
+            weights, jet = piece.tables.weights.reshape(-1), _jet(piece.tables, values)
+            if piece.whole:
+                x = piece.tables.points.flatten(0, 1)
+                rest = Jet(torch.zeros_like(jet.value), jet.grad)
+                own = float(weights @ self.problem.energy(t, x, rest))
+                strain += own
+                whole += self.factor * (float(weights @ self.problem.energy(t, x, jet)) - own)
+            else:
+                whole += float(weights @ self._exchanged(piece, t, jet))
+        return strain, whole
+
+    def least_volume(self, values: Tensor) -> float:
+        """The smallest det F at the points of the quadrature, F = I + ∇u."""
+        least = torch.inf
+        for table in self.representation.chunks(1):
+            grad = _jet(table, values).grad
+            eye = torch.eye(grad.shape[-1], dtype=grad.dtype, device=grad.device)
+            least = min(least, float(torch.linalg.det(eye + grad).min()))
+        return least
+
+    def _exchanged(self, piece: _Piece, t: float, jet: Jet) -> Tensor:
+        """Density on the boundary of the energy whose slope is −load; loads are affine in u."""
+        loaded = self._at(piece, t, jet)[0] + self._at(piece, t, Jet(torch.zeros_like(jet.value), jet.grad))[0]
+        return -0.5 * (loaded * jet.value).sum(-1)
+
+    def _inside(self, t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
+        source, flux = super()._inside(t, x, u)
+        return self.factor * source, flux
+
+    def _through(self, condition: Condition | None, table: Tables) -> Density:
+        density = super()._through(condition, table)
+        if isinstance(condition, Robin):  # an elastic foundation is no load
+            return density
+
+        def scaled(t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
+            load, flux = density(t, x, u)
+            return self.factor * load, flux
+
+        return scaled
+
+    def _slopes(self, piece: _Piece, t: float, values: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        load, flux, parts = super()._slopes(piece, t, values)
+        if self.definite and "gg" in parts:
+            parts["gg"] = -positive_part(-parts["gg"])
+        return load, flux, parts
+
+
+def positive_part(tangent: Tensor) -> Tensor:
+    """The nearest positive semi-definite tensors ∂²Ψ/∂F², ``(e, q, c, d, c, d)``: negative eigenvalues become zero.
+
+    Most are definite, which Cholesky's factorisation tells at a fraction of the cost of their eigenvalues.
+
+    Source: Teran, Sifakis, Irving & Fedkiw, Robust quasistatic finite elements and flesh simulation (2005).
+    """
+    m = tangent.shape[2] * tangent.shape[3]
+    matrices = tangent.reshape(-1, m, m)
+    matrices = 0.5 * (matrices + matrices.mT)
+    size = matrices.diagonal(dim1=-2, dim2=-1).abs().amax(-1)
+    slack = 1e-12 * size[:, None, None] * torch.eye(m, dtype=tangent.dtype, device=tangent.device)
+    bad = torch.nonzero(torch.linalg.cholesky_ex(matrices + slack).info)[:, 0]
+    if len(bad):
+        values, vectors = torch.linalg.eigh(matrices[bad])
+        matrices = matrices.clone()
+        matrices[bad] = (vectors * values.clamp_min(0.0)[:, None]) @ vectors.mT
+    return matrices.reshape(tangent.shape)

@@ -1,0 +1,114 @@
+"""Newton's method for the minimum of an energy, with a line search."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from neuralpde.dynamics._newton import ARMIJO, HALVINGS
+from neuralpde.integrators import Stage
+from neuralpde.types import Status
+
+ROUNDING = 1e-9
+"""A gradient below that share of the largest force that no step reduces has come down to rounding."""
+
+FLAT = 0.5
+"""Slope uphill at the end of a step over that downhill at its start, at most, where energies are equal to rounding."""
+
+REDUCTION = 0.5
+"""A full step that divides the gradient by two shows that the minimum is near: the exact Hessian is tried again."""
+
+
+class Objective(ABC):
+    """What Newton's method has to know of an energy E(θ)."""
+
+    @abstractmethod
+    def energy(self, theta: Tensor) -> tuple[float, float]:
+        """E, infinite or NaN where θ is not admissible, and the size of the parts that it is summed from."""
+
+    @abstractmethod
+    def gradient(self, theta: Tensor) -> tuple[Tensor, float]:
+        """∇E ``(p,)``, and the size of the forces that it is summed from."""
+
+    @abstractmethod
+    def newton(self, theta: Tensor, gradient: Tensor, projected: bool, rtol: float) -> Tensor | None:
+        """H⁻¹∇E of the exact or the projected Hessian; None where that is not positive definite."""
+
+    @abstractmethod
+    def longest(self, theta: Tensor, step: Tensor) -> float:
+        """The largest s ≤ 1 for which θ − s·step is admissible."""
+
+
+def minimise(objective: Objective, theta: Tensor, rtol: float, maxiter: int) -> Stage:
+    """A θ with ∇E = 0 that is lower than the start, by Newton's method and a line search on the energy.
+
+    The exact Hessian is taken where it is positive definite, so that convergence is quadratic near the minimum. Where
+    it is not, one whose elements are positive semi-definite leads downhill from anywhere. A step is halved until the
+    energy falls by 1e-4 of what its slope promises; where energies agree to rounding the slope itself decides.
+
+    Args:
+        objective: the energy.
+        theta: start, admissible.
+        rtol: stop when ‖∇E‖ is below rtol times the size of the forces that balance.
+        maxiter: most iterations.
+
+    Returns:
+        The stage, with the norms of all gradients in its history.
+
+    Source: Nocedal & Wright, Numerical Optimization (2006), chapters 3.1 and 3.4.
+    """
+    g, scale = objective.gradient(theta)
+    history, projected, before = [float(g.norm())], False, math.inf
+    eps = torch.finfo(theta.dtype).eps
+    rtol = max(rtol, 2 * eps)
+
+    def stage(status: Status) -> Stage:
+        return Stage(theta, status, history[-1], len(history) - 1, tuple(history))
+
+    while math.isfinite(history[-1]):
+        norm = history[-1]
+        if norm <= rtol * scale or norm <= 1e-300:
+            return stage(Status.CONVERGED_RTOL)
+        low = norm <= ROUNDING * scale
+        if low and norm > 0.1 * before and not projected:
+            return stage(Status.CONVERGED_ATOL)
+        if len(history) > maxiter:
+            return stage(Status.MAXITER)
+        found = None
+        for choice in (True,) if projected else (False, True):
+            step = objective.newton(theta, g, choice, 0.5 * rtol * scale / norm)
+            found = None if step is None else _along(objective, theta, g, step)
+            projected = choice
+            if found is not None:
+                break
+        if found is None:
+            return stage(Status.CONVERGED_ATOL if low else Status.UPHILL)
+        s, theta = found
+        g, scale = objective.gradient(theta)
+        before = norm
+        history.append(float(g.norm()))
+        projected = projected and not (s == 1.0 and history[-1] <= REDUCTION * norm)
+    return stage(Status.NON_FINITE)
+
+
+def _along(objective: Objective, theta: Tensor, g: Tensor, step: Tensor) -> tuple[float, Tensor] | None:
+    """The first of s = s₀, s₀/2, … and θ − s·step whose energy has fallen enough; None where none has."""
+    fall = float(g @ step)
+    if not (fall > 0 and math.isfinite(fall)):
+        return None
+    (energy, size), s = objective.energy(theta), objective.longest(theta, step)
+    # sums over elements keep a few roundings of what they sum
+    rounding = 64 * torch.finfo(theta.dtype).eps * size
+    for _ in range(HALVINGS):
+        trial = theta - s * step
+        change = objective.energy(trial)[0] - energy
+        if math.isfinite(change):
+            if change <= -ARMIJO * s * fall and (s * fall > rounding or change < 0):
+                return s, trial
+            if abs(change) <= rounding and -float(objective.gradient(trial)[0] @ step) <= FLAT * fall:
+                return s, trial
+        s *= 0.5
+    return None

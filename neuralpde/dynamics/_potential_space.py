@@ -1,0 +1,67 @@
+"""What an elastic body's dynamics asks of a representation of its displacement."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from neuralpde.integrators import Stage
+
+
+@dataclass(frozen=True)
+class Inertia:
+    """What an implicit stage adds to the potential: mass/2 |u − target|²_ρ, and damping by its velocity.
+
+    Args:
+        mass: 1/s²; 1/γ² of a stage u − γ v = …, v − γ a = ….
+        target: nodal displacements where the body would be without forces, ``(N, d)``.
+        rate, origin: the velocity that belongs to a displacement u is rate · (u − origin), ``(N, d)``.
+    """
+
+    mass: float
+    target: Tensor
+    rate: float
+    origin: Tensor
+
+
+class PotentialSpace(ABC):
+    """Displacements u_θ of a body, of which the potential energy Π(t, u) = elastic + loads + contact is minimised.
+
+    Nodal values ``(N, d)`` are those at the nodes of the velocity's finite elements.
+    """
+
+    @abstractmethod
+    def minimise(self, t: float, guess: Tensor, inertia: Inertia | None = None, last: Tensor | None = None) -> Stage:
+        """θ that minimises Π(t, u_θ), plus ½ mass |u_θ − target|²_ρ and the damping's share where there is inertia.
+
+        Args:
+            t: time of loads and supports.
+            guess: θ to start from; its supports are moved.
+            inertia: None in statics.
+            last: nodal displacements of the state before, ``(N, d)``, from which no step may lead through an obstacle.
+        """
+
+    @abstractmethod
+    def force(self, t: float, theta: Tensor, velocity: Tensor) -> Tensor:
+        """−∂Π/∂u − C v at the nodes, ``(N, d)``, in N: tested by the velocity's basis functions, reactions included."""
+
+    @abstractmethod
+    def nodal(self, t: float, theta: Tensor) -> Tensor:
+        """The displacement at the nodes, ``(N, d)``."""
+
+    @abstractmethod
+    def place(self, t: float, nodal: Tensor, guess: Tensor) -> Stage:
+        """θ whose displacement is nearest to nodal values ``(N, d)``: what an explicit stage needs."""
+
+    @abstractmethod
+    def energies(self, t: float, theta: Tensor) -> dict[str, float]:
+        """Potential energies by name: ``"elastic"``, ``"external"``, ``"contact"``, …"""
+
+    def lag(self, t: float, theta: Tensor, velocity: Tensor) -> None:  # noqa: B027 (most freeze nothing)
+        """Freeze what is taken from the state at the beginning of a step: friction, damping."""
+
+    def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
+        """What is recorded beside energies, by name: forces and gaps of contacts."""
+        return {}
