@@ -33,6 +33,7 @@ from neuralpde.geometry._quadrature import (
     random_points,
     uniform_grid_quadrature,
 )
+from neuralpde.geometry._rates import ValueRate, rate_conditions, rate_of
 from neuralpde.geometry._smooth_distance import NearPoints, ScalarJet, SmoothDistance
 from neuralpde.geometry._solids import Block, Bodies, Disc, HalfSpace, LevelSet, SignedDistance, Solid
 
@@ -71,6 +72,7 @@ __all__ = [
     "SignedDistance",
     "SmoothDistance",
     "Solid",
+    "ValueRate",
     "check_mesh",
     "chunks",
     "cosine_lattice",
@@ -84,6 +86,8 @@ __all__ = [
     "gauss_legendre",
     "lattice",
     "random_points",
+    "rate_conditions",
+    "rate_of",
     "read_mesh",
     "repair_mesh",
     "singular_corners",
