@@ -27,16 +27,24 @@ if TYPE_CHECKING:
     )
     from neuralpde.integrators import RK4, SDIRK4, Euler, Heun, ImplicitEuler, ImplicitMidpoint, LieSplitting, Midpoint
     from neuralpde.problems import (
+        ARAP,
         Advection,
         AdvectionDiffusion,
         BodyContact,
         Burgers,
         ByPart,
         Contact,
+        Elasticity,
         Heat,
+        LinearElasticity,
+        MooneyRivlin,
+        NeoHookean,
         Poisson,
         Problem,
+        Rayleigh,
         ReactionDiffusion,
+        SaintVenantKirchhoff,
+        traction,
     )
     from neuralpde.representations import FiniteElementField, GridField, NeuralField
     from neuralpde.simulate import Solution, compare, load_solution, simulate, solve
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ARAP",
     "RK4",
     "SDIRK4",
     "Advection",
@@ -56,6 +65,7 @@ __all__ = [
     "Contact",
     "Dirichlet",
     "Disc",
+    "Elasticity",
     "Euler",
     "FiniteElementField",
     "Flux",
@@ -66,15 +76,20 @@ __all__ = [
     "ImplicitEuler",
     "ImplicitMidpoint",
     "LieSplitting",
+    "LinearElasticity",
     "MeshDomain",
     "Midpoint",
+    "MooneyRivlin",
+    "NeoHookean",
     "Neumann",
     "NeuralField",
     "Periodic",
     "Poisson",
     "Problem",
+    "Rayleigh",
     "ReactionDiffusion",
     "Robin",
+    "SaintVenantKirchhoff",
     "SignedDistance",
     "Solution",
     "compare",
@@ -82,6 +97,7 @@ __all__ = [
     "read_mesh",
     "simulate",
     "solve",
+    "traction",
 ]
 
 _ROOMS = ("geometry", "integrators", "problems", "representations", "simulate")

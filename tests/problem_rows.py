@@ -21,6 +21,7 @@ from neuralpde.problems import (
     Burgers,
     CylinderChannel,
     DoubleShearLayer,
+    Elasticity,
     EulerFlow,
     FisherWave,
     Heat,
@@ -30,6 +31,7 @@ from neuralpde.problems import (
     Logistic,
     MovingGaussian,
     NavierStokes,
+    NeoHookean,
     Poisson,
     Problem,
     ReactionDiffusion,
@@ -302,6 +304,15 @@ PLAIN = (
     ProblemRow(
         "linear elasticity",
         lambda: LinearElasticity(young=2.0, solution=bend, conditions=(Dirichlet(lambda t, x: bend(x)),)),
+        states_flux=True,
+    ),
+    ProblemRow(
+        "elasticity",
+        lambda: Elasticity(
+            NeoHookean(2.0, 0.3, form="stable"),
+            solution=lambda x: 0.3 * bend(x),
+            conditions=(Dirichlet(lambda t, x: 0.3 * bend(x)),),
+        ),
         states_flux=True,
     ),
     ProblemRow("forced", Forced),

@@ -6,7 +6,9 @@ from neuralpde.problems._by_part import ByPart, refuse_jumps
 from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._contact import BodyContact, Contact, obstacles
 from neuralpde.problems._cylinder import CylinderChannel
-from neuralpde.problems._elasticity import LinearElasticity, traction
+from neuralpde.problems._elastic_body import ElasticBody, Rayleigh, traction
+from neuralpde.problems._elastic_quantities import von_mises
+from neuralpde.problems._elasticity import Elasticity, LinearElasticity
 from neuralpde.problems._energy import densities
 from neuralpde.problems._exact_fits import exact_fits
 from neuralpde.problems._flow import EulerFlow, IncompressibleFlow, NavierStokes, follow_flow
@@ -18,6 +20,15 @@ from neuralpde.problems._flow_cases import (
     VortexPair,
     WalshFlow,
 )
+from neuralpde.problems._hyperelastic import (
+    ARAP,
+    AnyMaterial,
+    Linear,
+    MooneyRivlin,
+    NeoHookean,
+    SaintVenantKirchhoff,
+)
+from neuralpde.problems._materials import Material, Split
 from neuralpde.problems._poisson import Poisson, ProductOfSines
 from neuralpde.problems._reaction_diffusion import ReactionDiffusion
 from neuralpde.problems._reactions import AllenCahn, Brusselator, GrayScott, LinearDecay, Logistic, Schnakenberg
@@ -40,6 +51,7 @@ PROBLEMS: dict[str, type[Problem]] = {
     "advection_diffusion": AdvectionDiffusion,
     "reaction_diffusion": ReactionDiffusion,
     "linear_elasticity": LinearElasticity,
+    "elasticity": Elasticity,
     "navier_stokes": NavierStokes,
     "euler_flow": EulerFlow,
     "taylor_green": TaylorGreen,
@@ -53,12 +65,14 @@ PROBLEMS: dict[str, type[Problem]] = {
 """Problems by their names in a case file."""
 
 __all__ = [
+    "ARAP",
     "PROBLEMS",
     "Advection",
     "AdvectionDiffusion",
     "AllenCahn",
     "AllenCahnFront",
     "AllenCahnWave",
+    "AnyMaterial",
     "BeltramiFlow",
     "BodyContact",
     "BoundaryLayer",
@@ -68,6 +82,8 @@ __all__ = [
     "Contact",
     "CylinderChannel",
     "DoubleShearLayer",
+    "ElasticBody",
+    "Elasticity",
     "EulerFlow",
     "FisherWave",
     "GaussianBump",
@@ -75,20 +91,27 @@ __all__ = [
     "Heat",
     "IncompressibleFlow",
     "LidDrivenCavity",
+    "Linear",
     "LinearDecay",
     "LinearElasticity",
     "Logistic",
+    "Material",
+    "MooneyRivlin",
     "MovingGaussian",
     "NavierStokes",
+    "NeoHookean",
     "Poisson",
     "Problem",
     "ProductOfSines",
     "Quantity",
+    "Rayleigh",
     "ReactionDiffusion",
     "Rotation",
+    "SaintVenantKirchhoff",
     "Schnakenberg",
     "SineMode",
     "SineSpeed",
+    "Split",
     "TaylorGreen",
     "Term",
     "VortexPair",
@@ -105,4 +128,5 @@ __all__ = [
     "street_figures",
     "strouhal_number",
     "traction",
+    "von_mises",
 ]

@@ -42,6 +42,9 @@ class Term:
 class Problem(ABC):
     """An initial- or boundary-value problem: u_t = rhs, or 0 = rhs where ``time_order`` is 0.
 
+    Where it is 2 the unknowns are a displacement and its velocity, ``evolving`` values each, ``rhs``, ``flux``,
+    ``source`` and ``energy`` are those of the displacement alone, and the problem says what its inertia is.
+
     A subclass states ``domain``, ``conditions``, ``needs`` and either :meth:`rhs` (strong form) or :meth:`flux` and
     :meth:`source` (conservation form); the strong form follows from the other. Make it a frozen dataclass whose fields
     are its parameters. ``needs`` may be a property where it depends on them. A variational problem may state its
@@ -222,10 +225,10 @@ def check_problem(problem: Problem, weak: bool = False) -> None:
     stated = type(problem).rhs is not Problem.rhs or type(problem).flux is not Problem.flux
     if not stated:
         raise UsageError(f"{name} states no equation: define rhs(self, t, x, u), or flux and source.")
-    d, c = problem.domain.dim, problem.channels
+    d, c = problem.domain.dim, _equations(problem)
     x = problem.domain.some_points(3)
     u = _trial_jet(problem, x, torch.zeros(d, d, dtype=x.dtype))
-    tried: list[tuple[str, object, tuple[int, ...]]] = [("initial", problem.initial(x), (c,))]
+    tried: list[tuple[str, object, tuple[int, ...]]] = [("initial", problem.initial(x), (problem.channels,))]
     if weak and type(problem).flux is not Problem.flux:
         u = Jet(u.value, torch.zeros(3, c, d, dtype=x.dtype))
         tried += [("flux", problem.flux(0.0, x, u), (c, d)), ("source", problem.source(0.0, x, u), (c,))]
@@ -239,9 +242,14 @@ def check_problem(problem: Problem, weak: bool = False) -> None:
     _check_free_faces(problem, weak)
 
 
+def _equations(problem: Problem) -> int:
+    """Number of values that the right-hand side has."""
+    return problem.evolving if problem.time_order == 2 else problem.channels
+
+
 def _trial_jet(problem: Problem, x: Tensor, hess: Tensor, slope: float = 0.0) -> Jet:
     """What the problem needs of a field with one Hessian ``(d, d)`` everywhere."""
-    n, c, d = x.shape[0], problem.channels, x.shape[1]
+    n, c, d = x.shape[0], _equations(problem), x.shape[1]
     parts = {"value": torch.full((n, c), 0.5, dtype=x.dtype)}
     if problem.needs - {"value"}:
         parts["grad"] = torch.full((n, c, d), slope, dtype=x.dtype)
@@ -283,8 +291,8 @@ def _across(problem: Problem, x: Tensor, normals: Tensor, size: float, by_flux: 
     """The equation at points of a face, of a field whose second derivative (by the flux: whose first) along the normal
     has that size."""
     if by_flux:
-        value = torch.full((len(x), problem.channels), 0.5, dtype=x.dtype)
-        slope = (size * normals)[:, None].expand(-1, problem.channels, -1)
+        value = torch.full((len(x), _equations(problem)), 0.5, dtype=x.dtype)
+        slope = (size * normals)[:, None].expand(-1, _equations(problem), -1)
         return (problem.flux(0.0, x, Jet(value, slope)) * normals[:, None]).sum(-1)
     hess = size * torch.outer(normals[0], normals[0])
     return problem.rhs(0.0, x, _trial_jet(problem, x, hess, 0.5))

@@ -94,7 +94,9 @@ def refuse_jumps(problem: object) -> None:
     Raises:
         UsageError: that says what to use instead.
     """
-    for name, value in vars(problem).items():
+    inside = vars(problem).get("material")
+    held = vars(problem) | (vars(inside) if hasattr(inside, "__dict__") else {})
+    for name, value in held.items():
         if isinstance(value, ByPart):
             raise UsageError(
                 f"the {name} of {type(problem).__name__} jumps where parts of the mesh meet, which the strong form "

@@ -1,0 +1,178 @@
+"""Materials of elastic bodies: energy densities of the displacement's gradient, and their stresses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.func import jvp
+
+from neuralpde.geometry import Domain
+from neuralpde.problems._by_part import ByPart, bound
+from neuralpde.problems._coefficients import coefficient
+from neuralpde.problems._kinematics import Deformation, in_space
+from neuralpde.types import ScalarOrField, UsageError
+
+
+class Material(ABC):
+    """An energy density Ψ(F) in J/m³ of reference volume, F = I + ∇u.
+
+    A subclass is a frozen dataclass that states :meth:`energy` and :meth:`stress`. Both take ∇u and not F, so that
+    small strains keep all their digits. In 2D a body is in plane strain, F₃₃ = 1.
+
+    Constants may be numbers, functions ``(n, d)`` → ``(n, 1)``, :class:`ByPart`, or tensors that require a gradient.
+
+    Example: a material of one's own, Ψ = |∇u|²/2.
+        >>> @dataclass(frozen=True)
+        ... class Springs(Material):
+        ...     def energy(self, x, grad):
+        ...         return 0.5 * grad.square().sum((1, 2))
+        ...     def stress(self, x, grad):
+        ...         return grad
+        >>> Springs().stress(torch.zeros(1, 2), 0.1 * torch.eye(2)[None]).tolist()
+        [[[0.10000000149011612, 0.0], [0.0, 0.10000000149011612]]]
+    """
+
+    @abstractmethod
+    def energy(self, x: Tensor, grad: Tensor) -> Tensor:
+        """Ψ at points ``(n, d)`` of gradients ∇u ``(n, d, d)``, ``(n,)``."""
+
+    @abstractmethod
+    def stress(self, x: Tensor, grad: Tensor) -> Tensor:
+        """First Piola–Kirchhoff stress P = ∂Ψ/∂F in Pa, ``(n, d, d)``."""
+
+    def tangent(self, x: Tensor, grad: Tensor) -> Tensor:
+        """∂P_ij/∂F_kl = ∂²Ψ/∂F_ij∂F_kl, ``(n, d, d, d, d)``; of the stress by forward differentiation."""
+        n, d = grad.shape[:2]
+        units = torch.eye(d * d, dtype=grad.dtype, device=grad.device).reshape(-1, d, d)
+        columns = [jvp(lambda g: self.stress(x, g), (grad,), (unit.expand_as(grad),))[1] for unit in units]
+        return torch.stack(columns, dim=-1).reshape(n, d, d, d, d)
+
+    def cauchy(self, x: Tensor, grad: Tensor) -> Tensor:
+        """True stress σ = P Fᵀ / J in Pa, ``(n, 3, 3)``: in plane strain with the stress σ_zz that keeps it plane."""
+        space = in_space(grad)
+        body = Deformation(space)
+        return self.stress(x, space) @ body.gradient.mT / body.volume_ratio[:, None, None]
+
+    def strain(self, grad: Tensor) -> Tensor:
+        """The strain that the material is written in, ``(n, d, d)``: Green's E = (FᵀF − I)/2."""
+        return Deformation(grad).green_strain
+
+    def volume_change(self, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """J − 1 ``(n,)`` and ∂J/∂F ``(n, d, d)`` of J = det F."""
+        body = Deformation(grad)
+        return body.volume_change, body.cofactor
+
+    def on(self, domain: Domain) -> Self:
+        """The same material with its constants bound to a domain."""
+        changed = {f.name: bound(getattr(self, f.name), domain) for f in fields(self)}  # type: ignore[arg-type]
+        return replace(self, **changed)  # type: ignore[type-var]
+
+    @property
+    def jumps(self) -> bool:
+        """Whether a constant goes by the parts of a mesh."""
+        return any(isinstance(value, ByPart) for value in vars(self).values())
+
+
+class Split(Material):
+    """A material whose energy holds the volume in a part of its own: Ψ = Ψ_d(F) + U(J).
+
+    That is what elements that do not lock need: they take U of a mean of J.
+    """
+
+    @abstractmethod
+    def distortion(self, x: Tensor, grad: Tensor) -> Tensor:
+        """Ψ_d, ``(n,)``."""
+
+    @abstractmethod
+    def distortion_stress(self, x: Tensor, grad: Tensor) -> Tensor:
+        """∂Ψ_d/∂F, ``(n, d, d)``."""
+
+    @abstractmethod
+    def dilatation(self, x: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """U, U′ and U″ of J − 1 ``(n,)``, ``(n,)`` each."""
+
+    def energy(self, x: Tensor, grad: Tensor) -> Tensor:
+        return self.distortion(x, grad) + self.dilatation(x, self.volume_change(grad)[0])[0]
+
+    def stress(self, x: Tensor, grad: Tensor) -> Tensor:
+        change, slope = self.volume_change(grad)
+        return self.distortion_stress(x, grad) + scaled(self.dilatation(x, change)[1], slope)
+
+
+def constant(value: ScalarOrField, x: Tensor) -> Tensor | float:
+    """A material's constant at points: a number as it is, a function as ``(n,)``."""
+    out = coefficient(value, x)
+    return out.reshape(-1) if isinstance(out, Tensor) and out.ndim else out
+
+
+def scaled(factor: Tensor | float, a: Tensor) -> Tensor:
+    """A number, or one number a point, times tensors ``(n, d, d)``."""
+    return factor[:, None, None] * a if isinstance(factor, Tensor) and factor.ndim else factor * a
+
+
+def check_constant(what: str, value: ScalarOrField | None, low: float, high: float, wanted: str) -> None:
+    """Refuse a constant outside ]low, high[; a function is not looked at.
+
+    Raises:
+        UsageError: that says what was expected and what came.
+    """
+    numbers = value.numbers if isinstance(value, ByPart) else () if callable(value) else (value,)
+    for number in numbers:
+        known = number.item() if isinstance(number, Tensor) and number.ndim == 0 else number
+        if isinstance(known, bool) or not isinstance(known, int | float) or not low < known < high:
+            raise UsageError(f"{what} must {wanted}; got {known if number is value else value}.")
+
+
+@dataclass(frozen=True)
+class Isotropic(Material):
+    """Constants of a material that is the same in all directions: Young's modulus and Poisson's ratio, or Lamé's.
+
+    μ = E / (2 (1 + ν)) and λ = E ν / ((1 + ν)(1 − 2ν)).
+
+    Args:
+        young: Young's modulus E > 0 in Pa.
+        poisson_ratio: ν, between −1 and 0.5.
+        shear_modulus: μ > 0 in Pa, in place of these, together with
+        lame_lambda: λ > −2μ/3 in Pa.
+
+    Raises:
+        UsageError: for constants out of range, or not exactly one of the two pairs.
+    """
+
+    young: ScalarOrField | None = None
+    poisson_ratio: ScalarOrField | None = None
+    shear_modulus: ScalarOrField | None = None
+    lame_lambda: ScalarOrField | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in CONSTANTS if getattr(self, name) is not None]
+        if given not in ([*CONSTANTS[:2]], [*CONSTANTS[2:]]):
+            came = ", ".join(given) or "none of them"
+            raise UsageError(
+                f"{type(self).__name__} takes young and poisson_ratio, or shear_modulus and lame_lambda; got {came}."
+            )
+        if self.young is not None:
+            check_constant("Young's modulus", self.young, 0, INFINITE, "be positive and finite (Pa)")
+            what = "lie between −1 and 0.5, where a solid is incompressible"
+            check_constant("Poisson's ratio", self.poisson_ratio, -1, 0.5, what)
+        else:
+            check_constant("the shear modulus", self.shear_modulus, 0, INFINITE, "be positive and finite (Pa)")
+            least = -2 / 3 * float(self.shear_modulus) if isinstance(self.shear_modulus, int | float) else -INFINITE
+            check_constant("Lamé's λ", self.lame_lambda, least, INFINITE, "be above −2μ/3 and finite (Pa)")
+
+    def lame(self, x: Tensor) -> tuple[Tensor | float, Tensor | float]:
+        """λ and μ at points in Pa, numbers or ``(n,)``."""
+        if self.young is None:
+            assert self.lame_lambda is not None and self.shear_modulus is not None
+            return constant(self.lame_lambda, x), constant(self.shear_modulus, x)
+        assert self.poisson_ratio is not None
+        young, ratio = constant(self.young, x), constant(self.poisson_ratio, x)
+        return young * ratio / ((1 + ratio) * (1 - 2 * ratio)), young / (2 * (1 + ratio))
+
+
+CONSTANTS = ("young", "poisson_ratio", "shear_modulus", "lame_lambda")
+INFINITE = float("inf")
