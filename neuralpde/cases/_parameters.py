@@ -10,26 +10,32 @@ import functools
 import inspect
 import math
 import operator
-import re
-import types
+from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 import torch
+from torch import Tensor
 
-from neuralpde.cases._mistakes import Place, nearest, shown
+from neuralpde.cases._kinds import (
+    COEFFICIENTS,
+    are_bodies,
+    is_coefficient,
+    kind_of,
+    members,
+    option_classes,
+    parameters,
+    snake_case,
+)
+from neuralpde.cases._mistakes import Place, nearest
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
-from neuralpde.geometry import Solid
-from neuralpde.problems import ByPart, GaussianBump, ProductOfSines, SineMode, SineSpeed
+from neuralpde.problems import ByPart, GaussianBump, ProductOfSines, SineMode
 from neuralpde.types import UsageError
 
 PROFILES: dict[str, type] = {"gaussian": GaussianBump, "sine": SineMode, "product_of_sines": ProductOfSines}
 """Functions of x by their names in a case file, where a function is expected."""
-
-COEFFICIENTS: dict[str, type] = {"sine": SineSpeed, "gaussian": GaussianBump, "by_part": ByPart}
-"""The same, where a number or a function is expected."""
 
 BOUND: dict[Any, tuple[str, ...]] = {ByPart: ("domain",)}
 """Parameters that a problem fills in."""
@@ -42,6 +48,20 @@ NO_VALUE = object()
 
 OPTIONS = "a table of options"
 """What a dataclass is in a case file, in words."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same values at all points: a number, or one number per component, where a function of x is expected.
+
+    Args:
+        values: one per component.
+    """
+
+    values: tuple[float, ...]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.new_tensor(self.values).expand(len(x), -1)
 
 
 @dataclass(frozen=True)
@@ -103,19 +123,25 @@ class Reader:
 
     def value(self, annotation: Any, value: Any, place: Place, default: Any = None) -> Any:
         """A value as an argument of the annotated type."""
-        members = _members(annotation)
-        classes = _option_classes(members)
+        found = members(annotation)
+        classes = option_classes(found)
         if classes and isinstance(value, dict):
             return self._options(classes, value, place, default)
+        if classes and is_reference(value) and not _takes_functions(found):
+            return self._own(classes, value, place)
         kinds = [snake_case(c) for c in classes] if len(classes) > 1 else []
         if isinstance(value, str) and not is_reference(value) and nearest(value, kinds):
             return self._options(classes, {"kind": value}, place, default)
-        if _are_bodies(classes) and _tables(value):
+        several = _several(found)
+        if several and (isinstance(value, dict) or _tables(value)):
+            tables = [value] if isinstance(value, dict) else value
+            return tuple(self._options(several, part, place.child(k), None, True) for k, part in enumerate(tables))
+        if are_bodies(classes) and _tables(value):
             parts = [self._options(classes, part, place.child(k), None) for k, part in enumerate(value)]
             with place.refusals():
                 return functools.reduce(operator.or_, parts)
-        for member in members:
-            out = self._try(member, value, place, _profiles(members))
+        for member in found:
+            out = self._try(member, value, place, _profiles(found))
             if out is not NO_VALUE:
                 return out
         raise place.wrong(describe(annotation), value)
@@ -165,6 +191,8 @@ class Reader:
                 raise UsageError(place.says(f"expected a function; {value} is {describe_object(thing)}."))
             return thing
         named = _named_functions(member, profiles)
+        if named is PROFILES and _numbers(value):
+            return Constant(tuple(map(float, value if isinstance(value, list) else [value])))
         if not named or not isinstance(value, dict) or len(value) != 1:
             return NO_VALUE
         ((name, options),) = value.items()
@@ -174,63 +202,44 @@ class Reader:
             raise place.child(name).unknown(name, named)
         return self.build(named[name], options, place.child(name))
 
-    def _options(self, classes: list[Any], table: dict[str, Any], place: Place, default: Any) -> Any:
+    def _own(self, classes: list[Any], value: str, place: Place) -> Any:
+        """An object of a user's own class, which has a base in common with those that are offered."""
+        thing = load_object(value, self.base, place)
+        with place.refusals():
+            thing = thing() if inspect.isclass(thing) else thing
+        shared = set.intersection(*(set(c.__mro__) for c in classes)) - {object, ABC}
+        if not isinstance(thing, tuple(shared | set(classes))):
+            names = " or ".join(sorted(c.__name__ for c in shared or classes))
+            raise UsageError(place.says(f"expected a {names}; {value} is {describe_object(thing)}."))
+        return thing
+
+    def _options(
+        self, classes: list[Any], table: dict[str, Any], place: Place, default: Any, guess: bool = False
+    ) -> Any:
         """An option object; ``kind`` chooses among several, and a table changes the default in part."""
-        kinds = {snake_case(c): c for c in classes}
-        if "kind" not in table and default is None and len(classes) > 1:
-            raise place.missing_kind(_example(classes, table), list(kinds))
-        kind = table.get("kind", snake_case(classes[0] if default is None else type(default)))
-        if not isinstance(kind, str):
-            raise place.child("kind").wrong("the name of a kind of options", kind)
-        chosen: Any = place.child("kind").choose(kind, kinds)
+        if "kind" not in table and (default is not None or len(classes) == 1):
+            chosen: Any = classes[0] if default is None else type(default)
+        else:
+            chosen = kind_of(classes, table, place, guess)
         arguments = self.arguments(chosen, {k: v for k, v in table.items() if k != "kind"}, place)
         with place.refusals():
             return replace(default, **arguments) if isinstance(default, chosen) else chosen(**arguments)
 
 
-def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """A signature's parameters by name, their annotations resolved."""
-    signature = inspect.signature(target)
-    hints = get_type_hints(target if is_dataclass(target) or not inspect.isclass(target) else target.__init__)
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {
-        name: parameter.replace(annotation=hints.get(name, Any))
-        for name, parameter in signature.parameters.items()
-        if parameter.kind in named
-    }
+def _several(found: list[Any]) -> list[Any]:
+    """The classes of a union's list of tables; none where there is no such list."""
+    inner = [members(a) for m in found if (get_origin(m) or m) in LISTS for a in get_args(m) if a is not Ellipsis]
+    return option_classes([member for part in inner for member in part])
 
 
-def snake_case(thing: type) -> str:
-    """``GaussNewton`` → ``gauss_newton``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", thing.__name__).lower()
+def _takes_functions(found: list[Any]) -> bool:
+    return any((get_origin(member) or member) is collections.abc.Callable for member in found)
 
 
-def _members(annotation: Any) -> list[Any]:
-    """Members of a union, without tensors: a case file holds none."""
-    union = get_origin(annotation) in (Union, types.UnionType)
-    return [m for m in (get_args(annotation) if union else (annotation,)) if m is not torch.Tensor]
-
-
-def _is_coefficient(member: Any) -> bool:
-    """Whether a member of a union is one of the shipped coefficients, named so that it may stand beside a list."""
-    return member in COEFFICIENTS.values()
-
-
-def _option_classes(members: list[Any]) -> list[Any]:
-    """The classes of a union whose fields are a table."""
-    return [m for m in members if is_dataclass(m) and not _is_coefficient(m)]
-
-
-def _are_bodies(classes: list[Any]) -> bool:
-    """Whether all are solids, several of which are one body."""
-    return bool(classes) and all(issubclass(c, Solid) for c in classes)
-
-
-def _example(classes: list[Any], table: Mapping[str, Any]) -> str:
-    """The table with the first kind that has its keys."""
-    fitting = next((c for c in classes if set(table) <= set(parameters(c))), classes[0])
-    given = {name: value for name, value in table.items() if name in parameters(fitting)}
-    return ", ".join([f'kind = "{snake_case(fitting)}"', *(f"{name} = {shown(v)}" for name, v in given.items())])
+def _numbers(value: Any) -> bool:
+    """Whether it is a finite number, or a list of them."""
+    parts = value if isinstance(value, list) and value else [value]
+    return all(isinstance(p, int | float) and not isinstance(p, bool) and math.isfinite(p) for p in parts)
 
 
 def _tables(value: Any) -> bool:
@@ -253,12 +262,15 @@ def _named_functions(member: Any, profiles: Mapping[str, type]) -> Mapping[str, 
 
 def describe(annotation: Any) -> str:
     """What a parameter takes, in words."""
-    members = _members(annotation)
-    bodies = _option_classes(members)
-    if _are_bodies(bodies):
+    found = members(annotation)
+    bodies, several = option_classes(found), _several(found)
+    if several:
+        return f"a table, or a list of tables, of its options (kind: {', '.join(map(snake_case, several))})"
+    if are_bodies(bodies):
         kinds = ", ".join(map(snake_case, bodies))
         return f'a table {{kind = "…", …}} of a body ({kinds}), a list of such tables or {NONE!r}'
-    words = dict.fromkeys(_describe(m, _profiles(members)) for m in members if not _is_coefficient(m))
+    found = [m for m in found if not inspect.isclass(m) or not inspect.isabstract(m)] or [bodies[0]]
+    words = dict.fromkeys(_describe(m, _profiles(found)) for m in found if not is_coefficient(m))
     kinds = f" (kind: {', '.join(map(snake_case, bodies))})" if len(bodies) > 1 else ""
     return " or ".join(words).replace(OPTIONS, OPTIONS + kinds, 1)
 
@@ -277,7 +289,9 @@ def _describe(member: Any, profiles: Mapping[str, type]) -> str:
     if origin is collections.abc.Mapping:
         return f"a table of {SCALARS[get_args(member)[1]].removeprefix('a ')}s by their names"
     if origin is collections.abc.Callable:
-        named = [f"{{{name} = {{…}}}}" for name in _named_functions(member, profiles)]
+        offered = _named_functions(member, profiles)
+        named = ["a number or a list of numbers"] * (offered is PROFILES)
+        named += [f"{{{name} = {{…}}}}" for name in offered]
         return " or ".join([*named, '"file.py:function"'])
     if is_dataclass(member):
         return OPTIONS

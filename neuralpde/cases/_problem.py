@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from neuralpde.cases._domain import build_domain, needs_conditions
@@ -23,13 +23,14 @@ from neuralpde.geometry import (
     Periodic,
     Robin,
 )
-from neuralpde.problems import PROBLEMS, Problem, check_problem
+from neuralpde.problems import PROBLEMS, Problem, check_problem, traction
 from neuralpde.types import UsageError
 
-CONDITIONS: dict[str, type] = {
+CONDITIONS: dict[str, Callable[..., Condition]] = {
     "dirichlet": Dirichlet,
     "neumann": Neumann,
     "flux": Flux,
+    "traction": traction,
     "robin": Robin,
     "periodic": Periodic,
     "free_slip": FreeSlip,
@@ -98,11 +99,22 @@ def _check_conditions(problem: Problem, place: Place, given: bool) -> None:
         for face in on if on != ("all",) else ():
             with where.child(k).child("on").refusals():
                 _check_face(problem.domain, face)
-        if isinstance(value, Sequence) and len(value) != problem.evolving:
-            numbers = "one number" if problem.evolving == 1 else f"one number or {problem.evolving} numbers"
-            raise where.child(k).child("value").wrong(numbers, list(value))
+        if isinstance(value, Sequence):
+            _check_count(condition, value, problem, where.child(k).child("value"))
     with where.refusals():
         Boundary(problem.domain, problem.conditions)
+
+
+def _check_count(condition: Condition, value: Sequence[float], problem: Problem, place: Place) -> None:
+    """Refuse a list of another length than the unknown has components, or than the condition holds of them."""
+    counts = {problem.evolving}
+    if isinstance(condition, Dirichlet):
+        with place.refusals():
+            counts.add(len(condition.held(problem.evolving)))
+    if len(value) not in counts:
+        several = " or ".join(str(count) for count in sorted(counts) if count > 1)
+        numbers = f"one number or {several} numbers" if several else "one number"
+        raise place.wrong(numbers, list(value))
 
 
 def _check_face(domain: Domain, face: str) -> None:
