@@ -1,0 +1,176 @@
+"""Contact as a potential of the nodal displacements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from neuralpde.dynamics._contact_barrier import barrier
+from neuralpde.dynamics._contact_collision import longest_step
+from neuralpde.dynamics._contact_gaps import Gaps
+from neuralpde.dynamics._contact_nearest import GapJet
+from neuralpde.dynamics._contact_surface import ContactSurface
+from neuralpde.dynamics._potentials import Potential
+from neuralpde.problems import BodyContact, Contact
+from neuralpde.types import UsageError
+
+
+class ContactPotential(Potential):
+    """Π(u) = k Σ_i w_i b(g_i(u)) over the gaps g_i between a body's boundary and what it may not enter.
+
+    The weights w_i are areas of the undeformed boundary, so that meshes differ by their accuracy alone.
+
+    Args:
+        contact: the statement.
+        surface: the body's boundary.
+        gaps: of its patches.
+        free: numbers of the free unknowns among all ``N d``.
+        distance: d̂ in m.
+        stiffness: k in Pa.
+        name: of its energy.
+
+    Source: Li et al., Incremental potential contact (2020); Li et al., Convergent incremental potential contact,
+    arXiv 2307.15908, for the weights.
+    """
+
+    def __init__(
+        self,
+        contact: Contact | BodyContact,
+        surface: ContactSurface,
+        gaps: Sequence[Gaps],
+        free: np.ndarray,
+        distance: float,
+        stiffness: float,
+        name: str = "contact",
+    ) -> None:
+        self.contact, self.surface, self.gaps, self.free = contact, surface, tuple(gaps), free
+        self.distance, self.stiffness, self.name = distance, stiffness, name
+        self._t = 0.0
+
+    def places(self, t: float, values: Tensor) -> Tensor:
+        """Control points of the displaced boundary, as the obstacle sees them."""
+        self._t = t
+        found = self.surface.place(values)
+        return found - self.contact.shift(t, found) if isinstance(self.contact, Contact) else found
+
+    def near(self, t: float, values: Tensor) -> Iterator[tuple[Gaps, Tensor, Tensor, Tensor]]:
+        """Gaps below d̂: their kind, the numbers of their control points, weights, and places ``(n, m, d)``."""
+        places = self.places(t, values)
+        for gaps in self.gaps:
+            control, weights = gaps.near(places, self.distance)
+            if len(control):
+                yield gaps, control, weights, places[control]
+
+    def energy(self, t: float, values: Tensor) -> float:
+        total = 0.0
+        for gaps, _, weights, x in self.near(t, values):
+            total += float((weights * barrier(gaps.gap(x), self.distance)[0]).sum())
+        return self.stiffness * total
+
+    def gradient(self, t: float, values: Tensor) -> Tensor:
+        return self.surface.gather(self._gradient(t, values)).to(values)
+
+    def _gradient(self, t: float, values: Tensor) -> Tensor:
+        """∂Π/∂c at the control points."""
+        out = torch.zeros_like(self.surface.start)
+        for gaps, control, weights, x in self.near(t, values):
+            jet = gaps.jet(x)
+            slope = self.stiffness * weights * barrier(jet.gap, self.distance)[1]
+            pushed = slope[:, None, None] * jet.gradient
+            out.index_add_(0, control.flatten(), pushed.flatten(0, 1))
+        return out
+
+    def hessian(self, t: float, values: Tensor, projected: bool) -> sp.csr_matrix | None:
+        blocks = [
+            (control, self._block(jet, weights, projected))
+            for gaps, control, weights, x in self.near(t, values)
+            for jet in (gaps.jet(x),)
+        ]
+        return assembled(blocks, self._free_matrix, self.surface.dim) if blocks else None
+
+    def _block(self, jet: GapJet, weights: Tensor, projected: bool) -> Tensor:
+        """Second derivatives by the control points of each gap, ``(n, m d, m d)``."""
+        _, slope, curvature = barrier(jet.gap, self.distance)
+        flat = jet.gradient.flatten(1)
+        block = curvature[:, None, None] * flat[:, :, None] * flat[:, None]
+        if jet.hessian is not None:
+            block = block + slope[:, None, None] * jet.hessian
+        block = self.stiffness * weights[:, None, None] * block
+        return positive(block) if projected and (jet.hessian is not None or bool((weights < 0).any())) else block
+
+    @cached_property
+    def _free_matrix(self) -> sp.csr_matrix:
+        """How control points follow the free unknowns, ``(n d, p)``."""
+        return self.surface.dof_matrix[:, self.free].tocsr()
+
+    def longest(self, values: Tensor, step: Tensor) -> float:
+        places, move = self.places(self._t, values), self.surface.move(step)
+        return min((longest_step(gaps, places, move) for gaps in self.gaps), default=1.0)
+
+    def lag(self, t: float, values: Tensor) -> None:
+        """Refuse a state that penetrates.
+
+        Raises:
+            UsageError: with the place and the depth.
+        """
+        worst, where = self._deepest(t, values)
+        if worst <= 0:
+            place = ", ".join(f"{v:.4g}" for v in where.tolist())
+            raise UsageError(
+                f"at t = {t:g} the body is {-worst:.3g} m deep inside of what it may not enter, near ({place}): move "
+                "the body or the obstacle apart, or shorten the step of a moving obstacle."
+            )
+
+    def _deepest(self, t: float, values: Tensor) -> tuple[float, Tensor]:
+        """The least gap (infinite where none is near) and a point of the boundary that has it."""
+        places, worst, where = self.places(t, values), float("inf"), torch.zeros(self.surface.dim)
+        for gaps in self.gaps:
+            control, _ = gaps.near(places, max(self.distance, 0.0))
+            if len(control):
+                found = gaps.gap(places[control])
+                if float(found.min()) < worst:
+                    worst, where = float(found.min()), self.surface.place(values)[control[found.argmin()]].mean(0)
+        return worst, where
+
+    def force(self, t: float, values: Tensor) -> Tensor:
+        """What the obstacle pushes the body with, ``(d,)``, in N (in 2D per metre of thickness)."""
+        return -self._gradient(t, values).sum(0)
+
+    def outputs(self, t: float, values: Tensor) -> dict[str, float]:
+        """Force on the body by components, and the least gap (infinite beyond d̂)."""
+        out = {f"{self.name} gap": self._deepest(t, values)[0]}
+        if isinstance(self.contact, Contact):
+            force = self.force(t, values).tolist()
+            out |= {f"{self.name} force {axis}": value for axis, value in zip("xyz", force, strict=False)}
+        return out
+
+
+def positive(blocks: Tensor) -> Tensor:
+    """Symmetric matrices ``(n, k, k)`` with their negative eigenvalues set to zero."""
+    values, vectors = torch.linalg.eigh(blocks)
+    return (vectors * values.clamp(min=0)[:, None]) @ vectors.mT
+
+
+def assembled(blocks: Sequence[tuple[Tensor, Tensor]], matrix: sp.csr_matrix, dim: int) -> sp.csr_matrix:
+    """Bᵀ H B of the blocks of some groups of control points.
+
+    Args:
+        blocks: control points ``(n, m)`` and matrices ``(n, m d, m d)``.
+        matrix: B, how control points follow the free unknowns, ``(N d, p)``.
+        dim: d.
+    """
+    rows, columns, entries = [], [], []
+    for control, block in blocks:
+        dofs = (control[..., None] * dim + torch.arange(dim)).flatten(1)
+        rows.append(dofs[:, :, None].expand_as(block).flatten())
+        columns.append(dofs[:, None].expand_as(block).flatten())
+        entries.append(block.flatten())
+    place = (torch.cat(rows).numpy(), torch.cat(columns).numpy())
+    size = matrix.shape[0]
+    whole = sp.coo_matrix((torch.cat(entries).numpy(), place), shape=(size, size)).tocsr()
+    return (matrix.T @ (whole @ matrix)).tocsr()
