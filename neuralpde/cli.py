@@ -107,13 +107,22 @@ def plot(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A run file, or a run folder to compare its runs.")],
     out: Annotated[Path | None, typer.Option(help="The picture: .png, .pdf, .svg, or .gif to animate.")] = None,
     quantity: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What is shown: of flows vorticity, speed, pressure, velocity.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What is shown: vorticity, speed, pressure of flows; von_mises, stress_xx of solids."
+        ),
+    ] = None,
+    magnification: Annotated[
+        float | None,
+        typer.Option(
+            help="Times what displacements are drawn [default: as they are, or enlarged until one sees them]."
+        ),
     ] = None,
 ) -> None:
     """Draw a saved run, or all runs of a folder side by side."""
     from neuralpde.cases import draw_saved
 
-    typer.echo(draw_saved(path, out, quantity))
+    typer.echo(draw_saved(path, out, quantity, magnification))
 
 
 @app.command()
@@ -139,11 +148,15 @@ def probe(
         typer.Option(metavar="[NAME=]X[,Y[,Z]]", help="A point; may be given several times.", show_default=False),
     ],
     out: Annotated[Path | None, typer.Option(help="A CSV file, with all digits [default: a table is printed].")] = None,
+    quantity: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="In place of the unknowns, such as von_mises; may be given several times."),
+    ] = None,
 ) -> None:
     """Values of a saved run at points, at all saved times."""
     from neuralpde.cases import probe_saved
 
-    typer.echo(probe_saved(path, at, out))
+    typer.echo(probe_saved(path, at, out, quantity or None))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from neuralpde.cases._open import open_run, run_files
-from neuralpde.cases._outputs import PROBE_NAME, domain_text
+from neuralpde.cases._outputs import PROBE_NAME, check_quantity, domain_text
 from neuralpde.types import UsageError
 
 
@@ -33,21 +33,24 @@ def export_saved(path: Path, out: Path | None, points: str | None) -> list[Path]
     return [open_run(file)[1].export(out or file.with_suffix(".pvd"), one) for file in files]
 
 
-def probe_saved(path: Path, at: Sequence[str], out: Path | None) -> Path | str:
+def probe_saved(path: Path, at: Sequence[str], out: Path | None, quantities: Sequence[str] | None = None) -> Path | str:
     """Values of a saved run at points over time.
 
     Args:
         path: the run file.
         at: ``"0.15,0.2"``, or with a name ``"front=0.15,0.2"``.
         out: a CSV file; None for a table as text.
+        quantities: names of what is wanted in place of the unknowns.
 
     Raises:
-        UsageError: for what is no point, or one outside the domain.
+        UsageError: for what is no point, one outside the domain, or a quantity that there is not.
         DataError: if there is no such run, or it is damaged.
     """
     if path.is_dir():
         raise UsageError(f"{path}: expected one of this folder's .h5 files; got the folder.")
     _, solution = open_run(path)
+    for name in quantities or ():
+        check_quantity(solution.problem, name, "--quantity")
     d = solution.problem.domain.dim
     example = ", ".join(["0.5", "0.5,0.25", "0.5,0.25,1.0"][d - 1 : d])
     points: dict[str, list[float]] = {}
@@ -63,8 +66,8 @@ def probe_saved(path: Path, at: Sequence[str], out: Path | None) -> Path | str:
             raise UsageError(f"--at {text}: expected a point of {domain_text(solution.problem.domain)}.")
         points[name] = point
     if out is not None:
-        return solution.save_probes(out, points)
-    columns = solution.probe_table(points)
+        return solution.save_probes(out, points, quantities=quantities)
+    columns = solution.probe_table(points, quantities=quantities)
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return "\n".join([",".join(columns), *(",".join(f"{value:.9g}" for value in row) for row in rows)])
 

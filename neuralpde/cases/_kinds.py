@@ -49,13 +49,14 @@ def is_coefficient(member: Any) -> bool:
 
 
 def option_classes(found: list[Any]) -> list[Any]:
-    """The classes of a union whose fields are a table; of an abstract one those that its room offers."""
+    """The classes of a union whose fields are a table; of an abstract one, alone, those that its room offers."""
     out: list[Any] = []
     for member in found:
         if is_dataclass(member) and not is_coefficient(member):
             out.append(member)
         elif inspect.isclass(member) and inspect.isabstract(member):
-            out += [kind for kind in _offered(member) if kind not in found]
+            kinds = _offered(member)
+            out += [] if set(kinds) & set(found) else kinds
     return list(dict.fromkeys(out))
 
 

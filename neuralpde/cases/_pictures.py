@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neuralpde.cases._build import Study
-from neuralpde.cases._mistakes import unknown_name
 from neuralpde.cases._open import open_runs
 from neuralpde.cases._outcome import Outcome
+from neuralpde.cases._outputs import check_quantity
 from neuralpde.geometry import MeshDomain
-from neuralpde.simulate import compare, quantity_names
-from neuralpde.types import UsageError
+from neuralpde.simulate import compare
 
 
 def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[list[Path], str]:
@@ -32,18 +31,18 @@ def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[l
         return [], ""
     if study.problem.domain.dim > 2 and not isinstance(study.problem.domain, MeshDomain):
         return [], "no pictures: they show fields on boxes in 1 or 2 dimensions; `export = true` is for ParaView"
-    drawn = []
+    drawn, large = [], output.magnification
     if output.plot:
         for name, s in solved.items():
-            drawn.append(s.plot(folder / f"{name}.png", name, quantity, None if s is reference else reference))
+            drawn.append(s.plot(folder / f"{name}.png", name, quantity, None if s is reference else reference, large))
         if len(solved) > 1:
-            drawn.append(compare(solved, folder / "comparison.png", quantity, reference))
+            drawn.append(compare(solved, folder / "comparison.png", quantity, reference, large))
     if output.animate and max(len(s.times) for s in solved.values()) > 1:
-        drawn.append(compare(solved, folder / "comparison.gif", quantity, reference))
+        drawn.append(compare(solved, folder / "comparison.gif", quantity, reference, large))
     return drawn, ""
 
 
-def draw_saved(path: Path, out: Path | None, quantity: str | None) -> Path:
+def draw_saved(path: Path, out: Path | None, quantity: str | None, magnification: float | None = None) -> Path:
     """Draw a run file, or the runs of a folder side by side, with errors against their reference.
 
     Args:
@@ -51,6 +50,7 @@ def draw_saved(path: Path, out: Path | None, quantity: str | None) -> Path:
         out: of the picture; by default beside the file, or ``comparison.png`` in the folder, with the quantity's name
             where one is asked for.
         quantity: what is shown; by default what the case shows.
+        magnification: times what displacements are drawn.
 
     Raises:
         UsageError: for a quantity that the problem does not have.
@@ -58,13 +58,12 @@ def draw_saved(path: Path, out: Path | None, quantity: str | None) -> Path:
     """
     saved = open_runs(path)
     (name, solution), *_ = saved.solutions.items()
-    known = quantity_names(solution.problem)
-    if quantity is not None and quantity not in known:
-        raise UsageError(f"--quantity {quantity}: {unknown_name(quantity, known, quoted=True)}")
+    if quantity is not None:
+        check_quantity(solution.problem, quantity, "--quantity")
     ending = "" if quantity is None else "-" + re.sub(r"\W+", "_", quantity)
     shown, reference = quantity or saved.quantity, saved.reference
     if path.is_dir():
-        return compare(saved.solutions, out or path / f"comparison{ending}.png", shown, reference)
+        return compare(saved.solutions, out or path / f"comparison{ending}.png", shown, reference, magnification)
     target = out or path.with_name(f"{path.stem}{ending}.png")
     draw = solution.animate if target.suffix.lower() == ".gif" else solution.plot
-    return draw(target, name, quantity=shown, reference=reference)
+    return draw(target, name, quantity=shown, reference=reference, magnification=magnification)

@@ -126,6 +126,8 @@ class OutputTable(Table):
     reference: str | None = Field(None, description="the name of a run")
     export: ExportTable | None = Field(None, description="true, false or a table {times = […], points = …}")
     probes: dict[str, Any] | None = Field(None, description="a table of points, such as {front = [0.1, 0.2]}")
+    probe_quantities: list[str] | None = Field(None, description="a list of names of quantities")
+    magnification: Annotated[FiniteFloat | None, Field(ge=0)] = Field(None, description="a number, 0 or more")
     forces: ForcesTable | None = Field(None, description="true, false or a table {every = …}")
     fluxes: bool = Field(False, description="true or false")
 

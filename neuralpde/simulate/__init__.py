@@ -3,8 +3,17 @@
 from neuralpde.simulate._compare import compare
 from neuralpde.simulate._files import load_solution
 from neuralpde.simulate._march import Progress, simulate
-from neuralpde.simulate._quantities import quantity_names
+from neuralpde.simulate._quantities import component_quantities, quantity_names
 from neuralpde.simulate._solution import Solution
 from neuralpde.simulate._steady import solve
 
-__all__ = ["Progress", "Solution", "compare", "load_solution", "quantity_names", "simulate", "solve"]
+__all__ = [
+    "Progress",
+    "Solution",
+    "compare",
+    "component_quantities",
+    "load_solution",
+    "quantity_names",
+    "simulate",
+    "solve",
+]

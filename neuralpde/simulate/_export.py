@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,8 @@ from neuralpde.io import save_pvd, save_vti
 from neuralpde.representations import GridField, MacGrid
 from neuralpde.simulate._errors import channels_of, lattice, solid_distance, values_at
 from neuralpde.simulate._export_mesh import mesh_writer, save_boundary
-from neuralpde.simulate._gradients import flux_quantities, smooth_jet
-from neuralpde.simulate._quantities import component_names, quantity_of
+from neuralpde.simulate._gradients import AXES, flux_quantities, smooth_jet
+from neuralpde.simulate._quantities import chosen_quantity, component_names, quantity_of
 from neuralpde.types import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +71,10 @@ def _on_mesh(solution: Solution, points: int | Sequence[int] | None) -> Writer:
 
 
 def _fields(solution: Solution, t: float, x: Tensor) -> dict[str, Tensor]:
-    """Unknowns, quantities that are no unknowns, the flux on a mesh, the distance to a solid, each ``(n, k)``."""
+    """Unknowns, quantities that are no unknowns, the flux on a mesh, the distance to a solid, each ``(n, k)``.
+
+    Components such as ``stress_xx`` and ``stress_xy`` are one tensor of nine numbers a point, as ParaView has them.
+    """
     problem, field = solution.problem, solution.at(t)
     fluxes = flux_quantities(problem)[:1] if isinstance(problem.domain, MeshDomain) else ()
     jet = smooth_jet(problem, field)
@@ -79,8 +83,26 @@ def _fields(solution: Solution, t: float, x: Tensor) -> dict[str, Tensor]:
     for quantity in (*problem.quantities(), *fluxes):
         if quantity.name not in out:
             out[quantity.name] = quantity_of(jet, quantity, x, t)
+    out = _with_tensors(out)
     distance = solid_distance(problem, x)
     return out if distance is None else {**out, "solid_distance": distance[:, None]}
+
+
+COMPONENT = re.compile(r"(.+)_([xyz])([xyz])")
+
+
+def _with_tensors(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same with symmetric tensors, ``(n, 9)``, for their components; what is not there is 0."""
+    out: dict[str, Tensor] = {}
+    for name, column in values.items():
+        match = COMPONENT.fullmatch(name)
+        if match is None:
+            out[name] = column
+            continue
+        whole, i, j = match[1], AXES.index(match[2]), AXES.index(match[3])
+        tensor = out.setdefault(whole, column.new_zeros(len(column), 9))
+        tensor[:, 3 * i + j] = tensor[:, 3 * j + i] = column[:, 0]
+    return out
 
 
 def _array(values: Tensor, shape: Sequence[int]) -> np.ndarray:
@@ -103,17 +125,24 @@ def _shape(solution: Solution, points: int | Sequence[int] | None) -> tuple[int,
 
 
 def probe_table(
-    solution: Solution, points: Points | Mapping[str, Sequence[float]], times: Sequence[float] | None = None
+    solution: Solution,
+    points: Points | Mapping[str, Sequence[float]],
+    times: Sequence[float] | None = None,
+    quantities: Sequence[str] | None = None,
 ) -> dict[str, np.ndarray]:
     """Values at points over time by column; see :meth:`Solution.probe_table`."""
     wanted = [float(t) for t in (solution.times if times is None else times)]
     places = list(points.values()) if isinstance(points, Mapping) else points
-    values = solution.probe(places, wanted)
-    names = [name for unknown in solution.problem.unknowns for name in component_names(solution.problem, unknown)]
-    labels = list(points) if isinstance(points, Mapping) else [None] * values.shape[1]
+    problem = solution.problem
+    names = [name for unknown in problem.unknowns for name in component_names(problem, unknown)]
+    found = [(names, solution.probe(places, wanted))] if quantities is None else []
+    for quantity in quantities or ():
+        found.append((list(chosen_quantity(problem, quantity)[1]), solution.probe(places, wanted, quantity)))
     columns = {"t": np.array(wanted)}
+    labels = list(points) if isinstance(points, Mapping) else [None] * len(places)
     for j, label in enumerate(labels):
-        for i, name in enumerate(names):
-            column = f"{name}[{j}]" if label is None else f"{label}_{name}"
-            columns[column] = values[:, j, i].to(torch.float64).cpu().numpy()
+        for names, values in found:
+            for i, name in enumerate(names):
+                column = f"{name}[{j}]" if label is None else f"{label}_{name}"
+                columns[column] = values[:, j, i].to(torch.float64).cpu().numpy()
     return columns

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from neuralpde.geometry import Box, MeshDomain
 from neuralpde.simulate._errors import solid_distance, values_at
+from neuralpde.simulate._gradients import smooth_jet
+from neuralpde.simulate._quantities import chosen_quantity, quantity_of
 from neuralpde.types import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +21,12 @@ BESIDE = 0.05
 """Parts of an element that a point may lie beside a mesh: the chords of a straight mesh cut curved boundaries off."""
 
 
-def probe(solution: Solution, points: Tensor | Sequence[Sequence[float]], times: Sequence[float] | None) -> Tensor:
+def probe(
+    solution: Solution,
+    points: Tensor | Sequence[Sequence[float]],
+    times: Sequence[float] | None,
+    quantity: str | None = None,
+) -> Tensor:
     """Values at points for each time, ``(k, n, c)``; see :meth:`Solution.probe`."""
     problem, r = solution.problem, solution.representation
     x = torch.as_tensor(points, dtype=r.dtype, device=r.device)
@@ -28,7 +35,11 @@ def probe(solution: Solution, points: Tensor | Sequence[Sequence[float]], times:
         raise UsageError(f"probe needs points of shape (n, {d}); got {tuple(x.shape)}.")
     blank = _blank(solution, x)
     wanted = [float(t) for t in (solution.times if times is None else times)]
-    out = torch.stack([values_at(solution.at(t), x) for t in wanted])
+    if quantity is None:
+        out = torch.stack([values_at(solution.at(t), x) for t in wanted])
+    else:
+        chosen, _ = chosen_quantity(problem, quantity)
+        out = torch.stack([quantity_of(smooth_jet(problem, solution.at(t)), chosen, x, t) for t in wanted])
     return out.masked_fill(blank[None, :, None], float("nan"))
 
 

@@ -98,8 +98,14 @@ class Solution:
         fields = [self.representation.at(self.states[j], float(times[j])) for j in near]
         return between_times(t, [float(times[j]) for j in near], fields)
 
-    def probe(self, points: Tensor | Sequence[Sequence[float]], times: Sequence[float] | None = None) -> Tensor:
-        """Values at points ``(n, d)`` for each time (the saved ones by default), ``(k, n, c)``.
+    def probe(
+        self,
+        points: Tensor | Sequence[Sequence[float]],
+        times: Sequence[float] | None = None,
+        quantity: str | None = None,
+    ) -> Tensor:
+        """Values at points ``(n, d)`` for each time (the saved ones by default), ``(k, n, c)``: of all unknowns, or of
+        a ``quantity`` (see :meth:`samples`), such as a stress.
 
         NaN inside a solid, and in holes and notches of a mesh, so that a line may cross them. A point beside a mesh by
         less than a twentieth of an element, as on an arc whose chords the mesh has, gets what the element goes on to.
@@ -108,7 +114,7 @@ class Solution:
             UsageError: for points outside the domain (the box around a mesh) or of the wrong dimension, or if none of
                 them lies in the mesh.
         """
-        return probe(self, points, times)
+        return probe(self, points, times, quantity)
 
     def error(
         self,
@@ -242,18 +248,22 @@ class Solution:
         return export_solution(self, path, points, times)
 
     def probe_table(
-        self, points: Points | Mapping[str, Sequence[float]], times: Sequence[float] | None = None
+        self,
+        points: Points | Mapping[str, Sequence[float]],
+        times: Sequence[float] | None = None,
+        quantities: Sequence[str] | None = None,
     ) -> dict[str, np.ndarray]:
         """:meth:`probe` as columns: ``t`` and one per point and value, such as ``velocity_x[0]``.
 
         Args:
             points: ``(n, d)``; or by name, ``{"front": (0.15, 0.2)}``, for columns such as ``front_velocity_x``.
             times: default the saved ones.
+            quantities: names of what is wanted in place of all unknowns, see :meth:`samples`.
 
         Raises:
-            UsageError: for points outside the domain or of the wrong dimension.
+            UsageError: for points outside the domain or of the wrong dimension, or names that there are not.
         """
-        return probe_table(self, points, times)
+        return probe_table(self, points, times, quantities)
 
     def fluxes(self, **options: Any) -> dict[str, np.ndarray]:
         """What leaves through each part of a mesh's boundary at the saved times, see :func:`flux_table`.
@@ -274,6 +284,7 @@ class Solution:
         path: str | Path,
         points: Points | Mapping[str, Sequence[float]],
         times: Sequence[float] | None = None,
+        quantities: Sequence[str] | None = None,
     ) -> Path:
         """Write :meth:`probe_table` as CSV; the folder of ``path`` is made if there is none."""
-        return save_table(path, probe_table(self, points, times))
+        return save_table(path, probe_table(self, points, times, quantities))
