@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
 from neuralpde.dynamics._load_steps import LoadSteps, raised
-from neuralpde.dynamics._loaded_form import LoadedForm
 from neuralpde.dynamics._newton import Newton
-from neuralpde.dynamics._potential_space import PotentialSpace
-from neuralpde.integrators import Dynamics, Stage, State, Terms
+from neuralpde.dynamics._nodal_motion import NodalMotion
+from neuralpde.dynamics._potential_space import Inertia
+from neuralpde.dynamics._potential_spaces import make_space
+from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField, Representation
+from neuralpde.representations import Motion, Representation
 from neuralpde.types import UsageError
 
 
 class PotentialDynamics(Dynamics):
-    """ρ ü = −∂Π/∂u of a body, or its equilibrium ∂Π/∂u = 0, by minimising energies.
+    """ρ ü = −∂Π/∂u − C u̇ of a body, or its equilibrium ∂Π/∂u = 0, by minimising energies.
 
-    An implicit stage u − γ v = y, v − γ a(u) = z is the minimum of ½ |u − (y + γ z)|²_ρ + γ² Π(t, u), with
+    An implicit stage u − γ v = y, v − γ a(u, v) = z is the minimum of ½ |u − (y + γ z)|²_ρ + γ² Π(t, u), with
     v = (u − y)/γ: every diagonally implicit method has its stages from one verb, on finite elements and on neural
-    fields. In statics Newton's method tries the whole load first, and raises it in steps where that fails.
+    fields. A slope is (v, a) at the nodes of the velocity's elements. Supports that move enter through their own
+    displacements and velocities at both ends of a stage, so that methods keep their order.
+
+    In statics Newton's method tries the whole load first, and raises it in steps where that fails.
 
     Args:
         problem: of an elastic body.
-        representation: of its displacement; of a body that moves with its velocity.
+        representation: of its displacement; of a body that moves a :class:`Motion`.
         newton: options of Newton's method (finite elements).
         load_steps: of statics, see :class:`LoadSteps`.
+        dilatation: ``"exact"``, or ``"mean"`` for nearly incompressible bodies on finite elements, see
+            :class:`MeanDilatation`.
 
     Source: Hairer, Lubich & Wanner, Geometric Numerical Integration (2006), chapter VI; Kharevych et al., Geometric,
     variational integrators for computer animation (2006), for steps as minima.
@@ -42,16 +48,25 @@ class PotentialDynamics(Dynamics):
         representation: Representation,
         newton: Newton | None = None,
         load_steps: LoadSteps | None = None,
+        dilatation: str = "exact",
     ) -> None:
         self.problem, self.representation = problem, representation
         self.parts = problem.terms()
         self.load_steps = load_steps or LoadSteps()
-        self.space = _space(problem, representation, newton or Newton())
+        self.space = make_space(problem, representation, newton or Newton(), dilatation)
         self._notes: tuple[str, ...] = ()
+        self._lagged: State | None = None
+        self._stage: tuple[Tensor, Tensor] | None = None
+        if isinstance(representation, Motion):
+            self.motion = NodalMotion(problem, representation, self.space)
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
         return self._notes
+
+    @property
+    def touches(self) -> bool:  # type: ignore[override]
+        return bool(getattr(self.problem, "contact", ()))
 
     def steady(self, guess: Tensor) -> Stage:
         """θ with ∂Π/∂u = 0, a minimum that is reached from the guess by raising loads and moving supports."""
@@ -62,20 +77,92 @@ class PotentialDynamics(Dynamics):
             self.reached = f"the largest load that is carried has the factor {max(factors, default=0.0):.4g}"
         return stage
 
-    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Any:
-        raise UsageError(f"{self.problem.name} is steady: use solve(problem, representation).")
+    def slope(self, t: float, theta: Tensor, part: str | None = None) -> Tensor:
+        """(v, a) at the nodes, ``(N, 2d)``; of an implicit stage as its equation has it."""
+        if self._stage is not None and self._stage[0] is theta:
+            return self._stage[1]
+        u, v = self.motion.split(theta)
+        velocity = self.motion.velocities(t, v)
+        self.space.lag(t, u, velocity)
+        self._lagged = None
+        return torch.cat([velocity, self.motion.acceleration(t, u, velocity)], dim=1)
 
-    def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
-        raise UsageError(f"{self.problem.name} is steady: use solve(problem, representation).")
+    def explicit(self, base: State | Blend, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
+        y, z = self._combined(base, terms)
+        u, v = self.motion.split(_newest(base).theta if guess is None else guess)
+        stage = self.space.place(t, y, u)
+        return _joined(stage, self.motion.join(stage.theta, self.motion.placed(t, z)))
 
     def implicit(
-        self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
+        self,
+        base: State | Blend,
+        terms: Terms,
+        gamma: float,
+        t: float,
+        guess: Tensor | None = None,
+        part: str | None = None,
     ) -> Stage:
-        raise UsageError(f"{self.problem.name} is steady: use solve(problem, representation).")
+        y, z = self._combined(base, terms)
+        target = self.motion.free_or(y + gamma * z, self.motion.held_place(t) - gamma * (self.motion.held(t, 1) - z))
+        stage = self._minimised(base, t, guess, Inertia(1 / gamma**2, target, 1 / gamma, y))
+        u = self.space.nodal(t, stage.theta)
+        velocity = self.motion.free_or((u - y) / gamma, self.motion.held(t, 1))
+        out = _joined(stage, self.motion.join(stage.theta, self.motion.velocity.free_part(velocity)))
+        self._stage = (out.theta, torch.cat([velocity, (velocity - z) / gamma], dim=1))
+        return out
+
+    def newmark(
+        self, base: State, slope: Any, dt: float, beta: float, gamma: float, guess: Tensor | None = None
+    ) -> Stage:
+        t, (v, a) = base.t + dt, slope.chunk(2, dim=1)
+        place = self.space.nodal(base.t, self.motion.split(base.theta)[0]) + dt * v + (0.5 - beta) * dt**2 * a
+        speed = v + (1 - gamma) * dt * a
+        reach, rate = beta * dt**2, gamma / (beta * dt)
+        target = self.motion.free_or(place, self.motion.held_place(t) - reach * self.motion.held(t, 2))
+        stage = self._minimised(base, t, guess, Inertia(1 / reach, target, rate, place - speed / rate))
+        velocity = speed + rate * (self.space.nodal(t, stage.theta) - place)
+        return _joined(stage, self.motion.join(stage.theta, self.motion.velocity.free_part(velocity)))
+
+    def _combined(self, base: State | Blend, terms: Terms) -> tuple[Tensor, Tensor]:
+        """Displacement and velocity Σ c_k (u_k, v_k) of states, plus Σ c_j of slopes, at the nodes."""
+        blended = base.parts if isinstance(base, Blend) else ((1.0, base),)
+        pairs = [(c, self.motion.nodal(state)) for c, state in blended]
+        total = sum(c * torch.cat(pair, dim=1) for c, pair in pairs) + sum(c * slope for c, slope in terms)
+        y, z = total.chunk(2, dim=1)
+        return y, z
+
+    def _minimised(self, base: State | Blend, t: float, guess: Tensor | None, inertia: Inertia) -> Stage:
+        """The stage's displacement. What is lagged is taken from the state at the beginning of the step."""
+        newest = _newest(base)
+        last, velocity = self.motion.nodal(newest)
+        if self._lagged is not newest:
+            self.space.lag(newest.t, self.motion.split(newest.theta)[0], velocity)
+            self._lagged = newest
+        start = newest.theta if guess is None else guess
+        return self.space.minimise(t, self.motion.split(start)[0], inertia, last)
+
+    def energies(self, t: float, theta: Tensor) -> dict[str, float]:
+        u, v = self.motion.split(theta)
+        return {"kinetic": self.motion.kinetic(t, v), **self.space.energies(t, u)}
+
+    def dissipated(self, before: State, after: State) -> float:
+        """∫ v·C v dt of the last step, with the damping that was frozen at its beginning and the mean velocity."""
+        first, last = (self.motion.nodal(state)[1] for state in (before, after))
+        return (after.t - before.t) * self.space.damping_power(0.5 * (first + last))
+
+    def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
+        return self.space.outputs(t, self.motion.split(theta)[0])
+
+    def check_march(self) -> None:
+        if not isinstance(self.representation, Motion):
+            raise UsageError(f"{self.problem.name} is steady: use solve(problem, representation).")
 
 
-def _space(problem: Problem, representation: Representation, newton: Newton) -> PotentialSpace:
-    """The adaptor of a representation."""
-    if isinstance(representation, FiniteElementField):
-        return FiniteElementPotential(problem, representation, LoadedForm(problem, representation), newton)
-    raise UsageError(f"method='potential' serves finite elements; got {type(representation).__name__}.")
+def _newest(base: State | Blend) -> State:
+    """The state that a step begins with."""
+    return max((state for _, state in base.parts), key=lambda s: s.t) if isinstance(base, Blend) else base
+
+
+def _joined(stage: Stage, theta: Tensor) -> Stage:
+    """A stage of the displacement as one of the motion."""
+    return Stage(theta, stage.status, stage.residual, stage.iterations, stage.history)
