@@ -54,8 +54,8 @@ def raised(space: PotentialSpace, guess: Tensor, options: LoadSteps) -> tuple[St
             at = 1.0 if done + step > 1 - 0.5 * options.smallest else done + step
             space.form.factor = done
             last = space.nodal(0.0, theta)
-            space.form.factor = at
             space.lag(0.0, theta, torch.zeros_like(last))
+            space.form.factor = at
             stage = space.minimise(0.0, theta, None, last)
             count += stage.iterations
             history += stage.history
