@@ -8,7 +8,7 @@ from neuralpde.problems._contact import BodyContact, Contact, obstacles
 from neuralpde.problems._cylinder import CylinderChannel
 from neuralpde.problems._elastic_body import ElasticBody, Rayleigh, traction
 from neuralpde.problems._elastic_quantities import von_mises
-from neuralpde.problems._elasticity import Elasticity, LinearElasticity
+from neuralpde.problems._elasticity import Elasticity, LinearElasticity, without_dilatation
 from neuralpde.problems._energy import densities
 from neuralpde.problems._exact_fits import exact_fits
 from neuralpde.problems._flow import EulerFlow, IncompressibleFlow, NavierStokes, follow_flow
@@ -129,4 +129,5 @@ __all__ = [
     "strouhal_number",
     "traction",
     "von_mises",
+    "without_dilatation",
 ]

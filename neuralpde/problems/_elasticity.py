@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Literal
 
 from neuralpde.problems._by_part import bound
 from neuralpde.problems._elastic_body import ElasticBody
 from neuralpde.problems._hyperelastic import AnyMaterial, Linear
-from neuralpde.problems._materials import Material
+from neuralpde.problems._materials import Distortion, Material, Split
 from neuralpde.types import ScalarOrField, UsageError
 
 
@@ -77,3 +77,16 @@ class Elasticity(ElasticBody):
             )
         object.__setattr__(self, "material", self.material.on(self.domain))
         super().__post_init__()
+
+
+def without_dilatation(body: ElasticBody) -> Elasticity:
+    """The same body without the energy of its volume: what the mean of the volume in every element goes with.
+
+    Raises:
+        UsageError: for a material that is no :class:`Split`.
+    """
+    if not isinstance(body.material, Split):
+        raise UsageError(f"{type(body.material).__name__} states no energy of the volume alone.")
+    shared = {f.name: getattr(body, f.name) for f in fields(ElasticBody)}
+    # a body force that follows from the exact solution is that of the whole material
+    return Elasticity(Distortion(body.material), **shared | {"body_force": body.force, "gravity": None})

@@ -62,6 +62,9 @@ class Linear(Isotropic, Split):
         body = Deformation(grad)
         return body.trace, body.eye.expand_as(grad)
 
+    def volume_bend(self, grad: Tensor) -> None:
+        return None
+
     def cauchy(self, x: Tensor, grad: Tensor) -> Tensor:
         """σ, ``(n, 3, 3)``; in plane strain σ_zz = λ tr ε, in plane stress it is zero."""
         sigma = in_space(self.stress(x, grad))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -79,10 +80,27 @@ class Deformation:
         return self.eye + self.cofactor_change
 
     @cached_property
+    def cofactor_slope(self) -> Tensor:
+        """∂²J/∂F_ij∂F_kl = ε_ikm ε_jln F_mn (in 2D ε_ik ε_jl), ``(n, d, d, d, d)``."""
+        e, n = _levi_civita(self.grad), len(self.grad)
+        if self.dim == 2:
+            return torch.einsum("ik,jl->ijkl", e, e).expand(n, -1, -1, -1, -1)
+        return torch.einsum("ikm,jlo,nmo->nijkl", e, e, self.gradient)
+
+    @cached_property
     def inverse_change(self) -> Tensor:
         """F⁻ᵀ − I, ``(n, d, d)``."""
         change = self.cofactor_change - self.volume_change[:, None, None] * self.eye
         return change / self.volume_ratio[:, None, None]
+
+
+def _levi_civita(like: Tensor) -> Tensor:
+    """ε of permutations, ``(d,) * d``."""
+    d = like.shape[-1]
+    e = like.new_zeros((d,) * d)
+    for order in permutations(range(d)):
+        e[order] = (-1.0) ** sum(order[a] > order[b] for a in range(d) for b in range(a, d))
+    return e
 
 
 def trace(a: Tensor) -> Tensor:

@@ -66,6 +66,10 @@ class Material(ABC):
         body = Deformation(grad)
         return body.volume_change, body.cofactor
 
+    def volume_bend(self, grad: Tensor) -> Tensor | None:
+        """∂²J/∂F², ``(n, d, d, d, d)``; None where J is linear in F."""
+        return Deformation(grad).cofactor_slope
+
     def on(self, domain: Domain) -> Self:
         """The same material with its constants bound to a domain."""
         changed = {f.name: bound(getattr(self, f.name), domain) for f in fields(self)}  # type: ignore[arg-type]
@@ -101,6 +105,30 @@ class Split(Material):
     def stress(self, x: Tensor, grad: Tensor) -> Tensor:
         change, slope = self.volume_change(grad)
         return self.distortion_stress(x, grad) + scaled(self.dilatation(x, change)[1], slope)
+
+
+@dataclass(frozen=True)
+class Distortion(Material):
+    """What is left of a material without the energy of the volume: Ψ_d(F).
+
+    Args:
+        whole: the material.
+    """
+
+    whole: Split
+
+    def energy(self, x: Tensor, grad: Tensor) -> Tensor:
+        return self.whole.distortion(x, grad)
+
+    def stress(self, x: Tensor, grad: Tensor) -> Tensor:
+        return self.whole.distortion_stress(x, grad)
+
+    def on(self, domain: Domain) -> Distortion:
+        return replace(self, whole=self.whole.on(domain))
+
+    @property
+    def jumps(self) -> bool:
+        return self.whole.jumps
 
 
 def constant(value: ScalarOrField, x: Tensor) -> Tensor | float:
