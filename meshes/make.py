@@ -91,14 +91,7 @@ def channel_with_cylinder() -> float:
     name(1, cylinder, "cylinder")
     name(2, [1], "fluid")
     gmsh.model.mesh.setSize(gmsh.model.getBoundary([(1, t) for t in cylinder], combined=False), 0.012)
-    field = gmsh.model.mesh.field
-    near = field.add("Distance")
-    field.setNumbers(near, "CurvesList", cylinder)
-    field.setNumber(near, "Sampling", 100)
-    size = field.add("Threshold")
-    for key, value in {"InField": near, "SizeMin": 0.01, "SizeMax": 0.05, "DistMin": 0.02, "DistMax": 0.4}.items():
-        field.setNumber(size, key, value)
-    field.setAsBackgroundMesh(size)
+    grade(cylinder, 0.01, 0.05, 0.02, 0.4)
     return 0.05
 
 
@@ -170,6 +163,59 @@ def cube_with_hole() -> float:
     return 0.17
 
 
+def quarter_plate() -> float:
+    """A quarter of a 20 × 20 plate with a round hole of radius 1 in its middle, graded towards the hole."""
+    plate, hole = occ.addRectangle(0, 0, 0, 10, 10), occ.addDisk(0, 0, 0, 1, 1)
+    occ.cut([(2, plate)], [(2, hole)])
+    occ.synchronize()
+    sides = {
+        "symmetry_x": on_box(1, (0, 1), (0, 10)),
+        "symmetry_y": on_box(1, (1, 0), (10, 0)),
+        "right": on_box(1, (10, 0), (10, 10)),
+        "top": on_box(1, (0, 10), (10, 10)),
+    }
+    sides["hole"] = rest(1, [tag for tags in sides.values() for tag in tags])
+    for called, tags in sides.items():
+        name(1, tags, called)
+    name(2, [1], "plate")
+    grade(sides["hole"], 0.08, 1.2, 0.0, 6.0)
+    return 1.2
+
+
+def grade(curves: list[int], near_size: float, far_size: float, near: float, far: float) -> None:
+    """Elements grow from one size to another between two distances from some curves."""
+    field = gmsh.model.mesh.field
+    distance = field.add("Distance")
+    field.setNumbers(distance, "CurvesList", curves)
+    field.setNumber(distance, "Sampling", 100)
+    size = field.add("Threshold")
+    limits = {"InField": distance, "SizeMin": near_size, "SizeMax": far_size, "DistMin": near, "DistMax": far}
+    for key, value in limits.items():
+        field.setNumber(size, key, value)
+    field.setAsBackgroundMesh(size)
+
+
+def ring() -> float:
+    """A ring around (0, 0) with the radii 0.3 and 0.5."""
+    outer, inner = occ.addDisk(0, 0, 0, 0.5, 0.5), occ.addDisk(0, 0, 0, 0.3, 0.3)
+    occ.cut([(2, outer)], [(2, inner)])
+    occ.synchronize()
+    inside = on_box(1, (-0.31, -0.31), (0.31, 0.31))
+    name(1, inside, "inside")
+    name(1, rest(1, inside), "outside")
+    name(2, [1], "body")
+    return 0.06
+
+
+def ball() -> float:
+    """A ball of radius 0.5 around (0, 0, 0)."""
+    occ.addSphere(0, 0, 0, 0.5)
+    occ.synchronize()
+    name(2, rest(2, []), "surface")
+    name(3, [1], "body")
+    return 0.14
+
+
 MESHES: dict[str, tuple[Callable[[], float], int, int]] = {
     "square": (square, 2, 1),
     "l_shape": (l_shape, 2, 1),
@@ -180,6 +226,9 @@ MESHES: dict[str, tuple[Callable[[], float], int, int]] = {
     "cantilever_3d": (cantilever_3d, 3, 1),
     "bracket": (bracket, 3, 1),
     "cube_with_hole": (cube_with_hole, 3, 2),
+    "quarter_plate": (quarter_plate, 2, 2),
+    "ring": (ring, 2, 1),
+    "ball": (ball, 3, 1),
 }
 """What makes each mesh, its dimension, and the order of its elements."""
 
