@@ -95,12 +95,11 @@ class BodyEnergy(Objective):
         body, inertia = self.body, self.inertia
         whole = body.parts[0].hessian(self.t, values, projected)
         assert whole is not None
-        if inertia is None and not body.checked:
+        if inertia is None and not body.checked and not getattr(body.problem, "contact", ()):
             refuse_free_motions(body.problem, body.representation, whole)
             body.checked = True
-        for part in body.parts[1:]:
-            more = part.hessian(self.t, values, projected)
-            whole = whole if more is None else whole + more
+        others = [part.hessian(self.t, values, projected) for part in body.parts[1:]]
+        whole = sum((matrix for matrix in others if matrix is not None), start=whole)
         if inertia is None:
             return whole
         whole = whole + inertia.mass * body.free_mass

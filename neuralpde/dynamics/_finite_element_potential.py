@@ -56,7 +56,7 @@ class FiniteElementPotential(PotentialSpace):
         self.problem, self.representation, self.form, self.newton = problem, representation, form, newton
         self.parts: tuple[Potential, ...] = (ElasticPotential(form), *others)
         self.mass = mass
-        self.linear = bool(getattr(problem, "linear", False)) and not others
+        self.linear = bool(getattr(problem, "linear", False))
         self.damping: sp.csr_matrix | None = None
         self.systems = FiniteElementSystems(
             problem.name, representation.dim, newton, partial(elliptic_multigrid, problem, representation)
@@ -128,6 +128,13 @@ class FiniteElementPotential(PotentialSpace):
         values = self.nodal(t, theta)
         for part in self.parts:
             part.lag(t, values)
+        damping = getattr(self.problem, "damping", None)
+        if damping is not None and (self.damping is None or not self.linear):
+            stiffness = -self.form.slopes(t, values, definite=True, whole=True)
+            self.damping = (damping.mass * self.mass + damping.stiffness * stiffness).tocsr()
+
+    def damping_power(self, velocity: Tensor) -> float:
+        return float((velocity * self.damped(velocity)).sum())
 
     def inverted(self, t: float, theta: Tensor) -> bool:
         """Whether an element is turned inside out somewhere, det F ≤ 0; of small displacements it is not asked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
@@ -55,6 +56,14 @@ class LoadedForm(WeakForm):
             else:
                 whole += float(weights @ self._exchanged(piece, t, jet))
         return strain, whole
+
+    def slopes(self, t: float, values: Tensor, definite: bool, whole: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
+        """∂R/∂u; if ``definite`` of ∂²Ψ/∂F² without negative eigenvalues, if ``whole`` between all unknowns."""
+        self.definite = definite
+        try:
+            return self.jacobian(t, values, whole)[1]
+        finally:
+            self.definite = False
 
     def least_volume(self, values: Tensor) -> float:
         """The smallest det F at the points of the quadrature, F = I + ∇u."""

@@ -41,6 +41,7 @@ class PotentialDynamics(Dynamics):
     """
 
     takes_terms = False
+    blends = True
 
     def __init__(
         self,

@@ -62,6 +62,10 @@ class PotentialSpace(ABC):
     def lag(self, t: float, theta: Tensor, velocity: Tensor) -> None:  # noqa: B027 (most freeze nothing)
         """Freeze what is taken from the state at the beginning of a step: friction, damping."""
 
+    def damping_power(self, velocity: Tensor) -> float:
+        """v·C v of nodal velocities ``(N, d)``, in W."""
+        return 0.0
+
     def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
         """What is recorded beside energies, by name: forces and gaps of contacts."""
         return {}

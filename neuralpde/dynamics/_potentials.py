@@ -76,8 +76,4 @@ class ElasticPotential(Potential):
         return -self.form.residual(t, values)
 
     def hessian(self, t: float, values: Tensor, projected: bool) -> Matrix:
-        self.form.definite = projected
-        try:
-            return -self.form.jacobian(t, values)[1]
-        finally:
-            self.form.definite = False
+        return -self.form.slopes(t, values, projected)

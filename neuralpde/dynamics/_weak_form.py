@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Jet
-from neuralpde.geometry import Condition, Flux, MeshDomain, Neumann, Robin
+from neuralpde.geometry import Condition, Flux, MeshDomain, Neumann, PointLoad, Pressure, Robin
 from neuralpde.problems import Problem, densities
 from neuralpde.representations import ElementMatrices, FiniteElementField, Tables, add
 from neuralpde.types import UsageError
@@ -48,6 +49,9 @@ class WeakForm:
         UsageError: for a problem without a flux.
     """
 
+    follows = False
+    """Whether pressures may act on the deformed boundary."""
+
     def __init__(self, problem: Problem, representation: FiniteElementField) -> None:
         if type(problem).flux is Problem.flux:
             raise UsageError(
@@ -74,21 +78,33 @@ class WeakForm:
         held = r.boundary.table
         for face, facets in r.domain.sides.items():
             condition = held.get(face)
-            if condition is None or isinstance(condition, Flux | Robin | Neumann):
+            if condition is None or isinstance(condition, Flux | Robin | Neumann | Pressure):
                 if isinstance(condition, Flux) and condition.value == 0.0:
                     continue
                 for table in r.tables.facets(facets, r.quadrature_degree):
                     pieces.append(_Piece(table, self._through(condition, table), False))
+        for load in r.boundary.loads:
+            table = r.tables.single(r.domain.locator.nearest(np.array([load.place])))
+            pieces.append(_Piece(table, self._through(load, table), False))
         return pieces
 
     def _through(self, condition: Condition | None, table: Tables) -> Density:
-        assert table.normals is not None
-        normals = table.normals.reshape(-1, table.normals.shape[-1])
-        c = self.representation.channels
+        normals, c = table.points.flatten(0, 1), self.representation.channels
+        if table.normals is not None:
+            normals = table.normals.reshape(-1, table.normals.shape[-1])
+        if isinstance(condition, Pressure) and condition.follower and not self.follows:
+            raise UsageError(
+                f"{condition} follows the boundary as it deforms, which {self.problem.name} does not know: take large "
+                "deformations (Elasticity), or follower=False."
+            )
 
         def density(t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
             if isinstance(condition, Flux):
                 g = condition.at(t, x, c)
+            elif isinstance(condition, PointLoad):
+                g = -condition.at(t, x, c)
+            elif isinstance(condition, Pressure):
+                g = condition.flux(t, x, normals)
             elif isinstance(condition, Robin):
                 g = condition.coefficient * (u.value - condition.at(t, x, c))
             else:
@@ -109,10 +125,11 @@ class WeakForm:
             self._gather(total, piece, load, flux)
         return total
 
-    def jacobian(self, t: float, values: Tensor) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
-        """R at all nodes, and ∂R/∂u between the free unknowns, of nodal values ``(N, c)``."""
+    def jacobian(self, t: float, values: Tensor, whole: bool = False) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
+        """R at all nodes, and ∂R/∂u between the free unknowns (all of them if ``whole``), of nodal values ``(N, c)``."""
         r = self.representation
-        total, pattern, matrices = torch.zeros_like(values), r.free_pattern, dict[int, ElementMatrices]()
+        total, matrices = torch.zeros_like(values), dict[int, ElementMatrices]()
+        pattern = r.pattern if whole else r.free_pattern
         entries, self._slope = pattern.zeros(values.dtype), None
         floats = r.channels * (1 + r.dim)
         for piece in self._parts(floats**2 if self._varies else 4 * floats):

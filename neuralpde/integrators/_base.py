@@ -138,11 +138,17 @@ class Dynamics(ABC):
     constrained: bool = False
     """Whether the problem has a constraint, and :meth:`constrain` something to do."""
 
+    blends: bool = False
+    """Whether the base of :meth:`explicit` and :meth:`implicit` may be a :class:`Blend`, as multi-step methods need."""
+
     settles: bool = False
     """Whether ``steady`` finds the state in which a problem that moves in time comes to rest."""
 
     closer: str = ""
     """What brings ``steady`` closer where it was not close enough, beside the remedy of its status."""
+
+    touches: bool = False
+    """Whether bodies touch: then every stage must be a state at the end of a step, not one between steps."""
 
     reached: str = ""
     """How far ``steady`` came where it failed, of a load that it raises in steps."""
@@ -160,6 +166,35 @@ class Dynamics(ABC):
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
         """θ at time t with u_θ − γ F(t, u_θ) = u_base + Σ c_j F_j, F the whole or the term of that name."""
+
+    def newmark(
+        self, base: State, slope: Any, dt: float, beta: float, gamma: float, guess: Tensor | None = None
+    ) -> Stage:
+        """θ at the end of a step by Newmark's formulas, of a problem of second order in time.
+
+        Args:
+            base: state at the beginning.
+            slope: its velocity and acceleration.
+            dt: length of the step.
+            beta, gamma: of the method.
+            guess: θ to start from.
+
+        Raises:
+            UsageError: for a problem of first order in time.
+        """
+        raise UsageError("Newmark is for bodies in motion (time_order 2); use ImplicitMidpoint or BDF2 here.")
+
+    def energies(self, t: float, theta: Tensor) -> dict[str, float]:
+        """Energies in joules by name, whose sum is the total one; empty where they are not known."""
+        return {}
+
+    def dissipated(self, before: State, after: State) -> float:
+        """The energy that damping has taken in the last step."""
+        return 0.0
+
+    def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
+        """What is recorded beside energies, by name: forces and gaps of contacts."""
+        return {}
 
     def flow(
         self,

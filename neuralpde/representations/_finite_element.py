@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Condition, Dirichlet, MeshDomain, Quadrature
+from neuralpde.geometry import Condition, Dirichlet, MeshDomain, Quadrature, rate_conditions
 from neuralpde.representations._assembly import SparsePattern, scatter
 from neuralpde.representations._base import Projection, Representation
 from neuralpde.representations._cut_pattern import CutPattern
 from neuralpde.representations._element_matrices import Parts
 from neuralpde.representations._element_tables import ElementTables, Tables
+from neuralpde.representations._motion import Motion
 from neuralpde.representations._operators import (
     Coefficient,
     advection_parts,
@@ -28,6 +29,7 @@ from neuralpde.representations._operators import (
     diffusion_parts,
     mass_parts,
 )
+from neuralpde.representations._set_nodes import set_nodes
 from neuralpde.types import Status, UsageError
 
 
@@ -49,7 +51,7 @@ class FiniteElementField(Representation):
     Source: Brenner & Scott, The Mathematical Theory of Finite Element Methods (2008).
     """
 
-    holds_components = True
+    holds_components = holds_points = True
 
     def __init__(
         self,
@@ -80,15 +82,22 @@ class FiniteElementField(Representation):
         """Whether some node has held components and free ones."""
 
     @classmethod
-    def for_problem(cls, problem: Any, degree: int = 2, **options: Any) -> FiniteElementField:
-        """Elements on a problem's mesh with its conditions."""
+    def for_problem(cls, problem: Any, degree: int = 2, **options: Any) -> Any:
+        """Elements on a problem's mesh with its conditions; for a body that moves a :class:`Motion` of two."""
+        if problem.time_order == 2:
+            pair = (problem.conditions, rate_conditions(problem.conditions))
+            return Motion(*(cls(problem.domain, c, problem.evolving, degree=degree, **options) for c in pair))
         return cls(problem.domain, problem.conditions, problem.channels, degree=degree, **options)
 
     def _held(self) -> list[tuple[Tensor, Dirichlet]]:
+        return [(self.nodes_of(name), condition) for name, condition in self.boundary.essential]
+
+    def nodes_of(self, name: str) -> Tensor:
+        """Numbers of the nodes on a part of the boundary, or of a named set of points or edges."""
         assert isinstance(self.domain, MeshDomain)
-        return [
-            (self.tables.facet_nodes(self.domain.sides[face]), condition) for face, condition in self.boundary.essential
-        ]
+        if name in self.domain.sides:
+            return self.tables.facet_nodes(self.domain.sides[name])
+        return set_nodes(self.tables, self.domain.sets[name], name)
 
     @property
     def nodes(self) -> Tensor:
@@ -177,9 +186,9 @@ class FiniteElementField(Representation):
         """Those of some elements at a time, for work that takes so many numbers a point."""
         return chunks(self.tables, self.quadrature_degree, floats, lambda: self.quadrature_tables)
 
-    def mass(self) -> sp.csr_matrix:
-        """∫ φ_i φ_j for all unknowns, ``(N c, N c)``."""
-        return self._of_every_channel(mass_parts, 1)
+    def mass(self, density: Callable[[Tensor], Tensor] | None = None) -> sp.csr_matrix:
+        """∫ ρ φ_i φ_j for all unknowns, ``(N c, N c)``; ρ is 1, or a function of points ``(n, d)`` → ``(n,)``."""
+        return self._of_every_channel(lambda table: mass_parts(table, density), 1)
 
     def laplace(self, coefficient: Coefficient = None) -> sp.csr_matrix:
         """∫ ∇φ_i·κ∇φ_j for all unknowns, ``(N c, N c)``: the matrix of −∇·κ∇.

@@ -73,9 +73,12 @@ def assembled(
     return pattern.finished(entries)
 
 
-def mass_parts(table: Tables) -> Parts:
-    """Of ∫ φ_i φ_j."""
-    return {"uu": table.weights.new_ones(*table.weights.shape, 1, 1)}
+def mass_parts(table: Tables, density: Callable[[Tensor], Tensor] | None = None) -> Parts:
+    """Of ∫ ρ φ_i φ_j."""
+    shape = (*table.weights.shape, 1, 1)
+    if density is None:
+        return {"uu": table.weights.new_ones(shape)}
+    return {"uu": density(table.points.flatten(0, 1)).reshape(shape)}
 
 
 def diffusion_parts(table: Tables, coefficient: Coefficient) -> Parts:

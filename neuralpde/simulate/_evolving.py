@@ -6,7 +6,15 @@ import torch
 from torch import Tensor
 
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField, GridField, MacGrid, Product, Representation, SpectralGrid
+from neuralpde.representations import (
+    FiniteElementField,
+    GridField,
+    MacGrid,
+    Motion,
+    Product,
+    Representation,
+    SpectralGrid,
+)
 
 PROBES = 256
 """Points at which a field whose state is not made of its values is looked at."""
@@ -23,7 +31,7 @@ class EvolvingValues:
 
     def __init__(self, problem: Problem, representation: Representation) -> None:
         self.problem, self.representation = problem, representation
-        on_grid = isinstance(representation, FiniteElementField | GridField | MacGrid | SpectralGrid)
+        on_grid = isinstance(representation, FiniteElementField | GridField | MacGrid | Motion | SpectralGrid)
         self.points = None if on_grid else representation.quadrature(PROBES).points
 
     def __call__(self, theta: Tensor, t: float) -> Tensor:

@@ -1,0 +1,31 @@
+"""The adaptor of a body's displacement, by its representation."""
+
+from __future__ import annotations
+
+from neuralpde.dynamics._contact_parts import contact_potentials
+from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
+from neuralpde.dynamics._loaded_form import LoadedForm
+from neuralpde.dynamics._mean_dilatation import dilatation_parts
+from neuralpde.dynamics._newton import Newton
+from neuralpde.dynamics._potential_space import PotentialSpace
+from neuralpde.problems import Problem
+from neuralpde.representations import FiniteElementField, Motion, Representation
+from neuralpde.types import UsageError
+
+
+def make_space(
+    problem: Problem, representation: Representation, newton: Newton, dilatation: str = "exact"
+) -> PotentialSpace:
+    """The potential energy of a problem on a representation of its displacement, or of its motion.
+
+    Raises:
+        UsageError: for a representation that has none.
+    """
+    moves = isinstance(representation, Motion)
+    field = representation.displacement if isinstance(representation, Motion) else representation
+    if isinstance(field, FiniteElementField):
+        mass = field.mass(problem.mass_density) if moves else None  # type: ignore[attr-defined]
+        shape, others = dilatation_parts(problem, field, dilatation)
+        parts = (*others, *contact_potentials(problem, field))
+        return FiniteElementPotential(problem, field, LoadedForm(shape, field), newton, parts, mass)
+    raise UsageError(f"method='potential' serves finite elements; got {type(field).__name__}.")
