@@ -21,7 +21,13 @@ SPLIT = {
 }
 
 
-def mapped_mesh(kind: str, cells: tuple[int, ...], place: Place, names: Mapping[str, str] | None = None) -> Mesh:
+def mapped_mesh(
+    kind: str,
+    cells: tuple[int, ...],
+    place: Place,
+    names: Mapping[str, str] | None = None,
+    powers: tuple[float, ...] | None = None,
+) -> Mesh:
     """Elements of a kind on a map of the unit square or cube; every node lies where the map takes it.
 
     Args:
@@ -30,6 +36,8 @@ def mapped_mesh(kind: str, cells: tuple[int, ...], place: Place, names: Mapping[
         place: the map, which must not turn elements over.
         names: of the sides, by ``"x-"``, ``"x+"``, …; the same name may stand for several, and sides without one keep
             their own.
+        powers: along each axis the corners of n cells lie at (k/n)^power before the map; nodes between corners stay in
+            the middle, as elsewhere elements would have singular derivatives.
     """
     element, order = ELEMENTS[kind], ELEMENTS[kind].order
     counts = [order * n + 1 for n in cells]
@@ -38,9 +46,15 @@ def mapped_mesh(kind: str, cells: tuple[int, ...], place: Place, names: Mapping[
     starts = order * np.array(list(itertools.product(*map(range, cells))))
     numbers = np.concatenate([(starts[:, None] + nodes) @ strides for nodes in _offsets(kind, order)])
     used, numbers = np.unique(numbers, return_inverse=True)  # elements without nodes in their middles leave some out
-    logical = (lattice / (np.array(cells) * order))[used]
+    axes = [_graded(n, order, p) for n, p in zip(cells, powers or (1.0,) * len(cells), strict=True)]
+    logical = np.stack([axis[lattice[used, a]] for a, axis in enumerate(axes)], axis=1)
     bare = Mesh(place(logical), numbers.reshape(-1, len(element.nodes)), kind)
     return Mesh(bare.points, bare.cells, kind, tags=_sides(bare, logical, names or {}))
+
+
+def _graded(n: int, order: int, power: float) -> Places:
+    """Places of the lattice along an axis."""
+    return np.interp(np.linspace(0, n, order * n + 1), np.arange(n + 1), (np.arange(n + 1) / n) ** power)
 
 
 def _offsets(kind: str, order: int) -> list[NDArray[np.int64]]:
