@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 
+from neuralpde.cases._mistakes import Place
 from neuralpde.cases._open import open_run, run_files
-from neuralpde.cases._outputs import PROBE_NAME, check_quantity, domain_text
+from neuralpde.cases._outputs import PROBE_NAME, domain_text
+from neuralpde.simulate import chosen_quantity
 from neuralpde.types import UsageError
 
 
@@ -50,7 +52,8 @@ def probe_saved(path: Path, at: Sequence[str], out: Path | None, quantities: Seq
         raise UsageError(f"{path}: expected one of this folder's .h5 files; got the folder.")
     _, solution = open_run(path)
     for name in quantities or ():
-        check_quantity(solution.problem, name, "--quantity")
+        with Place(f"--quantity {name}").refusals():
+            chosen_quantity(solution.problem, name)
     d = solution.problem.domain.dim
     example = ", ".join(["0.5", "0.5,0.25", "0.5,0.25,1.0"][d - 1 : d])
     points: dict[str, list[float]] = {}

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from neuralpde.cases._mistakes import Place, nearest
+from neuralpde.cases._mistakes import Place
 from neuralpde.cases._schema import ExportTable, OutputTable
 from neuralpde.geometry import Box, Domain, MeshDomain
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, Representation
-from neuralpde.simulate import Solution, component_quantities, quantity_names
+from neuralpde.simulate import Solution, chosen_quantity
 from neuralpde.types import UsageError
 
 FORCES = "-forces.csv"
@@ -41,10 +41,10 @@ def check_outputs(
     """
     if output.quantity is not None:
         with place.child("quantity").refusals():
-            check_quantity(problem, output.quantity)
+            chosen_quantity(problem, output.quantity)
     for k, name in enumerate(output.probe_quantities or ()):
         with place.child("probe_quantities").child(k).refusals():
-            check_quantity(problem, name)
+            chosen_quantity(problem, name)
     if output.export is not None:
         _check_export(output.export, problem.domain, ends, place.child("export"))
     if output.forces is not None and getattr(problem, "solid", None) is None:
@@ -56,17 +56,6 @@ def check_outputs(
         raise UsageError(place.child("fluxes").says(message))
     for name, point in (output.probes or {}).items():
         _check_probe(name, point, problem, place.child("probes").child(name))
-
-
-def check_quantity(problem: Problem, name: str, option: str = "") -> None:
-    """Refuse a name that neither a quantity nor one of its components has, with the nearest one."""
-    known = quantity_names(problem)
-    components = component_quantities(problem)
-    if name not in known and name not in components:
-        meant = nearest(name, [*known, *components])
-        hint = f"; did you mean {meant}?" if meant else "."
-        told = f"{option} {name}: " if option else ""
-        raise UsageError(f"{told}expected one of {', '.join(known)}; got {name!r}{hint}")
 
 
 def _check_export(table: ExportTable, domain: Domain, ends: Sequence[float], place: Place) -> None:

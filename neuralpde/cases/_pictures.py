@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neuralpde.cases._build import Study
+from neuralpde.cases._mistakes import Place
 from neuralpde.cases._open import open_runs
 from neuralpde.cases._outcome import Outcome
-from neuralpde.cases._outputs import check_quantity
 from neuralpde.geometry import MeshDomain
-from neuralpde.simulate import compare
+from neuralpde.simulate import chosen_quantity, compare
 
 
 def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[list[Path], str]:
@@ -59,7 +59,8 @@ def draw_saved(path: Path, out: Path | None, quantity: str | None, magnification
     saved = open_runs(path)
     (name, solution), *_ = saved.solutions.items()
     if quantity is not None:
-        check_quantity(solution.problem, quantity, "--quantity")
+        with Place(f"--quantity {quantity}").refusals():
+            chosen_quantity(solution.problem, quantity)
     ending = "" if quantity is None else "-" + re.sub(r"\W+", "_", quantity)
     shown, reference = quantity or saved.quantity, saved.reference
     if path.is_dir():

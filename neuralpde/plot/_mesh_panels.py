@@ -62,7 +62,8 @@ def triangles(ax: Axes, samples: Samples, field: Floats, scale: Scale, when: int
 
     redraw(field, when)
     if samples.outlined and moving:
-        rest = LineCollection(shown.points[shown.rim], colors="0.55", linewidths=0.8, linestyles=(0, (4, 3)))  # type: ignore[arg-type]
+        look: dict[str, Any] = {"colors": "0.6", "linewidths": 0.8, "zorder": 0.5}
+        rest = LineCollection(shown.points[shown.rim], **look)  # type: ignore[arg-type]
         ax.add_collection(rest, autolim=False)
     for artist in (picture, *(line for _, line in lines)):
         ax.add_collection(artist, autolim=False)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
-from neuralpde.geometry import Dirichlet, MeshDomain
+from neuralpde.geometry import Dirichlet, MeshDomain, Solid
 from neuralpde.plot import Triangulation
+from neuralpde.problems import BodyContact, Contact, Problem, obstacles
 from neuralpde.simulate._errors import CHUNK, channels_of
 from neuralpde.types import UsageError
-
-if TYPE_CHECKING:
-    from neuralpde.problems import Problem
 
 SEEN = 0.1
 """The largest displacement in a picture that has to enlarge it, over the size of the body."""
@@ -34,6 +31,12 @@ def moves(problem: Problem) -> bool:
 def held(problem: Problem) -> bool:
     """Whether a part of the boundary is held: the body at rest is then worth seeing behind one that moves."""
     return any(isinstance(condition, Dirichlet) for condition in problem.conditions)
+
+
+def met_solids(problem: Problem) -> Callable[[float], Sequence[Solid]] | None:
+    """t → the obstacles that the body may touch; None where there are none."""
+    contacts: Sequence[Contact | BodyContact] = getattr(problem, "contact", ())
+    return (lambda t: obstacles(contacts, t)) if obstacles(contacts) else None
 
 
 def displacements(problem: Problem, fields: Sequence[Field], x: Tensor) -> np.ndarray | None:

@@ -73,7 +73,7 @@ def _on_mesh(solution: Solution, points: int | Sequence[int] | None) -> Writer:
 def _fields(solution: Solution, t: float, x: Tensor) -> dict[str, Tensor]:
     """Unknowns, quantities that are no unknowns, the flux on a mesh, the distance to a solid, each ``(n, k)``.
 
-    Components such as ``stress_xx`` and ``stress_xy`` are one tensor of nine numbers a point, as ParaView has them.
+    Symmetric tensors have nine numbers a point, as ParaView has them.
     """
     problem, field = solution.problem, solution.at(t)
     fluxes = flux_quantities(problem)[:1] if isinstance(problem.domain, MeshDomain) else ()
@@ -82,27 +82,20 @@ def _fields(solution: Solution, t: float, x: Tensor) -> dict[str, Tensor]:
     out = {name: values[:, channels_of(problem, name)] for name in problem.unknowns}
     for quantity in (*problem.quantities(), *fluxes):
         if quantity.name not in out:
-            out[quantity.name] = quantity_of(jet, quantity, x, t)
-    out = _with_tensors(out)
+            out[quantity.name] = _tensor(quantity_of(jet, quantity, x, t), quantity.labels)
     distance = solid_distance(problem, x)
     return out if distance is None else {**out, "solid_distance": distance[:, None]}
 
 
-COMPONENT = re.compile(r"(.+)_([xyz])([xyz])")
-
-
-def _with_tensors(values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same with symmetric tensors, ``(n, 9)``, for their components; what is not there is 0."""
-    out: dict[str, Tensor] = {}
-    for name, column in values.items():
-        match = COMPONENT.fullmatch(name)
-        if match is None:
-            out[name] = column
-            continue
-        whole, i, j = match[1], AXES.index(match[2]), AXES.index(match[3])
-        tensor = out.setdefault(whole, column.new_zeros(len(column), 9))
-        tensor[:, 3 * i + j] = tensor[:, 3 * j + i] = column[:, 0]
-    return out
+def _tensor(values: Tensor, labels: Sequence[str]) -> Tensor:
+    """Entries ``xx``, ``yy``, ``xy`` of a symmetric tensor for ParaView, ``(n, 9)``; the others are 0."""
+    pairs = [tuple(AXES.find(letter) for letter in label) for label in labels]
+    if not pairs or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        return values
+    tensor = values.new_zeros(len(values), 9)
+    for k, (i, j) in enumerate(pairs):
+        tensor[:, 3 * i + j] = tensor[:, 3 * j + i] = values[:, k]
+    return tensor
 
 
 def _array(values: Tensor, shape: Sequence[int]) -> np.ndarray:
@@ -143,6 +136,7 @@ def probe_table(
     for j, label in enumerate(labels):
         for names, values in found:
             for i, name in enumerate(names):
-                column = f"{name}[{j}]" if label is None else f"{label}_{name}"
+                plain = re.sub(r"\W+", "_", name)
+                column = f"{plain}[{j}]" if label is None else f"{label}_{plain}"
                 columns[column] = values[:, j, i].to(torch.float64).cpu().numpy()
     return columns

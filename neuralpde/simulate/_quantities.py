@@ -14,7 +14,7 @@ from torch.func import jvp
 from neuralpde.fields import Field, Jet, autodiff_jet
 from neuralpde.plot import Samples
 from neuralpde.problems import Problem, Quantity, exact_fits
-from neuralpde.simulate._deformed import displacements, held, magnification_of
+from neuralpde.simulate._deformed import displacements, held, magnification_of, met_solids
 from neuralpde.simulate._errors import CHUNK, channels_of, check_reference
 from neuralpde.simulate._gradients import Jets, flux_quantities, smooth_jet
 from neuralpde.simulate._places import blanked, places_of
@@ -84,17 +84,22 @@ def chosen_quantity(problem: Problem, name: str | None) -> tuple[Quantity, tuple
     if name is None and not quantities:
         single = problem.channels == len(problem.unknowns)
         return Quantity("", lambda u: u.value), tuple(problem.unknowns) if single else ("u",)
-    offered = {q.name: q for q in reversed(_offered(problem))}
-    wanted = quantities[0].name if name is None else name
+    offered = {_plain(q.name): q for q in reversed(_offered(problem))}
+    wanted = _plain(quantities[0].name if name is None else name)
     if wanted in offered:
         return offered[wanted], labels_of(offered[wanted])
-    parts = component_quantities(problem)
+    parts = {_plain(label): quantity for label, quantity in component_quantities(problem).items()}
     if wanted in parts:
-        return parts[wanted], (wanted,)
-    near = difflib.get_close_matches(wanted.lower(), {n.lower(): n for n in (*offered, *parts)}, 1, 0.6)
-    meant = next((n for n in (*quantity_names(problem), *parts) if near and n.lower() == near[0]), None)
-    hint = f"; did you mean {meant!r}?" if meant else "."
-    raise UsageError(f"what can be shown of {problem.name}: {', '.join(quantity_names(problem))}; got {name!r}{hint}")
+        return parts[wanted], (parts[wanted].name,)
+    near = [key for key in offered if wanted in key] or difflib.get_close_matches(wanted, [*offered, *parts], 1, 0.6)
+    meant = {**parts, **offered}[near[0]].name if near else None
+    hint = f"; did you mean {meant}?" if meant else "."
+    raise UsageError(f"expected one of {', '.join(quantity_names(problem))}; got {name!r}{hint}")
+
+
+def _plain(name: str) -> str:
+    """A name as it may be written too: ``von_mises_stress`` for ``von Mises stress``."""
+    return name.lower().replace("_", " ")
 
 
 def quantity_of(jet: Jets, quantity: Quantity, x: Tensor, t: float) -> Tensor:
@@ -202,6 +207,7 @@ def samples_of(
         moved,
         magnification_of(places.triangulation, moved, magnification),
         outlined=moved is not None and (len(times) == 1 or held(problem)),
+        solids=met_solids(problem) if moved is not None else None,
     )
 
 
