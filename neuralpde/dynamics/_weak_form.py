@@ -11,10 +11,11 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._moduli_rows import gradient_rows, pulled_back
 from neuralpde.fields import Jet
 from neuralpde.geometry import Condition, Flux, MeshDomain, Neumann, PointLoad, Pressure, Robin
-from neuralpde.problems import Problem, densities
-from neuralpde.representations import ElementMatrices, FiniteElementField, Tables, add
+from neuralpde.problems import Moduli, Problem, densities
+from neuralpde.representations import ElementMatrices, FiniteElementField, Tables, add, chunks
 from neuralpde.types import UsageError
 
 Density = Callable[[float, Tensor, Jet], tuple[Tensor, Tensor]]
@@ -59,13 +60,23 @@ class WeakForm:
                 "x, u) and source(self, t, x, u), or use a GridField or a NeuralField."
             )
         self.problem, self.representation = problem, representation
+        linear = representation.degree == 1 and representation.tables.affine
+        self.degree = 1 if problem.even and linear else representation.quadrature_degree
+        """Of the quadrature on elements: one point is exact where ∇u and coefficients are constant on each."""
+        self.definite = False
+        """Whether Jacobians may change what :meth:`_slopes` finds, as forms of an energy do."""
         self._varies = False
         self._slope: Tensor | None = None
 
     @cached_property
+    def _tables(self) -> Tables:
+        r = self.representation
+        return r.quadrature_tables if self.degree == r.quadrature_degree else r.tables.interior(self.degree)
+
+    @cached_property
     def pieces(self) -> list[_Piece]:
         """All of it: over the elements, and over parts of the boundary."""
-        return [_Piece(self.representation.quadrature_tables, self._inside, True), *self.boundary]
+        return [_Piece(self._tables, self._inside, True), *self.boundary]
 
     def _inside(self, t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
         return densities(self.problem, t, x, u)
@@ -134,12 +145,18 @@ class WeakForm:
         floats = r.channels * (1 + r.dim)
         for piece in self._parts(floats**2 if self._varies else 4 * floats):
             table = piece.tables
-            load, flux, parts = self._slopes(piece, t, values)
+            key = id(self._inside) if piece.whole else id(piece)
+            made = matrices.get(key) or matrices.setdefault(key, ElementMatrices(table.values[0], table.slopes[0]))
+            linear = self._linear(piece, t, _jet(table, values))
+            moduli = None if linear or self.definite else self._moduli(piece, t, values)
+            if moduli is not None:
+                load, flux = self._at(piece, t, _jet(table, values))
+                pattern.add(entries, made.of_rows(pulled_back(moduli, table)), table.elements)
+            else:
+                load, flux, parts = self._slopes(piece, t, values) if linear is None or self.definite else linear
+                if parts:
+                    pattern.add(entries, made(parts, table.weights, table.inverse), table.elements)
             self._gather(total, piece, load, flux)
-            if parts:
-                key = id(piece.density) if piece.whole else id(piece)
-                made = matrices.setdefault(key, ElementMatrices(table.values[0], table.slopes[0]))
-                pattern.add(entries, made(parts, table.weights, table.inverse), table.elements)
         return total, pattern.finished(entries)
 
     def linearised(self, t: float, values: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -158,7 +175,7 @@ class WeakForm:
 
     def _parts(self, floats: int) -> Iterator[_Piece]:
         """The pieces, that of all elements in parts."""
-        for table in self.representation.chunks(floats):
+        for table in chunks(self.representation.tables, self.degree, floats, lambda: self._tables):
             yield _Piece(table, self._inside, True)
         yield from self.boundary
 
@@ -166,11 +183,13 @@ class WeakForm:
         """The densities at the points of a piece, and their derivatives by (u, ∇u)."""
         jet, (e, q) = _jet(piece.tables, values), piece.tables.weights.shape
         c, d = jet.grad.shape[1:]
-        if piece.whole and piece.tables.inverse.shape[1] == 1 and not self._varies:
-            uniform = self._uniform(piece, t, jet)
-            if uniform is not None:
-                return uniform
-            self._varies, self._slope = True, None
+        linear = self._linear(piece, t, jet)
+        if linear is not None:
+            return linear
+        moduli = self._moduli(piece, t, values)
+        if moduli is not None:
+            load, flux = (part.detach() for part in self._at(piece, t, jet))
+            return load, flux, {"gg": -moduli.full().reshape(q, e, c, d, c, d).transpose(0, 1)}
         with torch.enable_grad():
             u, grad = jet.value.detach().requires_grad_(), jet.grad.detach().requires_grad_()
             load, flux = self._at(piece, t, Jet(u, grad))
@@ -179,6 +198,15 @@ class WeakForm:
         sizes = {"u": (c,), "g": (c, d)}
         parts = {name: part.reshape(e, q, *sizes[name[0]], *sizes[name[1]]) for name, part in found.items()}
         return load.detach(), flux.detach(), parts
+
+    def _linear(self, piece: _Piece, t: float, jet: Jet) -> tuple[Tensor, Tensor, dict[str, Tensor]] | None:
+        """See :meth:`_uniform`; None on facets, and from the first time on that it is None."""
+        if not piece.whole or piece.tables.inverse.shape[1] > 1 or self._varies:
+            return None
+        uniform = self._uniform(piece, t, jet)
+        if uniform is None:
+            self._varies, self._slope = True, None
+        return uniform
 
     def _uniform(self, piece: _Piece, t: float, jet: Jet) -> tuple[Tensor, Tensor, dict[str, Tensor]] | None:
         """The densities, and ∂f/∂∇u where it is the same at all points: of fluxes that are linear in ∇u with one
@@ -208,6 +236,15 @@ class WeakForm:
             load, flux = piece.density(t, piece.tables.points[:1, 0], Jet(u, grad))
             rows = dict(_derivatives(flux.flatten(1), u, grad))
         return None if load.requires_grad or set(rows) != {"g"} else rows["g"].reshape(flux[0].numel(), -1)
+
+    def _moduli(self, piece: _Piece, t: float, values: Tensor) -> Moduli | None:
+        """Those at the points of a piece ``(q e)``, point by point, where the problem knows them. Pulled back to the
+        reference element before any of their entries is made they are a fifth of the work of differentiation."""
+        if not piece.whole or type(self.problem).moduli is Problem.moduli:
+            return None
+        with torch.no_grad():
+            points = piece.tables.points.transpose(0, 1).flatten(0, 1)
+            return self.problem.moduli(points, gradient_rows(piece.tables, values))
 
     def _at(self, piece: _Piece, t: float, jet: Jet) -> tuple[Tensor, Tensor]:
         return piece.density(t, piece.tables.points.flatten(0, 1), jet)

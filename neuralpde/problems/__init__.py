@@ -29,6 +29,7 @@ from neuralpde.problems._hyperelastic import (
     SaintVenantKirchhoff,
 )
 from neuralpde.problems._materials import Material, Split
+from neuralpde.problems._moduli import Moduli
 from neuralpde.problems._poisson import Poisson, ProductOfSines
 from neuralpde.problems._reaction_diffusion import ReactionDiffusion
 from neuralpde.problems._reactions import AllenCahn, Brusselator, GrayScott, LinearDecay, Logistic, Schnakenberg
@@ -96,6 +97,7 @@ __all__ = [
     "LinearElasticity",
     "Logistic",
     "Material",
+    "Moduli",
     "MooneyRivlin",
     "MovingGaussian",
     "NavierStokes",

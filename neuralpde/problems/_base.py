@@ -15,6 +15,7 @@ from torch.func import jvp
 from neuralpde.fields import Field, Jet, check_needs
 from neuralpde.geometry import Boundary, Condition, Domain
 from neuralpde.problems._energy import energy_flux, energy_source
+from neuralpde.problems._moduli import Moduli
 from neuralpde.problems._quantity import Quantity as Quantity
 from neuralpde.types import UsageError
 
@@ -119,6 +120,14 @@ class Problem(ABC):
         points of ∫ Ψ.
         """
         raise UsageError(f"{self.name} states no energy; define energy(self, t, x, u).")
+
+    even: ClassVar[bool] = False
+    """Whether flux and source are the same functions all over an element of a mesh, the source one of t alone."""
+
+    def moduli(self, x: Tensor, grad: Tensor) -> Moduli | None:
+        """−∂flux/∂∇u in closed form at points ``(n, d)`` and gradients ``(c, d, n)``, of a flux that depends on x and
+        ∇u alone beside a source that does not depend on u. None, the default: by differentiation."""
+        return None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

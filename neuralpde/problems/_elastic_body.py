@@ -19,7 +19,9 @@ from neuralpde.problems._contact import BodyContact, Contact
 from neuralpde.problems._elastic_quantities import elastic_quantities
 from neuralpde.problems._hyperelastic import Linear
 from neuralpde.problems._manufactured import at_time, manufactured_source, time_derivative
+from neuralpde.problems._material_moduli import has_moduli, material_moduli
 from neuralpde.problems._materials import INFINITE, Material, check_constant, constant
+from neuralpde.problems._moduli import Moduli
 from neuralpde.types import ScalarOrField, UsageError
 
 Start = Callable[[Tensor], Tensor] | Sequence[float] | None
@@ -161,6 +163,15 @@ class ElasticBody(Problem):
     def source(self, t: float, x: Tensor, u: Jet) -> Tensor:
         """b, ``(n, d)``."""
         return self.force(t, x)
+
+    def moduli(self, x: Tensor, grad: Tensor) -> Moduli | None:
+        return material_moduli(self.material, x, grad)
+
+    @property
+    def even(self) -> bool:  # type: ignore[override]
+        functions = (self.body_force, self.density, *vars(self.material).values())
+        plain = not any(callable(value) and not isinstance(value, ByPart) for value in functions)
+        return plain and has_moduli(self.material) and not self._balances
 
     def mass_density(self, x: Tensor) -> Tensor:
         """ρ at points, ``(n,)``."""

@@ -14,7 +14,7 @@ from neuralpde.representations._mac_grid import MacGrid
 from neuralpde.representations._motion import Motion
 from neuralpde.representations._neural_field import NeuralField, TapedField
 from neuralpde.representations._neural_flow import NeuralFlow
-from neuralpde.representations._operators import restricted
+from neuralpde.representations._operators import chunks, restricted
 from neuralpde.representations._product import Product
 from neuralpde.representations._spectral_grid import SpectralGrid
 from neuralpde.representations._stream_function import StreamFunctionField
@@ -65,6 +65,7 @@ __all__ = [
     "Tables",
     "TapedField",
     "add",
+    "chunks",
     "linear_subspace",
     "restricted",
     "scatter",

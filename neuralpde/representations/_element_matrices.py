@@ -58,6 +58,24 @@ class ElementMatrices:
         assert total is not None
         return total
 
+    def of_rows(self, pulled: Tensor) -> Tensor:
+        """Matrices ``(c, c, e, k k)`` of ∫ ∇φ_i S ∇φ_j from Ŝ with the weights, its points and elements running last.
+
+        Args:
+            pulled: ``(c, c, d, d, q, e)``, as wide as the reference gradients' q or wider where these are constant.
+        """
+        c, q, e = pulled.shape[0], pulled.shape[-2], pulled.shape[-1]
+        if len(self.slopes) == 1 < q:
+            pulled = pulled.sum(-2, keepdim=True)
+        rows = pulled.reshape(c * c, -1, e)
+        return (rows.transpose(1, 2) @ self._rows).reshape(c, c, e, -1)
+
+    @cached_property
+    def _rows(self) -> Tensor:
+        """The table of ∇φ_i ∇φ_j with its points behind its axes, ``(d d q, k k)``."""
+        q, _, d = self.slopes.shape
+        return self._tables["gg"].reshape(q, d * d, -1).transpose(0, 1).reshape(d * d * q, -1).contiguous()
+
     def _constant(self, part: Tensor, weights: Tensor, inverse: Tensor) -> Tensor:
         """Where S and J are constant: |J| J⁻¹ S J⁻ᵀ with the matrix of the reference element, without quadrature; S may
         be the same for all elements, ``(1, c, d, c, d)``."""
