@@ -140,8 +140,8 @@ class Samples:
 
     @property
     def peaked(self) -> bool:
-        """Whether it is a flow's vorticity or pressure on a lattice, which may peak at corners."""
-        return self.velocity is not None and self.triangulation is None
+        """Whether it may peak at few points: a flow's vorticity or pressure on a lattice, what one sees of a body."""
+        return (self.velocity is not None and self.triangulation is None) or self.displacement is not None
 
     def error(self) -> np.ndarray | None:
         """|u − exact|, shape ``(k, *lattice, c)``; None where no reference is known."""

@@ -72,9 +72,10 @@ def field_scale(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = (), 
     """viridis; symmetric red and blue only where both signs matter (the smaller side is 5 % of the larger or more).
 
     Args:
-        values, exact: what all images of the scale show, any shapes; of a peaked field ``(…, n_x, n_y)``.
-        peaked: the field may grow without bound at few points, as a flow's vorticity and pressure do at corners: then
-            these points lie outside, and the structure of all others is seen.
+        values, exact: what all images of the scale show, any shapes; of a peaked field ``(…, n_x, n_y)``, or ``(k, n)``
+            at the points of a triangulation.
+        peaked: the field may grow without bound at few points, as a flow's vorticity and pressure do at corners, and
+            stresses where a support ends: then these points lie outside, and the structure of all others is seen.
     """
     low, high = limits(values, exact)
     name, peak = "viridis", max(abs(low), abs(high))
@@ -145,6 +146,8 @@ def _without_peaks(arrays: Sequence[np.ndarray], low: float, high: float) -> tup
     Walls and corners are where vorticity and pressure grow without bound under refinement. A small smooth vortex in
     the interior is shown up to its centre: that the limits double is not enough to call something a peak.
     """
+    if arrays and all(array.ndim == 2 for array in arrays):
+        return _typical_at_points(arrays, low, high)
     inner = [array[_off_the_walls(array.shape)] for array in arrays]
     numbers = np.concatenate([array[np.isfinite(array)] for array in inner])
     if not numbers.size:
@@ -158,6 +161,18 @@ def _without_peaks(arrays: Sequence[np.ndarray], low: float, high: float) -> tup
     if room <= 0:
         return low, high
     return first if low < first - room else low, last if high > last + room else high
+
+
+def _typical_at_points(arrays: Sequence[np.ndarray], low: float, high: float) -> tuple[float, float]:
+    """The same of values ``(k, n)`` at points: time by time, as a blow that is over soon is no peak in this sense."""
+    rows = [row[np.isfinite(row)] for array in arrays for row in array]
+    ends = np.array([np.percentile(row, (0.5, 99.5)) for row in rows if row.size])
+    if low == -high:
+        typical = float(np.abs(ends).max())
+        return (-typical, typical) if high > 1.5 * typical > 0 else (low, high)
+    first, last = float(ends[:, 0].min()), float(ends[:, 1].max())
+    room = 0.5 * (last - first)
+    return first if 0 < room < first - low else low, last if 0 < room < high - last else high
 
 
 def _off_the_walls(shape: tuple[int, ...]) -> tuple[EllipsisType, slice, slice]:
