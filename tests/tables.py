@@ -28,6 +28,7 @@ from torch import Tensor
 from neuralpde.fields import Jet
 from neuralpde.geometry import Box, Condition, Dirichlet, Neumann, Periodic
 from neuralpde.integrators import (
+    BDF2,
     RK4,
     SDIRK4,
     AdvectionReflection,
@@ -39,6 +40,7 @@ from neuralpde.integrators import (
     Integrator,
     LieSplitting,
     Midpoint,
+    Newmark,
 )
 from neuralpde.optimize import GaussNewton
 from neuralpde.problems import LidDrivenCavity, Problem
@@ -85,15 +87,22 @@ INTEGRATORS = (
     IntegratorRow("implicit_euler", ImplicitEuler, 1, "implicit"),
     IntegratorRow("implicit_midpoint", ImplicitMidpoint, 2, "implicit"),
     IntegratorRow("sdirk4", SDIRK4, 4, "implicit"),
+    IntegratorRow("bdf2", BDF2, 2, "implicit"),
     IntegratorRow("lie_splitting", LieSplitting, 1, "splitting"),
 )
+MOTION_INTEGRATORS = (IntegratorRow("newmark", Newmark, 2, "motion"),)
+"""Methods of second order in time: for bodies in motion only."""
+
 FLOW_INTEGRATORS = (
     IntegratorRow("advection_reflection", AdvectionReflection, 2, "flow"),
     IntegratorRow("incremental_pressure_correction", IncrementalPressureCorrection, 2, "flow"),
 )
 """Methods that need a constraint: for incompressible flow only."""
 
-RUNGE_KUTTA = tuple(row for row in INTEGRATORS if row.family != "splitting")
+WHOLE = tuple(row for row in INTEGRATORS if row.family != "splitting")
+"""Methods that take the right-hand side as a whole."""
+
+RUNGE_KUTTA = tuple(row for row in WHOLE if row.name != "bdf2")
 
 
 # ------------------------------------------------------------------------------------------ representations

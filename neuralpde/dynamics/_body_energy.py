@@ -119,10 +119,8 @@ class BodyEnergy(Objective):
         r = self.body.representation
         stayed = r.free_part(last)
         moved = bool((self.values(stayed) != last).any())
-        choices = [guess] if self.inertia is not None or not moved else []
-        for choice in choices:
-            if self._reached(choice, last):
-                return choice
+        if (self.inertia is not None or not moved) and self._reached(guess, last):
+            return guess
         for choice in (self._drawn(last), stayed):
             if choice is not None and self._reached(choice, last):
                 return choice

@@ -28,6 +28,7 @@ class DiscreteDynamics(Dynamics):
     """
 
     steps_terms = True
+    blends = True
 
     def __init__(self, problem: Problem, representation: GridField, newton: Newton | None = None) -> None:
         self.problem, self.representation = problem, representation
@@ -41,14 +42,14 @@ class DiscreteDynamics(Dynamics):
         return chosen_rhs(self.problem, part)(t, r.points, u).reshape(-1)
 
     def explicit(self, base: State, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
-        theta = _sum(base.theta, terms)
+        theta = _sum(base, terms)
         finite = bool(torch.isfinite(theta).all())
         return Stage(theta, Status.COMPLETED if finite else Status.NON_FINITE)
 
     def implicit(
         self, base: State, terms: Terms, gamma: float, t: float, guess: Tensor | None = None, part: str | None = None
     ) -> Stage:
-        target = _sum(base.theta, terms)
+        target = _sum(base, terms)
         return self._newton(target, 1.0, gamma, t, base.theta if guess is None else guess, part)
 
     def steady(self, guess: Tensor) -> Stage:
@@ -124,7 +125,8 @@ class DiscreteDynamics(Dynamics):
         return 32 * eps * (mass + abs(gamma) * stencil) * float(theta.abs().max())
 
 
-def _sum(theta: Tensor, terms: Terms) -> Tensor:
+def _sum(base: State | Blend, terms: Terms) -> Tensor:
+    theta = torch.stack([state.theta if c == 1 else c * state.theta for c, state in base.parts]).sum(0)
     for c, slope in terms:
         theta = theta + c * slope
     return theta

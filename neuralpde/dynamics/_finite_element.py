@@ -68,6 +68,7 @@ class FiniteElementDynamics(Dynamics):
     """
 
     steps_terms = True
+    blends = True
 
     def __init__(
         self,
@@ -189,9 +190,10 @@ class FiniteElementDynamics(Dynamics):
             stored = held + self._weighed(rate)
         return balance(self.form, t, values, stored)
 
-    def _target(self, base: State, terms: Terms) -> Tensor:
+    def _target(self, base: State | Blend, terms: Terms) -> Tensor:
         """M u_base + Σ c_j R_j at all nodes."""
-        total = self._weighed(self.representation.values(base.theta, base.t))
+        values = [c * self.representation.values(state.theta, state.t) for c, state in base.parts]
+        total = self._weighed(torch.stack(values).sum(0))
         for c, slope in terms:
             total = total + c * slope
         return total

@@ -46,6 +46,7 @@ class FunctionSpaceDynamics(Dynamics):
     """
 
     steps_terms = True
+    blends = True
 
     def __init__(
         self,
@@ -69,10 +70,10 @@ class FunctionSpaceDynamics(Dynamics):
         self.walls = wall_rows(problem, representation, len(self.quadrature.points))
         self.generator = torch.Generator().manual_seed(seed)
 
-    def values(self, state: State, x: Tensor) -> Tensor:
-        """u at points for a state."""
+    def values(self, state: State | Blend, x: Tensor) -> Tensor:
+        """u at points for a state, or a blend of states."""
         with torch.no_grad():
-            return self.representation.at(state.theta, state.t)(x)
+            return field_of(self.representation, state)(x)
 
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Callable[[Tensor], Tensor]:
         """F(t, u_θ) as a function of points, evaluated where a stage asks; the latest values are kept."""

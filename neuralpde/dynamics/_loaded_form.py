@@ -59,11 +59,11 @@ class LoadedForm(WeakForm):
 
     def slopes(self, t: float, values: Tensor, definite: bool, whole: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
         """∂R/∂u; if ``definite`` of ∂²Ψ/∂F² without negative eigenvalues, if ``whole`` between all unknowns."""
-        self.definite = definite
+        self.definite, self.whole = definite, whole
         try:
-            return self.jacobian(t, values, whole)[1]
+            return self.jacobian(t, values)[1]
         finally:
-            self.definite = False
+            self.definite = self.whole = False
 
     def least_volume(self, values: Tensor) -> float:
         """The smallest det F at the points of the quadrature, F = I + ∇u."""

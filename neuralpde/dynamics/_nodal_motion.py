@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import torch
 from scipy.sparse.linalg import SuperLU
@@ -11,7 +12,7 @@ from torch import Tensor
 from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
 from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._potential_space import PotentialSpace
-from neuralpde.geometry import rate_conditions
+from neuralpde.geometry import MeshDomain, rate_conditions
 from neuralpde.integrators import State
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, Motion
@@ -31,11 +32,7 @@ class NodalMotion:
         self.representation, self.space, self.velocity = representation, space, representation.velocity
         self.mass = self.velocity.mass(problem.mass_density)  # type: ignore[attr-defined]
         self.systems = FiniteElementSystems(problem.name, representation.dim, Newton())
-        self._fields = {
-            0: _held_by(self.velocity, problem, 0),
-            1: self.velocity,
-            2: _held_by(self.velocity, problem, 2),
-        }
+        self._fields = [_held_by(self.velocity, problem, order) for order in range(3)]
 
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """θ of the displacement, and of the velocity."""
@@ -104,11 +101,6 @@ def _held_by(velocity: FiniteElementField, problem: Problem, order: int) -> Fini
     conditions = problem.conditions
     for _ in range(order):
         conditions = rate_conditions(conditions)
-    return FiniteElementField(
-        velocity.domain,
-        conditions,
-        velocity.channels,
-        degree=velocity.degree,
-        dtype=velocity.dtype,
-        device=velocity.device,
-    )
+    kind: dict[str, Any] = {"degree": velocity.degree, "dtype": velocity.dtype, "device": velocity.device}
+    assert isinstance(velocity.domain, MeshDomain)
+    return FiniteElementField(velocity.domain, conditions, velocity.channels, **kind)

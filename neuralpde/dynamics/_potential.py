@@ -69,6 +69,10 @@ class PotentialDynamics(Dynamics):
     def touches(self) -> bool:  # type: ignore[override]
         return bool(getattr(self.problem, "contact", ()))
 
+    @property
+    def lags(self) -> bool:  # type: ignore[override]
+        return any(getattr(contact, "friction", 0.0) for contact in getattr(self.problem, "contact", ()))
+
     def steady(self, guess: Tensor) -> Stage:
         """θ with ∂Π/∂u = 0, a minimum that is reached from the guess by raising loads and moving supports."""
         stage, factors = raised(self.space, guess, self.load_steps)
@@ -90,8 +94,8 @@ class PotentialDynamics(Dynamics):
 
     def explicit(self, base: State | Blend, terms: Terms, t: float, guess: Tensor | None = None) -> Stage:
         y, z = self._combined(base, terms)
-        u, v = self.motion.split(_newest(base).theta if guess is None else guess)
-        stage = self.space.place(t, y, u)
+        start = _newest(base).theta if guess is None else guess
+        stage = self.space.place(t, y, self.motion.split(start)[0])
         return _joined(stage, self.motion.join(stage.theta, self.motion.placed(t, z)))
 
     def implicit(
@@ -126,8 +130,7 @@ class PotentialDynamics(Dynamics):
 
     def _combined(self, base: State | Blend, terms: Terms) -> tuple[Tensor, Tensor]:
         """Displacement and velocity Σ c_k (u_k, v_k) of states, plus Σ c_j of slopes, at the nodes."""
-        blended = base.parts if isinstance(base, Blend) else ((1.0, base),)
-        pairs = [(c, self.motion.nodal(state)) for c, state in blended]
+        pairs = [(c, self.motion.nodal(state)) for c, state in base.parts]
         total = sum(c * torch.cat(pair, dim=1) for c, pair in pairs) + sum(c * slope for c, slope in terms)
         y, z = total.chunk(2, dim=1)
         return y, z
@@ -161,7 +164,7 @@ class PotentialDynamics(Dynamics):
 
 def _newest(base: State | Blend) -> State:
     """The state that a step begins with."""
-    return max((state for _, state in base.parts), key=lambda s: s.t) if isinstance(base, Blend) else base
+    return max((state for _, state in base.parts), key=lambda state: state.t)
 
 
 def _joined(stage: Stage, theta: Tensor) -> Stage:

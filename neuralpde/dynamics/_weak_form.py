@@ -53,6 +53,9 @@ class WeakForm:
     follows = False
     """Whether pressures may act on the deformed boundary."""
 
+    whole: bool = False
+    """Whether Jacobians are between all unknowns, and not the free ones alone."""
+
     def __init__(self, problem: Problem, representation: FiniteElementField) -> None:
         if type(problem).flux is Problem.flux:
             raise UsageError(
@@ -136,11 +139,11 @@ class WeakForm:
             self._gather(total, piece, load, flux)
         return total
 
-    def jacobian(self, t: float, values: Tensor, whole: bool = False) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
-        """R at all nodes, and ∂R/∂u between the free unknowns (all of them if ``whole``), of nodal values ``(N, c)``."""
+    def jacobian(self, t: float, values: Tensor) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
+        """R at all nodes, and ∂R/∂u between the free unknowns, of nodal values ``(N, c)``."""
         r = self.representation
         total, matrices = torch.zeros_like(values), dict[int, ElementMatrices]()
-        pattern = r.pattern if whole else r.free_pattern
+        pattern = r.pattern if self.whole else r.free_pattern
         entries, self._slope = pattern.zeros(values.dtype), None
         floats = r.channels * (1 + r.dim)
         for piece in self._parts(floats**2 if self._varies else 4 * floats):

@@ -60,6 +60,7 @@ class WeakNeuralDynamics(Dynamics):
     """
 
     steps_terms = True
+    blends = True
 
     def __init__(
         self,

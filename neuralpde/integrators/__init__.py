@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from neuralpde.integrators._base import Blend, Decay, Dynamics, Integrator, Stage, State, StepInfo, Terms
+from neuralpde.integrators._bdf import BDF2, SDIRK2
+from neuralpde.integrators._newmark import Newmark
 from neuralpde.integrators._pressure_correction import IncrementalPressureCorrection
 from neuralpde.integrators._runge_kutta import (
     RK4,
@@ -25,6 +27,8 @@ INTEGRATORS: dict[str, Callable[[], Integrator]] = {
     "implicit_euler": ImplicitEuler,
     "implicit_midpoint": ImplicitMidpoint,
     "sdirk4": SDIRK4,
+    "bdf2": BDF2,
+    "newmark": Newmark,
     "lie_splitting": LieSplitting,
     "advection_reflection": AdvectionReflection,
     "incremental_pressure_correction": IncrementalPressureCorrection,
@@ -32,8 +36,10 @@ INTEGRATORS: dict[str, Callable[[], Integrator]] = {
 """Integrators by their names in a case file."""
 
 __all__ = [
+    "BDF2",
     "INTEGRATORS",
     "RK4",
+    "SDIRK2",
     "SDIRK4",
     "AdvectionReflection",
     "Blend",
@@ -47,6 +53,7 @@ __all__ = [
     "Integrator",
     "LieSplitting",
     "Midpoint",
+    "Newmark",
     "RungeKutta",
     "Stage",
     "State",

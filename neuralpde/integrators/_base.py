@@ -40,6 +40,11 @@ class State:
         before, theta = self.history[0]
         return self.theta + (t - self.t) / (self.t - before) * (self.theta - theta)
 
+    @property
+    def parts(self) -> tuple[tuple[float, State], ...]:
+        """Itself, as :class:`Blend` has its parts."""
+        return ((1.0, self),)
+
     def advance(self, t: float, theta: Tensor) -> State:
         """The next state, which remembers this one."""
         return State(t, theta, ((self.t, self.theta),))
@@ -149,6 +154,9 @@ class Dynamics(ABC):
 
     touches: bool = False
     """Whether bodies touch: then every stage must be a state at the end of a step, not one between steps."""
+
+    lags: bool = False
+    """Whether forces are frozen over a step that no state alone gives: friction."""
 
     reached: str = ""
     """How far ``steady`` came where it failed, of a load that it raises in steps."""

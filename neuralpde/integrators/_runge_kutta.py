@@ -50,6 +50,11 @@ class RungeKutta(Integrator):
             if dynamics.constrained:
                 use = "RK4, or IncrementalPressureCorrection on a grid"
             raise UsageError(f"{type(dynamics).__name__} is explicit and {self!r} has implicit stages; use {use}.")
+        if dynamics.touches and not self.tableau.stiffly_accurate:
+            raise UsageError(
+                f"{self!r} ends its steps beyond its last stage, where a body may have entered what it touches; use "
+                "ImplicitEuler, BDF2 or Newmark, which hold their last state apart."
+            )
 
     @property
     def real_limit(self) -> float:

@@ -72,7 +72,7 @@ def test_orders_in_time(case: str, degree: int, row: IntegratorRow) -> None:
     problem = CASES[case]
     r = FiniteElementField.for_problem(problem, degree)
     fine = reference(case, degree)
-    first = {"explicit": 20 * degree, "implicit": 6, "splitting": 6}[row.family]
+    first = 12 if row.name == "bdf2" else {"explicit": 20 * degree, "implicit": 6, "splitting": 6}[row.family]
     errors = [float((marched(problem, r, row, k) - fine).norm() / fine.norm()) for k in (first, 2 * first)]
     assert orders(errors)[0] >= row.order - 0.2 or errors[1] < 1e-9, errors
     assert errors[0] < 0.2
