@@ -23,7 +23,7 @@ from neuralpde.dynamics._potential import PotentialDynamics
 from neuralpde.dynamics._spectral import SpectralDynamics
 from neuralpde.dynamics._velocity_pressure import VelocityPressureDynamics
 from neuralpde.dynamics._weak_neural import WeakNeuralDynamics
-from neuralpde.geometry import Boundary, Condition, Dirichlet, Flux, MeshDomain, Neumann, Robin
+from neuralpde.geometry import Boundary, Condition, Dirichlet, Flux, MeshDomain, Neumann, PointLoad, Pressure, Robin
 from neuralpde.problems import Problem, check_problem, refuse_jumps
 from neuralpde.representations import (
     FiniteElementField,
@@ -136,26 +136,43 @@ def _same_conditions(problem: Problem, representation: Representation) -> bool:
 
 
 def _by_face(boundary: Boundary) -> dict[tuple[str, str], Condition]:
-    """Conditions by their faces and the components that they hold: none and whole ones by ""."""
-    some = {(face, c.components or ""): c for face, held in boundary.partial.items() for c in held}
-    return {(face, ""): c for face, c in boundary.table.items()} | some
+    """Conditions by the names of faces, points and edges and the components that they hold, "" of natural and whole
+    ones; loads at points by their places."""
+    some = {
+        (name, c.components or ""): c
+        for held in (boundary.partial, boundary.sets)
+        for name, found in held.items()
+        for c in found
+    }
+    loads = {(f"load {k}", str(load.place)): load for k, load in enumerate(boundary.loads)}
+    return {(face, ""): c for face, c in boundary.table.items()} | some | loads
 
 
 def _same_condition(r: Representation, key: tuple[str, str], channels: int, mine: Condition, theirs: Condition) -> bool:
     if type(mine) is not type(theirs):
         return False
-    valued = Dirichlet | Neumann | Flux | Robin
+    valued = Dirichlet | Neumann | Flux | Robin | Pressure | PointLoad
     if not isinstance(mine, valued) or not isinstance(theirs, valued):
         return True
-    if isinstance(mine, Robin) and isinstance(theirs, Robin) and mine.coefficient != theirs.coefficient:
+    if any(getattr(mine, name, None) != getattr(theirs, name, None) for name in ("coefficient", "follower")):
         return False
     if mine.value is theirs.value:
         return True
-    x = r.domain.face_lattice(key[0], 5).points.to(r.device, r.dtype)
+    x = _places(r, key[0], mine).to(r.device, r.dtype)
     a, b = (condition.at(0.0, x, channels) for condition in (mine, theirs))
     if callable(mine.value) or callable(theirs.value):
         return a.shape == b.shape and torch.allclose(a, b.to(a), rtol=1e-6, atol=1e-9)
     return torch.equal(a, b)
+
+
+def _places(r: Representation, name: str, condition: Condition) -> torch.Tensor:
+    """A few points at which a condition on a face, a set of points, or at a place is looked at."""
+    if isinstance(condition, PointLoad):
+        return torch.tensor([condition.place], dtype=torch.float64)
+    if name in r.domain.sets:
+        assert isinstance(r.domain, MeshDomain)
+        return torch.from_numpy(r.domain.mesh.points[r.domain.sets[name].reshape(-1)])
+    return r.domain.face_lattice(name, 5).points
 
 
 def make_dynamics(problem: Problem, representation: Representation, method: str | type = "auto", **options: Any) -> Any:
@@ -179,9 +196,11 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
     if not weak:
         refuse_jumps(problem)
     if representation.domain != problem.domain or representation.channels != problem.channels:
+        mine, theirs = representation.domain, problem.domain
+        differ = mine.difference(theirs) if isinstance(mine, MeshDomain) and isinstance(theirs, MeshDomain) else ""
         raise UsageError(
-            f"the representation lives on {representation.domain} with {representation.channels} channel(s), the "
-            f"problem on {problem.domain} with {problem.channels}; "
+            f"the representation lives on {mine} with {representation.channels} channel(s), the problem on {theirs} "
+            f"with {problem.channels}{f', and their meshes differ in {differ}' if differ else ''}; "
             f"build it with {type(representation).__name__}.for_problem(problem)."
         )
     if not _same_conditions(problem, representation):

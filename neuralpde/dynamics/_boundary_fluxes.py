@@ -62,21 +62,25 @@ def balance(form: WeakForm, t: float, values: Tensor, stored: Tensor) -> Balance
             given = given + total
         # a support carries what its conditions say of the component that it holds, and the reaction
         fluxes[face] = total + (shares[face] * reaction).sum(0) if face in shares else total
+    fluxes |= {name: (shares[name] * reaction).sum(0) for name in r.boundary.sets}
     return Balance(fluxes, whole.sum(0) + given, stored.sum(0))
 
 
 def _shares(r: FiniteElementField) -> dict[str, Tensor]:
-    """Per part where components of u are given, the share of every node's reaction that is its own, ``(N, c)``."""
+    """Per part where components of u are given, the share of every node's reaction that is its own, ``(N, c)``; a
+    point or an edge has what no face holds."""
     assert isinstance(r.domain, MeshDomain)
     weights = {}
     for face in dict.fromkeys(face for face, _ in r.boundary.essential):
         weight = r.nodes.new_zeros(len(r.nodes))
-        for table in r.tables.facets(r.domain.sides[face], r.quadrature_degree):
+        for table in r.tables.facets(r.domain.sides[face], r.quadrature_degree) if face in r.domain.sides else ():
             local = torch.einsum("eq,xqk->ek", table.weights, table.values.square())
             weight.index_add_(0, table.dofs.reshape(-1), local.reshape(-1))
+        if face in r.boundary.sets:
+            weight[:] = 1e-30
         # nodes of the facets' elements that are not on them have φ = 0 there up to rounding
         held = torch.zeros(len(weight), r.channels, dtype=torch.bool, device=weight.device)
-        nodes, columns = r.tables.facet_nodes(r.domain.sides[face]), list(r.boundary.held(face, r.channels))
+        nodes, columns = r.nodes_of(face), list(r.boundary.held(face, r.channels))
         held[nodes[:, None], columns] = True
         weights[face] = torch.where(held, weight[:, None], 0.0)
     total = torch.stack(list(weights.values())).sum(0) if weights else None

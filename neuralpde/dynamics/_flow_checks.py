@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neuralpde.geometry import Boundary, Box, Dirichlet, FreeSlip, Outflow
+from neuralpde.geometry import Boundary, Box, Dirichlet, FreeSlip, Outflow, Pressure
 from neuralpde.problems import IncompressibleFlow, Problem
 from neuralpde.types import UsageError
 
@@ -24,6 +24,12 @@ def check_conditions(problem: Problem) -> None:
             raise UsageError(
                 f"{type(strange[0]).__name__} is a condition of a flow's velocity; {problem.name} takes "
                 f"{_possible(problem)}, and a face without a condition is open."
+            )
+        pressures = [c for c in problem.conditions if isinstance(c, Pressure)]
+        if pressures and problem.evolving != problem.domain.dim:
+            raise UsageError(
+                f"{pressures[0]} presses on a solid, whose displacement has {problem.domain.dim} components here; "
+                f"{problem.name} has {problem.evolving}: take Flux."
             )
         return
     c = problem.evolving

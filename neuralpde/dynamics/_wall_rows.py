@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neuralpde.dynamics._linearised import coefficients
 from neuralpde.fields import Jet
-from neuralpde.geometry import Flux, MeshDomain, Neumann, Quadrature, Robin
+from neuralpde.geometry import Flux, MeshDomain, Neumann, Pressure, Quadrature, Robin
 from neuralpde.problems import Problem
 from neuralpde.representations import NeuralField
 from neuralpde.types import UsageError
@@ -25,7 +25,7 @@ NEEDS = frozenset({"value", "grad"})
 class WallRows:
     """What a condition asks of a field at points of one part of the boundary: rows that are zero where it holds.
 
-    Neumann: n·∇u − g. Flux: n·f(t, x, u) − g. Robin: n·f(t, x, u) − α (u − value).
+    Neumann: n·∇u − g. Flux: n·f(t, x, u) − g. Robin: n·f(t, x, u) − α (u − value). Pressure: n·f(t, x, u) − p n.
 
     Args:
         problem: whose flux it is.
@@ -37,7 +37,7 @@ class WallRows:
 
     problem: Problem
     quadrature: Quadrature
-    condition: Neumann | Flux | Robin
+    condition: Neumann | Flux | Robin | Pressure
     length: float
     diffusivity: float
 
@@ -47,6 +47,8 @@ class WallRows:
         if isinstance(condition, Neumann):
             return (u.grad * normals[:, None]).sum(-1) - condition.at(t, x, c)
         out = (self.problem.flux(t, x, u) * normals[:, None]).sum(-1)
+        if isinstance(condition, Pressure):
+            return out - condition.flux(t, x, normals)
         if isinstance(condition, Robin):
             return out - condition.coefficient * (u.value - condition.at(t, x, c))
         return out - condition.at(t, x, c)
@@ -79,13 +81,14 @@ def wall_rows(problem: Problem, representation: NeuralField, points: int) -> lis
         UsageError: for Flux or Robin on a problem without a flux.
     """
     r, domain = representation, representation.domain
-    conditions = {**r.boundary.named(Neumann), **r.boundary.named(Flux), **r.boundary.named(Robin)}
+    natural = (Neumann, Flux, Robin, Pressure)
+    conditions = {face: condition for kind in natural for face, condition in r.boundary.named(kind).items()}
     if not conditions:
         return []
     kappa, spacing = diffusivity(problem, r), (domain.volume / points) ** (1 / domain.dim)
     rows = []
     for face, condition in conditions.items():
-        assert isinstance(condition, Neumann | Flux | Robin)
+        assert isinstance(condition, natural)
         if not isinstance(condition, Neumann) and type(problem).flux is Problem.flux:
             raise UsageError(
                 f"{type(condition).__name__} on {face} is about the flux, and {problem.name} states none: define "

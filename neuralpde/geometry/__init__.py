@@ -10,6 +10,8 @@ from neuralpde.geometry._conditions import (
     Neumann,
     Outflow,
     Periodic,
+    PointLoad,
+    Pressure,
     Robin,
 )
 from neuralpde.geometry._corners import Corner, singular_corners
@@ -22,6 +24,7 @@ from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh, defec
 from neuralpde.geometry._mesh_domain import MeshDomain
 from neuralpde.geometry._mesh_file import MeshReader, read_mesh
 from neuralpde.geometry._mesh_repair import repair_mesh
+from neuralpde.geometry._point_sets import with_points
 from neuralpde.geometry._potentials import FacetPotential, chunks, facet_normals, facet_potential
 from neuralpde.geometry._quadrature import (
     Quadrature,
@@ -66,6 +69,8 @@ __all__ = [
     "Neumann",
     "Outflow",
     "Periodic",
+    "PointLoad",
+    "Pressure",
     "Quadrature",
     "Robin",
     "ScalarJet",
@@ -92,4 +97,5 @@ __all__ = [
     "repair_mesh",
     "singular_corners",
     "uniform_grid_quadrature",
+    "with_points",
 ]

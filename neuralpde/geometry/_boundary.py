@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from neuralpde.geometry._conditions import (
     Condition,
     Dirichlet,
     Flux,
     Neumann,
     Periodic,
+    PointLoad,
+    Pressure,
     Robin,
     sequence_of_conditions,
 )
 from neuralpde.geometry._domain import AXES, Box, Domain
 from neuralpde.types import UsageError
 
-NATURAL = Flux | Robin | Neumann
+NATURAL = Flux | Robin | Neumann | Pressure
 """Conditions that stand beside supports that hold some components."""
 
 
@@ -25,7 +29,8 @@ class Boundary:
 
     Faces that no condition names stay free (an outflow boundary of an advection problem, for instance). A face of which
     some components are held (``Dirichlet(…, components=…)``) has these conditions in ``partial``, and in ``table`` the
-    natural condition of its other components, ``Flux(0.0)`` if none is given.
+    natural condition of its other components, ``Flux(0.0)`` if none is given. Names of points and edges of a mesh,
+    which Dirichlet conditions alone may have, are in ``sets``.
 
     Args:
         domain: a box, or a mesh's domain, which has no periodic axes.
@@ -41,13 +46,20 @@ class Boundary:
         self.table: dict[str, Condition] = {}
         self.partial: dict[str, tuple[Dirichlet, ...]] = {}
         """Conditions that hold some components, by the names of their faces."""
+        self.sets: dict[str, tuple[Dirichlet, ...]] = {}
+        """Conditions on named points and edges."""
+        self.loads = tuple(c for c in self.conditions if isinstance(c, PointLoad))
+        """Loads at single places."""
         self._names: dict[tuple[str, int], str] = {}
         for condition in self.conditions:
-            if not self._fills(condition):
-                for name in self._faces_of(condition):
-                    for face in domain.parts_of(name):
-                        self._claim(face, name, condition)
+            for name in () if self._fills(condition) else self._faces_of(condition):
+                if name in domain.sets:
+                    self._claim_set(name, condition)
+                    continue
+                for face in domain.parts_of(name):
+                    self._claim(face, name, condition)
         self._fill([c for c in self.conditions if self._fills(c)])
+        self._check_places()
         self.table |= {face: Flux(0.0, face) for face in self.partial if face not in self.table}
         self._check_periodic_axes()
 
@@ -86,6 +98,26 @@ class Boundary:
                 )
         self._names[face, id(condition)] = name
         self._put(face, condition)
+
+    def _claim_set(self, name: str, condition: Condition) -> None:
+        if not isinstance(condition, Dirichlet):
+            raise UsageError(
+                f"{name!r} is a set of points or edges, which has no area; {condition} needs a part of the boundary: "
+                f"{', '.join(self.domain.faces)}. A force at a point is a PointLoad."
+            )
+        for other in self.sets.get(name, ()):
+            if _exclude(condition, other):
+                raise UsageError(f"{name!r} has two conditions: {other} and {condition}; keep one of them.")
+        self.sets[name] = (*self.sets.get(name, ()), condition)
+
+    def _check_places(self) -> None:
+        """Refuse loads that are outside."""
+        for load in self.loads:
+            if len(load.place) != self.domain.dim:
+                raise UsageError(f"a place in {self.domain.dim}D has {self.domain.dim} numbers; got {load}.")
+            x = torch.tensor([load.place], dtype=torch.float64)
+            if not bool(self.domain.contains(x, 1e-6).all()):
+                raise UsageError(f"{load} lies outside the domain {self.domain}.")
 
     def _on(self, face: str) -> tuple[Condition, ...]:
         """All conditions of a face."""
@@ -129,16 +161,16 @@ class Boundary:
 
     @property
     def essential(self) -> tuple[tuple[str, Dirichlet], ...]:
-        """Faces and the Dirichlet conditions that hold them or some components, in the order of the conditions: where
-        faces meet, the last one has what they share."""
+        """Names of faces, points and edges, and the Dirichlet conditions that hold them or some components, in the
+        order of the conditions: where faces meet, the last one has what they share."""
         whole = [(face, c) for face, c in self.table.items() if isinstance(c, Dirichlet)]
-        some = [(face, c) for face, conditions in self.partial.items() for c in conditions]
+        some = [(name, c) for held in (self.partial, self.sets) for name, found in held.items() for c in found]
         order = {id(condition): number for number, condition in reversed(list(enumerate(self.conditions)))}
         return tuple(sorted([*whole, *some], key=lambda pair: order[id(pair[1])]))
 
-    def held(self, face: str, channels: int) -> tuple[int, ...]:
-        """Numbers of the components that are held on a face."""
-        found = {k for name, condition in self.essential if name == face for k in condition.held(channels)}
+    def held(self, name: str, channels: int) -> tuple[int, ...]:
+        """Numbers of the components that are held on a face, a point or an edge."""
+        found = {k for place, condition in self.essential if place == name for k in condition.held(channels)}
         return tuple(sorted(found))
 
     def on(self, axis: int, side: int) -> Condition | None:

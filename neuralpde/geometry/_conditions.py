@@ -163,6 +163,63 @@ class Robin(_Valued):
 
 
 @dataclass(frozen=True)
+class Pressure(_Valued):
+    """σ·n = −p n on the named faces: what presses on a solid from outside, in N/m². Natural; n·f = p n of its flux −σ.
+
+    Args:
+        value: p, a number, or a function of t and points ``(n, d)`` that gives ``(n, 1)``; below 0 it pulls.
+        on: names of faces.
+        follower: whether it acts on the deformed boundary, with its normals and its area, as that of a gas does. Then
+            it has no energy in general, and only large deformations know it.
+    """
+
+    value: BoundaryValue = 0.0
+    on: str | Sequence[str] = "all"
+    follower: bool = False
+
+    def at(self, t: float, x: Tensor, channels: int = 1) -> Tensor:
+        """p at points ``(n, d)`` and time t, ``(n, 1)``: one number however many components the unknown has."""
+        return super().at(t, x, 1)
+
+    def flux(self, t: float, x: Tensor, normals: Tensor) -> Tensor:
+        """p n, ``(n, d)``, at points with outward normals ``(n, d)``.
+
+        With cof(F) N in place of unit normals N of the undeformed boundary (Nanson's formula) it is that of a follower,
+        for a unit of undeformed area.
+        """
+        return self.at(t, x) * normals
+
+
+@dataclass(frozen=True)
+class PointLoad(_Valued):
+    """A load at one place: value · δ(x − place) in the source of a conservation form. A force in N on a solid (in 2D in
+    N per metre of thickness), or a source of heat in W. Finite elements take it, exactly.
+
+    It is no condition of a face. The exact field has no bound there in 2D and 3D: its peak grows as elements shrink,
+    and only away from the place does it converge.
+
+    Args:
+        value: one number for each component, or a function of t and points that gives ``(n, c)``.
+        place: d numbers, inside the domain or on its boundary.
+
+    Raises:
+        UsageError: for a place that is no list of numbers.
+    """
+
+    value: BoundaryValue = 0.0
+    place: Sequence[float] = ()
+    on = ()
+
+    def __post_init__(self) -> None:
+        numbers = self.place if isinstance(self.place, Sequence) else ()
+        if not numbers or not all(isinstance(v, int | float) and math.isfinite(v) for v in numbers):
+            raise UsageError(
+                f"the place of a PointLoad is one number for each axis, such as (2.0, 0.5); got {self.place}."
+            )
+        object.__setattr__(self, "place", tuple(float(v) for v in numbers))
+
+
+@dataclass(frozen=True)
 class FreeSlip(_OnFaces):
     """A wall without friction: u·n = 0 and ∂(u·τ)/∂n = 0 on the named faces. For velocities."""
 
@@ -183,11 +240,14 @@ class Periodic:
     axes: str | Sequence[str] = "all"
 
 
-Condition: TypeAlias = Dirichlet | Neumann | Flux | Robin | Periodic | FreeSlip | Outflow
+Condition: TypeAlias = Dirichlet | Neumann | Flux | Robin | Pressure | Periodic | FreeSlip | Outflow | PointLoad
 
 
 def sequence_of_conditions(conditions: object) -> tuple[Condition, ...]:
-    wanted = "conditions must be a tuple of Dirichlet, Neumann, Flux, Robin, Periodic, FreeSlip and Outflow conditions"
+    wanted = (
+        "conditions must be a tuple of Dirichlet, Neumann, Flux, Robin, Pressure, Periodic, FreeSlip and Outflow "
+        "conditions, and of PointLoads"
+    )
     if isinstance(conditions, Condition):
         raise UsageError(f"{wanted}, for instance ({type(conditions).__name__}(...),); got {conditions} alone.")
     if isinstance(conditions, str) or not isinstance(conditions, Iterable):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,8 @@ class Domain(ABC):
     """Length in 1D, area in 2D, volume in 3D."""
     faces: tuple[str, ...]
     """Names of the parts of the boundary."""
+    sets: Mapping[str, Any] = MappingProxyType({})
+    """Points and edges that have names."""
 
     @property
     def dim(self) -> int:

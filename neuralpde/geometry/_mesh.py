@@ -30,6 +30,8 @@ class Mesh:
         kind: name of the element, see ``ELEMENTS``: ``"triangle"``, ``"tetra10"`` and so on.
         parts: elements by the names of parts of the domain, each ``(n,)``.
         tags: facets by the names of parts of the boundary, each ``(n, 2)`` of element and local facet.
+        sets: points by the names of sets of them, ``(n, 1)`` of their numbers, or edges, ``(n, 2)`` of their ends: what
+            supports may hold. :func:`with_points` makes some.
 
     Raises:
         UsageError: for an unknown kind, or arrays of impossible shapes. :func:`check_mesh` looks for what is wrong with
@@ -46,6 +48,7 @@ class Mesh:
     kind: str = "triangle"
     parts: Mapping[str, Ints] = field(default_factory=dict)
     tags: Mapping[str, Ints] = field(default_factory=dict)
+    sets: Mapping[str, Ints] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in ELEMENTS:

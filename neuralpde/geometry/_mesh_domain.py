@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class MeshDomain(Domain):
 
     Facets of the boundary that no tag holds are called ``"untagged"``. Tags may overlap: a condition on one of them is
     one on all of its facets, and no facet may have two. Two domains are equal where their meshes are: points, elements,
-    tags of the boundary, and parts, which materials go by.
+    tags of the boundary, parts, which materials go by, and sets of points and edges.
 
     Args:
         mesh: of a domain in 2D or 3D.
@@ -93,6 +94,11 @@ class MeshDomain(Domain):
         """Every name that a condition may use: those of the mesh on its boundary, and ``"untagged"``."""
         return (*self._tags, *(name for name in self._parts if name == UNTAGGED))
 
+    @property
+    def sets(self) -> Mapping[str, Ints]:  # type: ignore[override]
+        """Points and edges of the mesh by their names, but for those that parts of the boundary have."""
+        return {name: ids for name, ids in self.mesh.sets.items() if name not in self._tags}
+
     def parts_of(self, name: str) -> tuple[str, ...]:
         """The parts that a name of the mesh holds; a part's own name is itself."""
         self.check_face(name)
@@ -104,7 +110,13 @@ class MeshDomain(Domain):
         if name in self._tags or name in self._parts:
             return
         inside = " (a tag of that name lies inside the domain)" if name in self.mesh.tags else ""
-        raise UsageError(f"this mesh has the boundary parts {', '.join(self.names)}; there is no {name!r}{inside}.")
+        sets = f" and the points and edges {', '.join(self.sets)}" if self.sets else ""
+        plain = {known.casefold(): known for known in (*self.sets, *self.names)}
+        near = difflib.get_close_matches(name.casefold(), plain, n=1)
+        meant = f": did you mean {plain[near[0]]!r}?" if near and not inside else "."
+        raise UsageError(
+            f"this mesh has the boundary parts {', '.join(self.names)}{sets}; there is no {name!r}{inside}{meant}"
+        )
 
     def face_lattice(self, name: str, n: int, dtype: torch.dtype = torch.float64) -> Quadrature:
         """At least n points on a part of the boundary, by Gauss–Legendre rules on its facets, with outward normals."""
@@ -176,7 +188,17 @@ class MeshDomain(Domain):
     def __eq__(self, other: object) -> bool:
         if self is other or not isinstance(other, MeshDomain):
             return self is other
-        return self.digest == other.digest and self.parts_digest == other.parts_digest
+        return self.difference(other) == ""
+
+    def difference(self, other: MeshDomain) -> str:
+        """What two meshes differ in: "points, elements or tags", "parts", "points and edges that have names", or ""."""
+        if self.digest != other.digest:
+            return "points, elements or tags"
+        if self.parts_digest != other.parts_digest:
+            return "parts"
+        mine, theirs = self.sets, other.sets
+        same = mine.keys() == theirs.keys() and all(np.array_equal(ids, theirs[name]) for name, ids in mine.items())
+        return "" if same else "points and edges that have names"
 
     def __hash__(self) -> int:
         return hash(self.digest)

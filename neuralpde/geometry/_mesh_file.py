@@ -121,7 +121,8 @@ def read_mesh(
     """The mesh in a file: gmsh, VTK/VTU, XDMF, Abaqus, SU2, MED, Nastran, STL, OBJ, or what else meshio reads.
 
     Elements are those of the highest dimension, all of one kind; those one dimension lower name parts of the boundary.
-    Names come from physical groups, families and sets; numbers without a name become the name ``"3"``. Points in a
+    Points, and edges in 3D, that have names make sets for supports. Names come from physical groups, families and sets;
+    numbers of parts and boundaries without a name become the name ``"3"``. Points in a
     plane z = const. become 2D.
 
     Args:
@@ -146,6 +147,7 @@ def _mesh(content: Mapping[str, Any], answer: Mapping[str, Any], where: str) -> 
     unknown = [kind for kind, _, _ in blocks if kind not in ELEMENTS and kind != "vertex"]
     if unknown:
         raise MeshError(Defect.UNKNOWN_ELEMENT, where=where, detail=", ".join(dict.fromkeys(unknown)))
+    points_of = [block for block in blocks if block[0] == "vertex"]
     blocks = [block for block in blocks if block[0] != "vertex"]
     highest = max((ELEMENTS[kind].dim for kind, _, _ in blocks), default=0)
     if highest < 2:
@@ -160,14 +162,31 @@ def _mesh(content: Mapping[str, Any], answer: Mapping[str, Any], where: str) -> 
     points = _flattened(content["points"], highest)
     cells = np.concatenate([cells for _, cells, _ in elements])
     parts = _names(elements, content, answer, highest)
-    mesh = Mesh(points, cells, kinds[0], parts)
+    edges = [block for block in blocks if ELEMENTS[block[0]].dim == 1] if highest == 3 else []
     v = len(points)
+    mesh = Mesh(points, cells, kinds[0], parts, sets=_sets(points_of, edges, content, answer, v))
     facets = [c[:, : ELEMENTS[kind].corners] for kind, c, _ in lower]
     if not facets or ((cells < 0) | (cells >= v)).any():
         return mesh
     found = _facets_of(mesh, np.concatenate(facets), where)
     tags = {name: found[ids] for name, ids in _names(lower, content, answer, highest - 1).items()}
-    return Mesh(points, cells, kinds[0], parts, tags)
+    return replace(mesh, tags=tags)
+
+
+def _sets(
+    points: list[tuple[str, Ints, int]],
+    edges: list[tuple[str, Ints, int]],
+    content: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    v: int,
+) -> dict[str, Ints]:
+    """Points and edges that have names; numbers alone are none, as many programs number every corner of a shape."""
+    out = {name: content[f"points_{k}"][:, None] for k, name in enumerate(answer["point_sets"])}
+    for blocks, dim, width in ((points, 0, 1), (edges, 1, 2)):
+        if blocks:
+            ends = np.concatenate([cells[:, :width] for _, cells, _ in blocks])
+            out |= {name: ends[ids] for name, ids in _names(blocks, content, answer, dim, numbered=False).items()}
+    return {name: np.unique(ids, axis=0) for name, ids in out.items() if len(ids) and 0 <= ids.min() <= ids.max() < v}
 
 
 def _flattened(points: Any, dim: int) -> Any:
@@ -180,9 +199,13 @@ def _flattened(points: Any, dim: int) -> Any:
 
 
 def _names(
-    blocks: list[tuple[str, Ints, int]], content: Mapping[str, Any], answer: Mapping[str, Any], dim: int
+    blocks: list[tuple[str, Ints, int]],
+    content: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    dim: int,
+    numbered: bool = True,
 ) -> dict[str, Ints]:
-    """Positions in the joined blocks by the names of groups."""
+    """Positions in the joined blocks by the names of groups; numbers without a name are names if that is wanted."""
     starts = np.cumsum([0, *[len(cells) for _, cells, _ in blocks]])
     out: dict[str, list[Ints]] = {}
     known = {(number, d): name for name, number, d in answer["names"]}
@@ -193,6 +216,8 @@ def _names(
         for number in np.unique(values).tolist():
             if number == 0 and (0, dim) not in known and 0 not in families:
                 continue  # no group
+            if not numbered and number not in families and (number, dim) not in known:
+                continue
             for name in families.get(number, [known.get((number, dim), str(number))]):
                 out.setdefault(name, []).append(start + np.flatnonzero(values == number))
         for k, (name, members) in enumerate(answer["sets"].items()):

@@ -44,8 +44,21 @@ def read(file: str, out: str) -> dict:
     names = [[str(k), *map(int, value)] for k, value in (mesh.field_data or {}).items() if len(value) == 2]
     names += gmsh_names(file)
     families = {int(k): [str(n) for n in v] for k, v in (getattr(mesh, "cell_tags", None) or {}).items()}
+    points = point_sets(mesh)
+    arrays |= {f"points_{number}": ids for number, ids in enumerate(points.values())}
     np.savez(out, **arrays)
-    return {"blocks": blocks, "names": names, "families": families, "sets": sets}
+    return {"blocks": blocks, "names": names, "families": families, "sets": sets, "point_sets": list(points)}
+
+
+def point_sets(mesh: object) -> dict:
+    """Numbers of points by the names of sets of them, of Abaqus and others, or of families, of MED."""
+    found = {str(name): np.asarray(ids, dtype=np.int64) for name, ids in (mesh.point_sets or {}).items()}
+    families = np.asarray((mesh.point_data or {}).get("point_tags", ()))
+    for number, names in (getattr(mesh, "point_tags", None) or {}).items():
+        for name in names:
+            before = found.get(str(name), np.zeros(0, dtype=np.int64))
+            found[str(name)] = np.union1d(before, np.flatnonzero(families == number))
+    return found
 
 
 def gmsh_names(file: str) -> list:

@@ -36,7 +36,8 @@ def repair_mesh(mesh: Mesh) -> Mesh:
     for name, ids in mesh.tags.items():
         there = number[ids[:, 0]] >= 0
         tags[name] = np.stack([number[ids[there, 0]], ids[there, 1]], axis=1)
-    out = Mesh(mesh.points[used], place[mesh.cells[kept]], mesh.kind, parts, tags)
+    sets = {name: place[ids[(place[ids] >= 0).all(1)]] for name, ids in mesh.sets.items()}
+    out = Mesh(mesh.points[used], place[mesh.cells[kept]], mesh.kind, parts, tags, sets)
     return out if out.surface else _turned(out)
 
 
@@ -54,7 +55,7 @@ def _turned(mesh: Mesh) -> Mesh:
     for name, ids in mesh.tags.items():
         local = np.where(over[ids[:, 0]], renumbered[ids[:, 1]], ids[:, 1])
         tags[name] = np.stack([ids[:, 0], local], axis=1)
-    return Mesh(mesh.points, cells, mesh.kind, mesh.parts, tags)
+    return Mesh(mesh.points, cells, mesh.kind, mesh.parts, tags, mesh.sets)
 
 
 def _mirror(element: Element) -> tuple[list[int], Ints]:

@@ -50,6 +50,8 @@ class Representation(ABC):
 
     holds_components: ClassVar[bool] = False
     """Whether conditions may hold some components of a face and leave the others."""
+    holds_points: ClassVar[bool] = False
+    """Whether conditions may hold single points and edges, and loads stand at points."""
 
     def __init__(
         self,
@@ -68,6 +70,9 @@ class Representation(ABC):
                 f"a {type(self).__name__} holds all components of a face or none; {face} has {found[0]}: use a "
                 "FiniteElementField, which holds single components."
             )
+        single = [str(c) for held in self.boundary.sets.values() for c in held] + [str(c) for c in self.boundary.loads]
+        if single and not self.holds_points:
+            raise UsageError(f"a {type(self).__name__} knows no single points; {single[0]} needs a FiniteElementField.")
 
     @property
     def dim(self) -> int:

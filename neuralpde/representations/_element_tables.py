@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.geometry import Element, Mesh, facet_rule
+from neuralpde.representations._tables import Rule, Tables
 from neuralpde.types import UsageError
 
 BASES = {
@@ -28,55 +30,6 @@ BASES = {
 
 Chosen: TypeAlias = Tensor | slice | None
 """Some elements, by their numbers or as a slice, or all."""
-
-
-@dataclass(frozen=True)
-class Tables:
-    """Basis functions at q points of each of e elements (or facets).
-
-    Args:
-        values: φ_i at the points, ``(1, q, k)``.
-        slopes: gradients of φ_i on the reference element, ``(1, q, k, d)``; q is 1 where they are constant.
-        inverse: ∂ξ/∂x, ``(e, q, d, d)``; q is 1 where it is constant.
-        weights: quadrature weights times the volume's (area's) factor, ``(e, q)``.
-        points: ``(e, q, d)``.
-        dofs: global numbers of the basis functions, ``(e, k)``.
-        elements: numbers of the elements, ``(e,)``.
-        normals: outward unit normals of facets, ``(e, q, d)``; None inside.
-    """
-
-    values: Tensor
-    slopes: Tensor
-    inverse: Tensor
-    weights: Tensor
-    points: Tensor
-    dofs: Tensor
-    elements: Tensor
-    normals: Tensor | None = None
-
-    @cached_property
-    def gradients(self) -> Tensor:
-        """∇φ_i, ``(e, q, k, d)``; q is 1 where they are constant."""
-        return self.slopes @ self.inverse
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What all elements share at the points of a quadrature.
-
-    Args:
-        weights: on the reference element, ``(q,)``.
-        values: φ_i, ``(q, k)``.
-        slopes: their gradients on the reference element, ``(q, k, d)``; q is 1 where they are constant.
-        shapes: shape functions of the geometry, ``(q, g)``.
-        tangents: their gradients, ``(q, g, d)``; q is 1 where they are constant.
-    """
-
-    weights: Tensor
-    values: Tensor
-    slopes: Tensor
-    shapes: Tensor
-    tangents: Tensor
 
 
 class ElementTables:
@@ -133,16 +86,33 @@ class ElementTables:
         """Places of all nodes, ``(N, d)``."""
         out = torch.zeros(self.num_nodes, self.mesh.dim, dtype=self.dtype, device=self.device)
         if self.degree == 1:
-            out[self._corner_nodes] = self._reference(self.mesh.points[self.vertices])
+            out[self._corner_nodes] = self.points[self.vertices]
             return out
         x = self.place(self.local_nodes)
         out[self.dofs.reshape(-1)] = x.reshape(-1, self.mesh.dim)
         return out
 
     @cached_property
+    def points(self) -> Tensor:
+        """The mesh's points, ``(v, d)``."""
+        return self._reference(self.mesh.points)
+
+    def moved(self, points: Tensor) -> ElementTables:
+        """The same elements on points ``(v, d)`` that may require a gradient, which all tables then have."""
+        if points.shape != self.mesh.points.shape:
+            raise UsageError(
+                f"the mesh has points of shape {self.mesh.points.shape}; got points of shape {tuple(points.shape)}."
+            )
+        out = copy.copy(self)
+        for name in ("nodes", "_corners"):
+            out.__dict__.pop(name, None)
+        out.__dict__["points"] = points.to(self.dtype)
+        return out
+
+    @cached_property
     def _corners(self) -> Tensor:
         """Nodes of the geometry of every element, ``(e, g, d)``."""
-        return torch.as_tensor(self.mesh.points[self.mesh.cells], dtype=self.dtype, device=self.device)
+        return self.points[self.mesh.cells]
 
     @cached_property
     def _elements(self) -> Tensor:
@@ -248,6 +218,18 @@ class ElementTables:
             weights = area.norm(dim=-1)
             out.append(replace(table, weights=weights, normals=area / weights[..., None]))
         return out
+
+    def single(self, place: tuple[np.ndarray, np.ndarray]) -> Tables:
+        """Tables at one point, an element ``(1,)`` and reference coordinates ``(1, d)`` in it, of weight 1."""
+        element, xi = place
+        at = self._reference(xi)
+        table = self.at(self.rule(at, at.new_ones(1)), torch.from_numpy(element).to(self.device))
+        return replace(table, weights=torch.ones_like(table.weights))
+
+    def places(self, element: np.ndarray, xi: np.ndarray) -> Tensor:
+        """The points at reference coordinates ``(n, d)`` in elements ``(n,)``, ``(n, d)``."""
+        shapes = self._reference(self.mesh.element.values(xi))
+        return torch.einsum("ng,ngd->nd", shapes, self._corners[torch.from_numpy(element).to(self.device)])
 
     def evaluate(self, values: Tensor, element: np.ndarray, xi: np.ndarray) -> tuple[Tensor, Tensor]:
         """Field of nodal values ``(N, c)`` and its gradient at reference coordinates in elements, ``(n, c)`` and

@@ -34,7 +34,7 @@ class Product(Representation):
         12
     """
 
-    holds_components = True  # where its blocks do, which were asked when they were made
+    holds_components = holds_points = True  # where its blocks do, which were asked when they were made
 
     def __init__(self, **blocks: Representation) -> None:
         if not blocks:
