@@ -213,4 +213,4 @@ def _at_nearest(method: Samples, draw: Callable[[int], None]) -> Show:
 
 def _film_scale(methods: Sequence[Samples], channel: int) -> Scale:
     values, exact = values_and_exact(methods, channel)
-    return field_scale(values, exact, peaked=any(method.peaked for method in methods))
+    return field_scale(values, exact, any(m.peaked for m in methods), methods[0].triangulation is not None)

@@ -178,7 +178,7 @@ def _images(
     figure: Figure, row: list[Axes], methods: Sequence[Samples], channel: int, side: float, aspect: float
 ) -> None:
     values, exact = values_and_exact(methods, channel, slice(-1, None))
-    scale = field_scale(values, exact, peaked=any(method.peaked for method in methods))
+    scale = field_scale(values, exact, any(m.peaked for m in methods), methods[0].triangulation is not None)
     for ax, method in zip(row, methods, strict=True):
         shown = panels.plane(ax, method, method.values[-1, ..., channel], scale)
         draw_streamlines(ax, method, -1, side, scale)

@@ -131,7 +131,8 @@ def _images(
     figure: Figure, row: np.ndarray, samples: Samples, channel: int, picks: np.ndarray, side: float, aspect: float
 ) -> None:
     values, exact = _shown(samples, channel)
-    scale = field_scale([values[0][picks]], [known[picks] for known in exact], peaked=samples.peaked)
+    known = [array[picks] for array in exact]
+    scale = field_scale([values[0][picks]], known, samples.peaked, samples.triangulation is not None)
     for ax, i in zip(row, picks, strict=True):
         shown = panels.plane(ax, samples, samples.values[i, ..., channel], scale, i)
         draw_streamlines(ax, samples, i, side, scale)

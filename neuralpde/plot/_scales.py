@@ -68,7 +68,9 @@ def padded(low: float, high: float) -> tuple[float, float]:
     return low - air, high + air
 
 
-def field_scale(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = (), peaked: bool = False) -> Scale:
+def field_scale(
+    values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = (), peaked: bool = False, scattered: bool = False
+) -> Scale:
     """viridis; symmetric red and blue only where both signs matter (the smaller side is 5 % of the larger or more).
 
     Args:
@@ -76,6 +78,7 @@ def field_scale(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = (), 
             at the points of a triangulation.
         peaked: the field may grow without bound at few points, as a flow's vorticity and pressure do at corners, and
             stresses where a support ends: then these points lie outside, and the structure of all others is seen.
+        scattered: whether they are values at points.
     """
     low, high = limits(values, exact)
     name, peak = "viridis", max(abs(low), abs(high))
@@ -83,7 +86,8 @@ def field_scale(values: Sequence[np.ndarray], exact: Sequence[np.ndarray] = (), 
     if min(-low, high) >= 0.05 * peak and seen is not None and seen[0] < seen[1]:
         name, low, high = "RdBu_r", -peak, peak
     if peaked and seen is not None:
-        low, high = _without_peaks([*values, *exact], low, high)
+        without = _typical_at_points if scattered else _without_peaks
+        low, high = without([*values, *exact], low, high)
     under = seen is not None and seen[0] < low
     over = seen is not None and seen[1] > high
     return Scale(name, low, high, extend=_extend(under, over))
@@ -146,8 +150,6 @@ def _without_peaks(arrays: Sequence[np.ndarray], low: float, high: float) -> tup
     Walls and corners are where vorticity and pressure grow without bound under refinement. A small smooth vortex in
     the interior is shown up to its centre: that the limits double is not enough to call something a peak.
     """
-    if arrays and all(array.ndim == 2 for array in arrays):
-        return _typical_at_points(arrays, low, high)
     inner = [array[_off_the_walls(array.shape)] for array in arrays]
     numbers = np.concatenate([array[np.isfinite(array)] for array in inner])
     if not numbers.size:
@@ -164,7 +166,8 @@ def _without_peaks(arrays: Sequence[np.ndarray], low: float, high: float) -> tup
 
 
 def _typical_at_points(arrays: Sequence[np.ndarray], low: float, high: float) -> tuple[float, float]:
-    """The same of values ``(k, n)`` at points: time by time, as a blow that is over soon is no peak in this sense."""
+    """Limits without the outermost hundredth of values ``(k, n)`` at points: time by time, as a blow that is over soon
+    is no peak in this sense."""
     rows = [row[np.isfinite(row)] for array in arrays for row in array]
     ends = np.array([np.percentile(row, (0.5, 99.5)) for row in rows if row.size])
     if low == -high:
