@@ -27,6 +27,7 @@ def mapped_mesh(
     place: Place,
     names: Mapping[str, str] | None = None,
     powers: tuple[float, ...] | None = None,
+    edges: Mapping[str, Callable[[Places], NDArray[np.bool_]]] | None = None,
 ) -> Mesh:
     """Elements of a kind on a map of the unit square or cube; every node lies where the map takes it.
 
@@ -38,6 +39,7 @@ def mapped_mesh(
             their own.
         powers: along each axis the corners of n cells lie at (k/n)^power before the map; nodes between corners stay in
             the middle, as elsewhere elements would have singular derivatives.
+        edges: names of sets of edges, and which points of the unit cube lie on their lines.
     """
     element, order = ELEMENTS[kind], ELEMENTS[kind].order
     counts = [order * n + 1 for n in cells]
@@ -49,7 +51,8 @@ def mapped_mesh(
     axes = [_graded(n, order, p) for n, p in zip(cells, powers or (1.0,) * len(cells), strict=True)]
     logical = np.stack([axis[lattice[used, a]] for a, axis in enumerate(axes)], axis=1)
     bare = Mesh(place(logical), numbers.reshape(-1, len(element.nodes)), kind)
-    return Mesh(bare.points, bare.cells, kind, tags=_sides(bare, logical, names or {}))
+    sets = {name: _edges(bare, on(logical)) for name, on in (edges or {}).items()}
+    return Mesh(bare.points, bare.cells, kind, tags=_sides(bare, logical, names or {}), sets=sets)
 
 
 def _graded(n: int, order: int, power: float) -> Places:
@@ -69,6 +72,12 @@ def _offsets(kind: str, order: int) -> list[NDArray[np.int64]]:
         base = corners[list(chosen)]
         out.append(np.rint(order * (base[0] + nodes @ (base[1:] - base[0]))).astype(np.int64))
     return out
+
+
+def _edges(mesh: Mesh, on: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Edges whose ends both lie on a line, ``(n, 2)``."""
+    ends = mesh.cells[:, mesh.element.edges].reshape(-1, 2)
+    return np.unique(np.sort(ends[on[ends].all(1)], axis=1), axis=0)
 
 
 def _sides(mesh: Mesh, logical: Places, names: Mapping[str, str]) -> dict[str, NDArray[np.int64]]:
