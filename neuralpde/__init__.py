@@ -21,9 +21,12 @@ if TYPE_CHECKING:
         MeshDomain,
         Neumann,
         Periodic,
+        PointLoad,
+        Pressure,
         Robin,
         SignedDistance,
         read_mesh,
+        with_points,
     )
     from neuralpde.integrators import RK4, SDIRK4, Euler, Heun, ImplicitEuler, ImplicitMidpoint, LieSplitting, Midpoint
     from neuralpde.problems import (
@@ -84,7 +87,9 @@ __all__ = [
     "Neumann",
     "NeuralField",
     "Periodic",
+    "PointLoad",
     "Poisson",
+    "Pressure",
     "Problem",
     "Rayleigh",
     "ReactionDiffusion",
@@ -98,6 +103,7 @@ __all__ = [
     "simulate",
     "solve",
     "traction",
+    "with_points",
 ]
 
 _ROOMS = ("geometry", "integrators", "problems", "representations", "simulate")

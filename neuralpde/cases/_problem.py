@@ -21,6 +21,8 @@ from neuralpde.geometry import (
     Neumann,
     Outflow,
     Periodic,
+    PointLoad,
+    Pressure,
     Robin,
 )
 from neuralpde.problems import PROBLEMS, Problem, check_problem, traction
@@ -32,6 +34,8 @@ CONDITIONS: dict[str, Callable[..., Condition]] = {
     "flux": Flux,
     "traction": traction,
     "robin": Robin,
+    "pressure": Pressure,
+    "point_load": PointLoad,
     "periodic": Periodic,
     "free_slip": FreeSlip,
     "outflow": Outflow,
@@ -118,9 +122,11 @@ def _check_count(condition: Condition, value: Sequence[float], problem: Problem,
 
 
 def _check_face(domain: Domain, face: str) -> None:
-    """Refuse a name that no part of the boundary has, with the one that was probably meant."""
+    """Refuse a name that no part of the boundary has, and no set of points, with the one that was probably meant."""
+    if face in domain.sets:
+        return
     try:
         domain.check_face(face)
     except UsageError as error:
-        meant = nearest(face, domain.names if isinstance(domain, MeshDomain) else domain.faces)
+        meant = None if isinstance(domain, MeshDomain) else nearest(face, domain.faces)  # a mesh says it itself
         raise (UsageError(f"{str(error)[:-1]}; did you mean {meant}?") if meant else error) from None

@@ -113,7 +113,7 @@ class MeshDomain(Domain):
         sets = f" and the points and edges {', '.join(self.sets)}" if self.sets else ""
         plain = {known.casefold(): known for known in (*self.sets, *self.names)}
         near = difflib.get_close_matches(name.casefold(), plain, n=1)
-        meant = f": did you mean {plain[near[0]]!r}?" if near and not inside else "."
+        meant = f"; did you mean {plain[near[0]]}?" if near and not inside else "."
         raise UsageError(
             f"this mesh has the boundary parts {', '.join(self.names)}{sets}; there is no {name!r}{inside}{meant}"
         )

@@ -177,8 +177,8 @@ def test_points_of_a_mesh_by_name() -> None:
     [
         ((traction((1.0, 0.0), "pin"),), "'pin' is a set of points or edges, which has no area"),
         ((Dirichlet(0.0, "pin"), Dirichlet(0.0, "pin", "x")), "'pin' has two conditions"),
-        ((Dirichlet(0.0, "pinn"),), "and the points and edges pin, slide; there is no 'pinn': did you mean 'pin'?"),
-        ((traction((1.0, 0.0), "X-"),), "there is no 'X-': did you mean 'x-'?"),
+        ((Dirichlet(0.0, "pinn"),), "and the points and edges pin, slide; there is no 'pinn'; did you mean pin?"),
+        ((traction((1.0, 0.0), "X-"),), "there is no 'X-'; did you mean x-?"),
         ((PointLoad((1.0, 0.0), (2.0, 0.5)),), "lies outside the domain"),
         ((PointLoad((1.0, 0.0), (2.0, 0.5, 0.0)),), "a place in 2D has 2 numbers"),
     ],
