@@ -8,8 +8,9 @@ from torch import Tensor
 
 from neuralpde.dynamics._weak_form import Density, WeakForm, _jet, _Piece
 from neuralpde.fields import Jet
-from neuralpde.geometry import Condition, MeshDomain, Neumann, Robin
-from neuralpde.problems import Problem
+from neuralpde.geometry import Condition, MeshDomain, Neumann, Pressure, Robin
+from neuralpde.problems import ElasticBody, Problem
+from neuralpde.problems._kinematics import Deformation
 from neuralpde.representations import FiniteElementField, Tables
 from neuralpde.types import UsageError
 
@@ -25,6 +26,7 @@ class LoadedForm(WeakForm):
         UsageError: where a part of the boundary has no condition, or Neumann's: such a form has no potential.
     """
 
+    follows = True
     factor: float = 1.0
     """Of body forces, tractions and pressures."""
 
@@ -33,6 +35,8 @@ class LoadedForm(WeakForm):
 
     def __init__(self, problem: Problem, representation: FiniteElementField) -> None:
         super().__init__(problem, representation)
+        self.followers: list[FollowerPressure] = []
+        """Pressures that act on the deformed boundary, as it was when they were frozen last."""
         assert isinstance(representation.domain, MeshDomain)
         table = representation.boundary.table
         for face in representation.domain.sides:
@@ -52,10 +56,21 @@ class LoadedForm(WeakForm):
                 rest = Jet(torch.zeros_like(jet.value), jet.grad)
                 own = float(weights @ self.problem.energy(t, x, rest))
                 strain += own
-                whole += self.factor * (float(weights @ self.problem.energy(t, x, jet)) - own)
+                whole += self._loads(t, x, jet, weights, own)
             else:
                 whole += float(weights @ self._exchanged(piece, t, jet))
         return strain, whole
+
+    def _loads(self, t: float, x: Tensor, jet: Jet, weights: Tensor, strain: float) -> float:
+        """Energy of the body forces at some points, whose strain energy is known."""
+        if isinstance(self.problem, ElasticBody):  # b does not depend on u
+            return -self.factor * float(weights @ (self.problem.source(t, x, jet) * jet.value).sum(-1))
+        return self.factor * (float(weights @ self.problem.energy(t, x, jet)) - strain)
+
+    def lag(self, values: Tensor) -> None:
+        """Freeze the pressures that follow the body at nodal displacements ``(N, d)``."""
+        for pressure in (self.boundary and self.followers) or ():
+            pressure.lag(values)
 
     def slopes(self, t: float, values: Tensor, definite: bool, whole: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
         """∂R/∂u; if ``definite`` of ∂²Ψ/∂F² without negative eigenvalues, if ``whole`` between all unknowns."""
@@ -69,9 +84,7 @@ class LoadedForm(WeakForm):
         """The smallest det F at the points of the quadrature, F = I + ∇u."""
         least = torch.inf
         for table in self.representation.chunks(1):
-            grad = _jet(table, values).grad
-            eye = torch.eye(grad.shape[-1], dtype=grad.dtype, device=grad.device)
-            least = min(least, float(torch.linalg.det(eye + grad).min()))
+            least = min(least, float(Deformation(_jet(table, values).grad).volume_ratio.min()))
         return least
 
     def _exchanged(self, piece: _Piece, t: float, jet: Jet) -> Tensor:
@@ -87,6 +100,9 @@ class LoadedForm(WeakForm):
         density = super()._through(condition, table)
         if isinstance(condition, Robin):  # an elastic foundation is no load
             return density
+        if isinstance(condition, Pressure) and condition.follower:
+            self.followers.append(FollowerPressure(condition, table))
+            density = self.followers[-1]
 
         def scaled(t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
             load, flux = density(t, x, u)
@@ -99,6 +115,31 @@ class LoadedForm(WeakForm):
         if self.definite and "gg" in parts:
             parts["gg"] = -positive_part(-parts["gg"])
         return load, flux, parts
+
+
+class FollowerPressure:
+    """−p cof(F) N on a facet of a deformed body, with F as it was when it was frozen.
+
+    Args:
+        condition: states p.
+        table: of the facets.
+
+    Source: Holzapfel, Nonlinear Solid Mechanics (2000), equations 2.54 (Nanson) and 8.60.
+    """
+
+    def __init__(self, condition: Pressure, table: Tables) -> None:
+        assert table.normals is not None
+        self.condition, self.table = condition, table
+        self.rest = table.normals.reshape(-1, table.normals.shape[-1])
+        self.normals = self.rest
+
+    def lag(self, values: Tensor) -> None:
+        """Take the normals, times the change of the area, from nodal displacements."""
+        deformed = Deformation(_jet(self.table, values).grad)
+        self.normals = (deformed.cofactor @ self.rest[..., None])[..., 0]
+
+    def __call__(self, t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
+        return -self.condition.flux(t, x, self.normals), torch.zeros_like(u.grad)
 
 
 def positive_part(tangent: Tensor) -> Tensor:

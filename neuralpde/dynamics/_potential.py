@@ -54,7 +54,9 @@ class PotentialDynamics(Dynamics):
         self.problem, self.representation = problem, representation
         self.parts = problem.terms()
         self.load_steps = load_steps or LoadSteps()
-        self.space = make_space(problem, representation, newton or Newton(), dilatation)
+        # barriers shorten steps: an impact that a time step hardly resolves takes a hundred iterations
+        newton = newton or (Newton(maxiter=300) if self.touches else Newton())
+        self.space = make_space(problem, representation, newton, dilatation)
         self._notes: tuple[str, ...] = ()
         self._lagged: State | None = None
         self._stage: tuple[Tensor, Tensor] | None = None
@@ -146,6 +148,8 @@ class PotentialDynamics(Dynamics):
         return self.space.minimise(t, self.motion.split(start)[0], inertia, last)
 
     def energies(self, t: float, theta: Tensor) -> dict[str, float]:
+        if not isinstance(self.representation, Motion):
+            return self.space.energies(t, theta)
         u, v = self.motion.split(theta)
         return {"kinetic": self.motion.kinetic(t, v), **self.space.energies(t, u)}
 
@@ -155,7 +159,8 @@ class PotentialDynamics(Dynamics):
         return (after.t - before.t) * self.space.damping_power(0.5 * (first + last))
 
     def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
-        return self.space.outputs(t, self.motion.split(theta)[0])
+        moves = isinstance(self.representation, Motion)
+        return self.space.outputs(t, self.motion.split(theta)[0] if moves else theta)
 
     def check_march(self) -> None:
         if not isinstance(self.representation, Motion):

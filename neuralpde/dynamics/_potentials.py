@@ -45,9 +45,13 @@ class Potential(ABC):
                 positive semi-definite.
         """
 
-    def longest(self, values: Tensor, step: Tensor) -> float:
+    def longest(self, t: float, values: Tensor, step: Tensor) -> float:
         """The largest s ≤ 1 such that values + s' · step is admissible for all s' ≤ s."""
         return 1.0
+
+    def cleared(self, t: float, values: Tensor) -> Tensor:
+        """Admissible values at time t near those of the state before, into which an obstacle may have moved."""
+        return values
 
     def lag(self, t: float, values: Tensor) -> None:  # noqa: B027 (most freeze nothing)
         """Freeze what is taken from the state at the beginning of a step: friction, the normals of a pressure."""
@@ -68,6 +72,13 @@ class ElasticPotential(Potential):
 
     def __init__(self, form: LoadedForm) -> None:
         self.form = form
+
+    @property
+    def follows(self) -> bool:  # type: ignore[override]
+        return bool(self.form.boundary and self.form.followers)
+
+    def lag(self, t: float, values: Tensor) -> None:
+        self.form.lag(values)
 
     def energy(self, t: float, values: Tensor) -> float:
         return sum(self.form.energies(t, values))

@@ -12,6 +12,7 @@ from neuralpde.integrators import State, StepInfo
 from neuralpde.io import load_arrays, save_arrays
 from neuralpde.problems import Problem
 from neuralpde.representations import REPRESENTATIONS
+from neuralpde.simulate._energies import energies_from, energy_arrays
 from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import DataError, Status
@@ -33,6 +34,7 @@ def save_solution(solution: Solution, path: str | Path, case: dict[str, Any] | N
     }
     for k, (_, theta) in enumerate(solution.last.history):
         arrays[f"history_theta_{k}"] = _host(theta)
+    arrays |= energy_arrays(solution.energies)
     metadata = {
         "problem": solution.problem.name,
         "data": problem_data(solution.problem),
@@ -90,4 +92,5 @@ def load_solution(path: str | Path, problem: Problem) -> Solution:
         meta["solve_seconds"],
         meta["fit_error"],
         meta["recipe"],
+        energies=energies_from(arrays),
     )

@@ -16,6 +16,7 @@ from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import FIRST_FIT, Projection, Representation
 from neuralpde.simulate._arguments import as_number, check_initial, check_march, check_options, check_parts, check_saved
+from neuralpde.simulate._energies import EnergyRecorder
 from neuralpde.simulate._evolving import EvolvingValues
 from neuralpde.simulate._growth import GrowthGuard
 from neuralpde.simulate._problem_data import first_difference, problem_data
@@ -112,10 +113,10 @@ def simulate(
     raise_on_failure: bool = True,
     **options: Any,
 ) -> Solution:
-    """Solve u_t = F(t, u) from t = 0 (or a restart's time) to ``t_end``.
+    """Solve u_t = F(t, u) from t = 0 (or a restart's time) to ``t_end``; of a body ρ ü = −∂Π/∂u − C u̇.
 
     Args:
-        problem: with ``time_order`` 1.
+        problem: that moves: with ``time_order`` 1, or 2 (a body).
         representation: where the field is kept.
         integrator: how it is stepped.
         dt: longest step; the last time is met exactly by equal steps.
@@ -179,6 +180,7 @@ def simulate(
     guard = GrowthGuard(problem, representation, dynamics, state, t_end, growth_limit)
     unstable = check_step(integrator, dynamics, state, length, steps - done) if status.ok else ()
     rest = RestTest(problem, representation, until_steady)
+    energies = EnergyRecorder(dynamics, state)
     setup = time.perf_counter() - begin
     for k in range(done + 1, steps + 1) if status.ok else ():
         new, info = integrator.step(dynamics, state, length)
@@ -192,6 +194,7 @@ def simulate(
             break
         # k·dt, not a running sum: saved times meet the asked ones to rounding
         before, state = state, replace(new, t=origin + k * length)
+        energies.add(state)
         stopped = progress is not None and progress(k, steps, state, info) is False
         if rest.passes(before, state):
             status = Status.STEADY
@@ -224,6 +227,7 @@ def simulate(
         recipe,
         (*dynamics.notes, *unstable),
         options,
+        energies.finished(),
     )
     if raise_on_failure and status is not Status.INTERRUPTED:
         if not infos:

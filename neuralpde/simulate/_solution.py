@@ -18,6 +18,7 @@ from neuralpde.plot import Samples, animation, picture
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._between import between_times
+from neuralpde.simulate._energies import Energies
 from neuralpde.simulate._errors import channels_of, errors_by_unknown
 from neuralpde.simulate._export import Points, export_solution, probe_table
 from neuralpde.simulate._fluxes import check_given, flux_table
@@ -47,6 +48,7 @@ class Solution:
         recipe: integrator, dt, method and options, for the record.
         notes: what did not go as well as it might have, though no step failed (a pressure's fit that is not close).
         options: of the dynamics. They are not in files, which have them in words only, in the recipe.
+        energies: of a body, at the start and after every step of this run, with forces and gaps of its contacts.
     """
 
     problem: Problem
@@ -62,6 +64,7 @@ class Solution:
     recipe: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    energies: Energies | None = None
 
     @property
     def seconds(self) -> float:

@@ -12,6 +12,7 @@ from neuralpde.integrators import Dynamics, Stage, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._arguments import check_options, check_parts
+from neuralpde.simulate._energies import EnergyRecorder
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import UsageError, raise_for
 
@@ -73,6 +74,7 @@ def solve(
         recipe={"integrator": "steady", "options": {k: str(v) for k, v in options.items()}},
         notes=dynamics.notes,
         options=options,
+        energies=EnergyRecorder(dynamics, State(0.0, stage.theta)).finished(),
     )
     if raise_on_failure:
         raise_for(stage.status, _what(problem, dynamics, stage), solution)
