@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ class Method:
     def run(self, case: str, cells: int) -> tuple[Solution, float]:
         """The solution on a mesh, and the seconds it took."""
         posed = problem(case, self.kind, cells)
-        options = {"method": "potential", "dilatation": "mean"} if self.mean else {}
+        options: dict[str, Any] = {"method": "potential", "dilatation": "mean"} if self.mean else {}
         begin = time.perf_counter()
         found = solve(posed, FiniteElementField.for_problem(posed, self.degree), **options)
         return found, time.perf_counter() - begin
