@@ -109,7 +109,7 @@ class BodyEnergy(Objective):
         return self._longest(self.values(theta), -self.body.representation.extended(step))
 
     def _longest(self, values: Tensor, move: Tensor) -> float:
-        return min(part.longest(values, move) for part in self.body.parts)
+        return min(part.longest(self.t, values, move) for part in self.body.parts)
 
     def start(self, guess: Tensor, last: Tensor | None) -> Tensor | None:
         """Where to start: the guess, unless a way from the last state leads through an obstacle to it or its energy is
@@ -117,6 +117,8 @@ class BodyEnergy(Objective):
         if last is None:
             return guess if math.isfinite(self.energy(guess)[0]) else None
         r = self.body.representation
+        for part in self.body.parts:
+            last = part.cleared(self.t, last)
         stayed = r.free_part(last)
         moved = bool((self.values(stayed) != last).any())
         if (self.inertia is not None or not moved) and self._reached(guess, last):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
+import scipy.sparse.linalg as spla
 import torch
 from torch import Tensor
 
@@ -18,6 +20,9 @@ from neuralpde.dynamics._contact_surface import ContactSurface
 from neuralpde.dynamics._potentials import Potential
 from neuralpde.problems import BodyContact, Contact
 from neuralpde.types import UsageError
+
+AHEAD, PUSHES = 0.2, 20
+"""Share of d̂ that a moving obstacle is kept ahead of the body at the start of a step, and attempts to keep it."""
 
 
 class ContactPotential(Potential):
@@ -50,11 +55,9 @@ class ContactPotential(Potential):
     ) -> None:
         self.contact, self.surface, self.gaps, self.free = contact, surface, tuple(gaps), free
         self.distance, self.stiffness, self.name = distance, stiffness, name
-        self._t = 0.0
 
     def places(self, t: float, values: Tensor) -> Tensor:
         """Control points of the displaced boundary, as the obstacle sees them."""
-        self._t = t
         found = self.surface.place(values)
         return found - self.contact.shift(t, found) if isinstance(self.contact, Contact) else found
 
@@ -108,9 +111,49 @@ class ContactPotential(Potential):
         """How control points follow the free unknowns, ``(n d, p)``."""
         return self.surface.dof_matrix[:, self.free].tocsr()
 
-    def longest(self, values: Tensor, step: Tensor) -> float:
-        places, move = self.places(self._t, values), self.surface.move(step)
+    def longest(self, t: float, values: Tensor, step: Tensor) -> float:
+        places, move = self.places(t, values), self.surface.move(step)
         return min((longest_step(gaps, places, move) for gaps in self.gaps), default=1.0)
+
+    def cleared(self, t: float, values: Tensor) -> Tensor:
+        """Values whose boundary an obstacle that has moved does not touch: it pushes what is in its way ahead of it.
+
+        Raises:
+            UsageError: where the obstacle has moved so far that this finds no way out.
+        """
+        if not isinstance(self.contact, Contact) or self.contact.motion is None:
+            return values
+        least = AHEAD * self.distance
+        for _ in range(PUSHES):
+            push = self._push(t, values, least)
+            if push is None:
+                return values
+            values = values + self._followed(push).to(values)
+        raise UsageError(
+            f"the obstacle of {self.name} has moved too deep into the body at t = {t:g}: use smaller time steps."
+        )
+
+    def _push(self, t: float, values: Tensor, least: float) -> Tensor | None:
+        """How far control points have to move for gaps of ``least`` or a little more, ``(n, d)``; None if they have
+        them."""
+        places = self.places(t, values)
+        push, size = torch.zeros_like(places), places.new_zeros(len(places))
+        for gaps in self.gaps:
+            control, _ = gaps.near(places, least)
+            if not len(control):
+                continue
+            jet = gaps.jet(places[control])
+            short = 2 * least - jet.gap
+            for column in control.T:
+                more = short > size[column]
+                size[column[more]] = short[more]
+                push[column[more]] = short[more, None] * jet.normal[more]
+        return push if bool(size.any()) else None
+
+    def _followed(self, push: Tensor) -> Tensor:
+        """Moves of the nodes by which control points move so far, in the sense of least squares."""
+        columns = [spla.lsqr(self.surface.matrix, column, atol=1e-12, btol=1e-12)[0] for column in push.numpy().T]
+        return torch.from_numpy(np.stack(columns, axis=1))
 
     def lag(self, t: float, values: Tensor) -> None:
         """Refuse a state that penetrates.
@@ -127,22 +170,27 @@ class ContactPotential(Potential):
             )
 
     def _deepest(self, t: float, values: Tensor) -> tuple[float, Tensor]:
-        """The least gap (infinite where none is near) and a point of the boundary that has it."""
-        places, worst, where = self.places(t, values), float("inf"), torch.zeros(self.surface.dim)
-        for gaps in self.gaps:
-            control, _ = gaps.near(places, max(self.distance, 0.0))
-            if len(control):
+        """The least gap and a point of the boundary that has it; infinite where there is none."""
+        places, still = self.places(t, values), self.surface.place(values)
+        reach, limit = self.distance, 4 * float((still.amax(0) - still.amin(0)).norm()) + self.distance
+        while True:
+            worst, where = math.inf, still[0]
+            for gaps in self.gaps:
+                control, _ = gaps.near(places, reach)
                 found = gaps.gap(places[control])
-                if float(found.min()) < worst:
-                    worst, where = float(found.min()), self.surface.place(values)[control[found.argmin()]].mean(0)
-        return worst, where
+                if len(found) and float(found.min()) < worst:
+                    worst, where = float(found.min()), still[control[found.argmin()]].mean(0)
+            # gaps below the reach are all there: the least of them is the least of all
+            if worst < math.inf or reach > limit:
+                return worst, where
+            reach *= 8
 
     def force(self, t: float, values: Tensor) -> Tensor:
         """What the obstacle pushes the body with, ``(d,)``, in N (in 2D per metre of thickness)."""
         return -self._gradient(t, values).sum(0)
 
     def outputs(self, t: float, values: Tensor) -> dict[str, float]:
-        """Force on the body by components, and the least gap (infinite beyond d̂)."""
+        """The least gap in m, and the force on the body by components in N."""
         out = {f"{self.name} gap": self._deepest(t, values)[0]}
         if isinstance(self.contact, Contact):
             force = self.force(t, values).tolist()
