@@ -128,6 +128,8 @@ class FiniteElementPotential(PotentialSpace):
         values = self.nodal(t, theta)
         for part in self.parts:
             part.lag(t, values)
+
+    def damp(self, t: float, values: Tensor) -> None:
         damping = getattr(self.problem, "damping", None)
         if damping is not None and (self.damping is None or not self.linear):
             stiffness = -self.form.slopes(t, values, definite=True, whole=True)

@@ -13,6 +13,7 @@ from neuralpde.dynamics._nodal_motion import NodalMotion
 from neuralpde.dynamics._potential_space import Inertia
 from neuralpde.dynamics._potential_spaces import make_space
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
+from neuralpde.optimize import NaturalGradient
 from neuralpde.problems import Problem
 from neuralpde.representations import Motion, Representation
 from neuralpde.types import UsageError
@@ -35,6 +36,8 @@ class PotentialDynamics(Dynamics):
         load_steps: of statics, see :class:`LoadSteps`.
         dilatation: ``"exact"``, or ``"mean"`` for nearly incompressible bodies on finite elements, see
             :class:`MeanDilatation`.
+        fit, points: how energies of neural fields are minimised, and at how many points inside they are integrated, see
+            :class:`~neuralpde.optimize.NaturalGradient`.
 
     Source: Hairer, Lubich & Wanner, Geometric Numerical Integration (2006), chapter VI; Kharevych et al., Geometric,
     variational integrators for computer animation (2006), for steps as minima.
@@ -50,13 +53,15 @@ class PotentialDynamics(Dynamics):
         newton: Newton | None = None,
         load_steps: LoadSteps | None = None,
         dilatation: str = "exact",
+        fit: NaturalGradient | None = None,
+        points: int | None = None,
     ) -> None:
         self.problem, self.representation = problem, representation
         self.parts = problem.terms()
         self.load_steps = load_steps or LoadSteps()
         # barriers shorten steps: an impact that a time step hardly resolves takes a hundred iterations
         newton = newton or (Newton(maxiter=300) if self.touches else Newton())
-        self.space = make_space(problem, representation, newton, dilatation)
+        self.space = make_space(problem, representation, newton, dilatation, fit, points)
         self._notes: tuple[str, ...] = ()
         self._lagged: State | None = None
         self._stage: tuple[Tensor, Tensor] | None = None
@@ -91,6 +96,7 @@ class PotentialDynamics(Dynamics):
         u, v = self.motion.split(theta)
         velocity = self.motion.velocities(t, v)
         self.space.lag(t, u, velocity)
+        self.space.damp(t, self.space.nodal(t, u))
         self._lagged = None
         return torch.cat([velocity, self.motion.acceleration(t, u, velocity)], dim=1)
 
@@ -138,12 +144,14 @@ class PotentialDynamics(Dynamics):
         return y, z
 
     def _minimised(self, base: State | Blend, t: float, guess: Tensor | None, inertia: Inertia) -> Stage:
-        """The stage's displacement. What is lagged is taken from the state at the beginning of the step."""
+        """The stage's displacement. Friction is frozen at the beginning of the step, the stiffness of the damping where
+        the body would be at the stage's time if it kept its velocity: a method of order 2 stays one."""
         newest = _newest(base)
         last, velocity = self.motion.nodal(newest)
         if self._lagged is not newest:
             self.space.lag(newest.t, self.motion.split(newest.theta)[0], velocity)
             self._lagged = newest
+        self.space.damp(t, last + (t - newest.t) * velocity)
         start = newest.theta if guess is None else guess
         return self.space.minimise(t, self.motion.split(start)[0], inertia, last)
 

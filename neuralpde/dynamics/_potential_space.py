@@ -60,7 +60,10 @@ class PotentialSpace(ABC):
         """Potential energies by name: ``"elastic"``, ``"external"``, ``"contact"``, …"""
 
     def lag(self, t: float, theta: Tensor, velocity: Tensor) -> None:  # noqa: B027 (most freeze nothing)
-        """Freeze what is taken from the state at the beginning of a step: friction, damping."""
+        """Freeze what is taken from the state at the beginning of a step: friction."""
+
+    def damp(self, t: float, values: Tensor) -> None:  # noqa: B027 (not all damp)
+        """Take the damping matrix C = α M + β K from nodal displacements ``(N, d)``."""
 
     def damping_power(self, velocity: Tensor) -> float:
         """v·C v of nodal velocities ``(N, d)``, in W."""
