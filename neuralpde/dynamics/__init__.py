@@ -44,7 +44,7 @@ METHODS: dict[str, tuple[Any, type[Representation] | tuple[type[Representation],
     "galerkin": (GalerkinDynamics, NeuralField),
     "weak": (WeakNeuralDynamics, NeuralField),
     "finite_element": (FiniteElementDynamics, FiniteElementField),
-    "potential": (PotentialDynamics, (FiniteElementField, Motion)),
+    "potential": (PotentialDynamics, (FiniteElementField, NeuralField, Motion)),
     "mac": (MacDynamics, MacGrid),
     "spectral": (SpectralDynamics, SpectralGrid),
     "neural_flow": (NeuralFlowDynamics, NeuralFlow),
@@ -67,17 +67,25 @@ def methods_for(problem: Problem, representation: Representation) -> list[str]:
     coefficient jumps; where all of the boundary is held the strong form is as close in less than half the time.
 
     A problem that states its energy may be solved by minimising it: the first choice for bodies with large
-    deformations, and the only one for bodies that move.
+    deformations and for bodies on neural fields, and the only one for bodies that move.
     """
     fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
-    if "potential" in fitting:
-        fitting.remove("potential")
-        if problem.time_order == 2:
-            return ["potential"]
-        if _minimised(problem):
-            return ["potential", *fitting]
-        stated = problem.time_order == 0 and type(problem).energy is not Problem.energy
-        return [*fitting, "potential"] if stated else fitting
+    if "potential" not in fitting:
+        return _without_potential(problem, fitting)
+    others = _without_potential(problem, [name for name in fitting if name != "potential"])
+    neural = isinstance(representation, NeuralField)
+    if problem.time_order == 2:
+        return [] if neural else ["potential"]
+    stated = problem.time_order == 0 and type(problem).energy is not Problem.energy
+    if neural:
+        stated = stated and isinstance(problem.domain, MeshDomain)
+        first = stated and "displacement" in problem.unknowns
+    else:
+        first = _minimised(problem)
+    return ["potential", *others] if first else [*others, "potential"] if stated else others
+
+
+def _without_potential(problem: Problem, fitting: list[str]) -> list[str]:
     if "weak" not in fitting:
         return fitting
     if problem.jumps:

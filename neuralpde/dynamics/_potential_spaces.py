@@ -6,15 +6,22 @@ from neuralpde.dynamics._contact_parts import contact_potentials
 from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
 from neuralpde.dynamics._loaded_form import LoadedForm
 from neuralpde.dynamics._mean_dilatation import dilatation_parts
+from neuralpde.dynamics._neural_potential import NeuralPotential
 from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._potential_space import PotentialSpace
+from neuralpde.optimize import NaturalGradient
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField, Motion, Representation
+from neuralpde.representations import FiniteElementField, Motion, NeuralField, Representation
 from neuralpde.types import UsageError
 
 
 def make_space(
-    problem: Problem, representation: Representation, newton: Newton, dilatation: str = "exact"
+    problem: Problem,
+    representation: Representation,
+    newton: Newton,
+    dilatation: str = "exact",
+    fit: NaturalGradient | None = None,
+    points: int | None = None,
 ) -> PotentialSpace:
     """The potential energy of a problem on a representation of its displacement, or of its motion.
 
@@ -28,4 +35,8 @@ def make_space(
         shape, others = dilatation_parts(problem, field, dilatation)
         parts = (*others, *contact_potentials(problem, field))
         return FiniteElementPotential(problem, field, LoadedForm(shape, field), newton, parts, mass)
-    raise UsageError(f"method='potential' serves finite elements; got {type(field).__name__}.")
+    if isinstance(field, NeuralField):
+        velocity = representation.velocity if isinstance(representation, Motion) else None
+        assert velocity is None or isinstance(velocity, FiniteElementField)
+        return NeuralPotential(problem, field, fit, points, velocity)
+    raise UsageError(f"method='potential' serves finite elements and neural fields; got {type(field).__name__}.")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from neuralpde.networks._taylor import Layout, Stack, activate, beside, fill, tanh_derivatives
 from neuralpde.types import UsageError
+
+Parts: TypeAlias = dict[str, Tensor]
+"""Derivatives at each point by the names of weights."""
 
 
 def _vector(numbers: Sequence[float]) -> Tensor:
@@ -35,6 +39,18 @@ class FirstLayer(nn.Module, ABC):
     @abstractmethod
     def stack(self, x: Tensor, layout: Layout) -> Stack:
         """Features ``(width, n)`` and their derivatives, in memory that nothing else holds."""
+
+    def pulled(self, weights: Mapping[str, Tensor], x: Tensor, layout: Layout, pull: Tensor) -> Parts | None:
+        """Derivatives by the weights of Σ_k pull_k · h_k at each point, ``(n, …)`` by their names, h the features and
+        their first derivatives; None where they are left to automatic differentiation.
+
+        Args:
+            weights: the layer's, by name.
+            x: points ``(n, d)``.
+            layout: of the stack.
+            pull: ``(width, k, n)``.
+        """
+        return None
 
 
 def _separable_stack(parts: Sequence[tuple[Tensor, ...]], layout: Layout) -> Stack:
@@ -150,6 +166,21 @@ class CentredLayer(FirstLayer):
                 parts.append((cosine, first, -(omega**2) * cosine if layout.second else cosine, -(omega**2) * first))
         stack = _separable_stack(parts, layout)
         return activate(stack._replace(value=stack.value + self.bias[:, None]), tanh_derivatives, layout)
+
+    def pulled(self, weights: Mapping[str, Tensor], x: Tensor, layout: Layout, pull: Tensor) -> Parts | None:
+        """In closed form for values and gradients of layers that are not periodic: with z = Σ a_i (x_i − c_i) + b,
+        pull v of tanh z and g_i of its slopes, q = v tanh' + Σ g_i a_i tanh'' is that of z."""
+        if layout.second or any(self.periods):
+            return None
+        slope, centre = weights["slope"], weights["centre"]
+        away = x[:, None] - centre
+        _, first, second = tanh_derivatives((away * slope).sum(-1) + weights["bias"], 2)
+        q = pull[:, 0].T * first
+        if not layout.first:
+            return {"slope": q[..., None] * away, "centre": -q[..., None] * slope, "bias": q}
+        g = pull[:, 1:].permute(2, 0, 1)
+        q = q + (g * slope).sum(-1) * second
+        return {"slope": q[..., None] * away + g * first[..., None], "centre": -q[..., None] * slope, "bias": q}
 
 
 def _inside(
