@@ -12,6 +12,7 @@ import torch
 from neuralpde.cases._mistakes import Place
 from neuralpde.cases._schema import ExportTable, OutputTable
 from neuralpde.geometry import Box, Domain, MeshDomain
+from neuralpde.io import save_table
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, Representation
 from neuralpde.simulate import Solution, chosen_quantity
@@ -106,7 +107,8 @@ def write_outputs(folder: Path, output: OutputTable, solutions: dict[str, Soluti
         solutions: by run.
 
     Returns:
-        ``NAME.pvd`` and ``NAME-probes.csv`` of every run, and ``NAME-forces.csv``, which was written as the run went.
+        ``NAME.pvd``, ``NAME-probes.csv`` and ``NAME-energies.csv`` of every run, and ``NAME-forces.csv``, which was
+        written as the run went.
     """
     written = []
     for name, solution in solutions.items():
@@ -118,6 +120,8 @@ def write_outputs(folder: Path, output: OutputTable, solutions: dict[str, Soluti
                 written.append(solution.export(folder / f"{name}.pvd", output.export.points, times))
         if output.probes:
             written.append(_save_probes(folder / f"{name}-probes.csv", solution, output))
+        if output.energies and solution.energies is not None:
+            written.append(save_table(folder / f"{name}-energies.csv", solution.energy_table()))
         if output.forces is not None and (folder / f"{name}{FORCES}").is_file():
             written.append(folder / f"{name}{FORCES}")
     return written

@@ -35,6 +35,8 @@ def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[l
     if output.plot:
         for name, s in solved.items():
             drawn.append(s.plot(folder / f"{name}.png", name, quantity, None if s is reference else reference, large))
+            if output.energies and s.energies is not None:
+                drawn.append(s.plot_energies(folder / f"{name}-energies.png", name))
         if len(solved) > 1:
             drawn.append(compare(solved, folder / "comparison.png", quantity, reference, large))
     if output.animate and max(len(s.times) for s in solved.values()) > 1:

@@ -18,6 +18,7 @@ from neuralpde.cases._progress import Display, Stop
 from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import State, StepInfo
 from neuralpde.simulate import Solution, load_solution
+from neuralpde.simulate._energy_outputs import joined_energies
 from neuralpde.types import Status, UsageError
 
 CHECKPOINT_SECONDS = 60.0
@@ -127,6 +128,7 @@ def joined(before: Solution | None, after: Solution) -> Solution:
         setup_seconds=before.setup_seconds + after.setup_seconds,
         solve_seconds=before.solve_seconds + after.solve_seconds,
         fit_error=before.fit_error,
+        energies=joined_energies(before.energies, after.energies),
     )
 
 

@@ -130,6 +130,7 @@ class OutputTable(Table):
     magnification: Annotated[FiniteFloat | None, Field(ge=0)] = Field(None, description="a number, 0 or more")
     forces: ForcesTable | None = Field(None, description="true, false or a table {every = …}")
     fluxes: bool = Field(False, description="true or false")
+    energies: bool = Field(True, description="true or false")
 
     @field_validator("export", "forces", mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,19 @@ import numpy as np
 import torch
 
 from neuralpde.fields import Jet
-from neuralpde.geometry import MeshDomain
+from neuralpde.geometry import MeshDomain, Solid
 from neuralpde.plot._condition_text import FREE, grouped_conditions
-from neuralpde.plot._domain_panels import DOTS, domain_panels, normal_arrows
+from neuralpde.plot._domain_panels import DOTS, Panel, domain_panels, normal_arrows
 from neuralpde.plot._mesh_picture import tag_colours, tag_legend
 from neuralpde.plot._panels import colour_bar, plane, upright_label
 from neuralpde.plot._samples import Samples
 from neuralpde.plot._scales import field_scale
+from neuralpde.plot._solid_shapes import draw_solid, with_solids
 from neuralpde.plot._style import METHODS, style, trim, wrapped
+from neuralpde.plot._supports import draw_supports, is_solid
 from neuralpde.plot._triangulation import Floats, triangulation
 from neuralpde.plot._write import PICTURES, checked_path, save
-from neuralpde.problems import Problem, check_problem
+from neuralpde.problems import Problem, check_problem, obstacles
 from neuralpde.representations import Representation
 from neuralpde.types import UsageError
 
@@ -72,7 +75,7 @@ def problem_picture(
 def problem_figure(problem: Problem, representation: Representation | None = None) -> Figure:
     """The figure behind :func:`problem_picture`; call it inside ``style()``."""
     domain = problem.domain
-    groups = grouped_conditions(domain, problem.conditions)
+    groups = grouped_conditions(domain, problem.conditions, is_solid(problem))
     colours = condition_colours([text for _, text in groups])
     by_face = {face: colour for (faces, _), colour in zip(groups, colours, strict=True) for face in faces}
     start = given_samples(problem)
@@ -82,7 +85,12 @@ def problem_figure(problem: Problem, representation: Representation | None = Non
         for (faces, text), colour in zip(groups, colours, strict=True)
     ]
     for panel in panels:
-        normal_arrows(panel, domain)
+        draw_supports(panel, problem) if is_solid(problem) else normal_arrows(panel, domain)
+    if is_solid(problem):
+        entries += _body_at_start(panels, problem)
+    if met := obstacles(getattr(problem, "contact", ())):
+        draw_obstacles(panels, met)
+        entries.append(("obstacles", "0.6", "patch"))
     if getattr(problem, "solid", None) is not None:
         entries.append(("solid", "0.6", "patch"))
     if representation is not None:
@@ -95,6 +103,36 @@ def problem_figure(problem: Problem, representation: Representation | None = Non
     if domain.dim < 3:
         trim(figure)
     return figure
+
+
+def _body_at_start(panels: Sequence[Panel], problem: Problem) -> list[tuple[str, Any, str]]:
+    """The outline of a plane body where its motion begins, if that is another place; the entry of the legend."""
+    from matplotlib.collections import LineCollection
+
+    domain = problem.domain
+    if problem.time_order != 2 or domain.dim != 2 or not isinstance(domain, MeshDomain):
+        return []
+    shown = triangulation(domain.mesh)
+    moved = shown.points + _start(problem, shown.points)[:, :2]
+    if np.allclose(moved, shown.points):
+        return []
+    ax = panels[0].ax
+    ax.add_collection(LineCollection(moved[shown.rim], colors=METHODS[0], linewidths=1.2), autolim=False)  # type: ignore[arg-type]
+    low, high = np.minimum(moved.min(0), shown.points.min(0)), np.maximum(moved.max(0), shown.points.max(0))
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    return [("at t = 0", METHODS[0], "line")]
+
+
+def draw_obstacles(panels: Sequence[Panel], solids: Sequence[Solid]) -> None:
+    """What a body may touch, on a plane, with more room around the body."""
+    for panel in panels:
+        if panel.view is not None:
+            continue
+        (left, right), (bottom, top) = panel.ax.get_xlim(), panel.ax.get_ylim()
+        low, high = with_solids(np.array([left, bottom]), np.array([right, top]), solids)
+        for solid in solids:
+            draw_solid(panel.ax, solid, low, high, above=0.5)
+        panel.ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
 
 
 def condition_colours(texts: list[str]) -> list[Any]:
@@ -118,7 +156,7 @@ def parameters(problem: Problem) -> list[str]:
 def given_samples(problem: Problem) -> Samples | None:
     """The field at t = 0, or the source of a steady problem at u = 0; None where it says nothing, and in space."""
     domain, steady = problem.domain, problem.time_order == 0
-    if domain.dim > 2:
+    if domain.dim > 2 or (is_solid(problem) and not steady):
         return None
     shown = triangulation(domain.mesh) if isinstance(domain, MeshDomain) else None
     n = 129 if domain.dim == 2 else 801

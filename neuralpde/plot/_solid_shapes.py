@@ -33,11 +33,14 @@ def distances(solid: Solid, low: Floats, high: Floats, nodes: int = _NODES) -> t
     return axes, distance.detach().cpu().double().numpy().reshape(grid.shape[:-1])
 
 
-def draw_solid(ax: Axes, solid: Solid, low: Floats, high: Floats) -> list[Any]:
-    """A solid in grey where it is inside the rectangle from ``low`` to ``high``; the artists."""
+def draw_solid(ax: Axes, solid: Solid, low: Floats, high: Floats, above: float = 2) -> list[Any]:
+    """A solid in grey where it is inside the rectangle from ``low`` to ``high``; the artists.
+
+    Lines and images below ``above`` are hidden by it.
+    """
     axes, distance = distances(solid, low, high)
-    filled = ax.contourf(*axes, distance.T, levels=[-np.inf, 0.0], colors=["0.6"], zorder=2)
-    line = ax.contour(*axes, distance.T, levels=[0.0], colors=["0.2"], linewidths=0.8, zorder=2)
+    filled = ax.contourf(*axes, distance.T, levels=[-np.inf, 0.0], colors=["0.6"], zorder=above)
+    line = ax.contour(*axes, distance.T, levels=[0.0], colors=["0.2"], linewidths=0.8, zorder=above)
     return [filled, line]
 
 

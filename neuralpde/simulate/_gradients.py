@@ -13,6 +13,7 @@ from neuralpde.geometry import MeshDomain
 from neuralpde.problems import Problem, Quantity
 from neuralpde.representations import scatter
 from neuralpde.representations._finite_element import FiniteElementAt
+from neuralpde.representations._product import ProductAt
 
 AXES = "xyz"
 Jets = Callable[[Tensor, frozenset[str]], Jet]
@@ -27,7 +28,25 @@ def smooth_jet(problem: Problem, field: Field) -> Jets:
 
     Source: Zienkiewicz & Zhu, Int. J. Numer. Meth. Eng. 24 (1987), 337–357.
     """
-    return AveragedGradient(problem, field).jet if isinstance(field, FiniteElementAt) else field.jet
+    if isinstance(field, FiniteElementAt):
+        return AveragedGradient(problem, field).jet
+    if not isinstance(field, ProductAt):
+        return field.jet
+    smooth = ProductAt({name: _Smooth(block, smooth_jet(problem, block)) for name, block in field.blocks.items()})
+    return smooth.jet
+
+
+class _Smooth(Field):
+    """A field with jets of its own."""
+
+    def __init__(self, field: Field, jets: Jets) -> None:
+        self.field, self.jets = field, jets
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.field(x)
+
+    def jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
+        return self.jets(x, needs)
 
 
 class AveragedGradient:

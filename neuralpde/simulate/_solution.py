@@ -19,6 +19,7 @@ from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._between import between_times
 from neuralpde.simulate._energies import Energies
+from neuralpde.simulate._energy_outputs import energy_table, plot_energies
 from neuralpde.simulate._errors import channels_of, errors_by_unknown
 from neuralpde.simulate._export import Points, export_solution, probe_table
 from neuralpde.simulate._fluxes import check_given, flux_table
@@ -291,3 +292,15 @@ class Solution:
     ) -> Path:
         """Write :meth:`probe_table` as CSV; the folder of ``path`` is made if there is none."""
         return save_table(path, probe_table(self, points, times, quantities))
+
+    def energy_table(self) -> dict[str, np.ndarray]:
+        """:attr:`energies` as columns: ``t``, the parts, ``total``, ``dissipated``, forces and gaps of contacts.
+
+        Raises:
+            UsageError: for a run that has none.
+        """
+        return energy_table(self)
+
+    def plot_energies(self, path: str | Path, title: str = "") -> Path:
+        """A picture of :attr:`energies` over time."""
+        return plot_energies(self, path, title)
