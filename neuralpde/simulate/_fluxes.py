@@ -13,6 +13,7 @@ from neuralpde.dynamics import Balance, FiniteElementDynamics, make_dynamics
 from neuralpde.geometry import MeshDomain
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
+from neuralpde.simulate._gradients import AXES
 from neuralpde.types import UsageError
 
 
@@ -38,7 +39,9 @@ def flux_table(
     Returns:
         columns ``t``, ``flux_<part>`` for every part of the boundary, ``source``, ``storage``; of several unknowns one
         each, ``flux_<part>_<unknown>``. A name of the mesh that stands for several parts, as others overlap it, has a
-        column too, the sum of theirs.
+        column too, the sum of theirs. Of a body they are forces in N (in 2D per metre of thickness):
+        ``force_on_<part>_x``, … with which it acts on what is outside, a support or what pulls at it, ``body_force_x``
+        and ``inertia_x``.
 
     Raises:
         UsageError: for another representation, or one time of a field that moves, without dt.
@@ -54,11 +57,24 @@ def flux_table(
     rows |= {"source": [b.source for b in found], "storage": [b.storage for b in found]}
     columns = {"t": times.numpy().astype(np.float64)}
     names = [f"_{name}{k or ''}" for name, c in problem.unknowns.items() for k in range(c)]
+    if is_body(problem):
+        rows = {_as_force(label): parts for label, parts in rows.items()}
+        names = [f"_{axis}" for axis in AXES[: problem.domain.dim]]
     for label, parts in rows.items():
         values = np.stack([part.detach().cpu().double().numpy() for part in parts])
         for a, name in enumerate(names if len(names) > 1 else [""]):
             columns[label + name] = values[:, a]
     return columns
+
+
+def is_body(problem: Problem) -> bool:
+    """Whether what leaves through the boundary is momentum: forces of a body on its supports."""
+    return problem.unknowns.get("displacement") == problem.domain.dim
+
+
+def _as_force(label: str) -> str:
+    plain = {"source": "body_force", "storage": "inertia"}
+    return plain.get(label, "force_on_" + label.removeprefix("flux_"))
 
 
 def _unions(representation: Representation) -> dict[str, tuple[str, ...]]:

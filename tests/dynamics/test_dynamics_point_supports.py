@@ -53,7 +53,7 @@ def test_reactions_of_pins_balance_a_load() -> None:
     body = LinearElasticity(domain=PINNED, conditions=(*PINS, PointLoad((3.0, -8.0), (0.5, 1.0)), Flux(0.0)))
     table = solve(body, FiniteElementField.for_problem(body)).fluxes()
     flux = {
-        name: [float(table[f"flux_{name}_displacement{k or ''}"][0]) for k in range(2)] for name in ("pin", "slide")
+        name: [float(table[f"force_on_{name}_{'xyz'[k]}"][0]) for k in range(2)] for name in ("pin", "slide")
     }
     # what leaves through supports is minus their reaction on the body: moments about the pin give that of the roller
     assert np.allclose(flux["slide"], (0.0, -(8 * 0.5 + 3 * 1.0)), atol=1e-10)

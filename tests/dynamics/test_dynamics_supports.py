@@ -46,10 +46,10 @@ def test_a_bar_on_rollers_in_tension_is_exact(kind: str, plane: str, degree: int
     wanted = r.nodes * torch.tensor([along] + [across] * (d - 1), dtype=torch.float64)
     torch.testing.assert_close(r.values(run.states[-1], 0.0), wanted, rtol=0, atol=1e-11 * along)
     table = run.fluxes()
-    reaction = [float(table[f"flux_x-_displacement{k or ''}"][0]) for k in range(d)]
+    reaction = [float(table[f"force_on_x-_{'xyz'[k]}"][0]) for k in range(d)]
     assert math.isclose(reaction[0], PULL, rel_tol=1e-9)  # −σ·n on x−, where n = −e_x
     assert max(abs(v) for v in reaction[1:]) <= 1e-9 * PULL
-    assert all(abs(float(table[f"flux_y-_displacement{k or ''}"][0])) <= 1e-8 * PULL for k in range(d))
+    assert all(abs(float(table[f"force_on_y-_{'xyz'[k]}"][0])) <= 1e-8 * PULL for k in range(d))
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def test_two_components_of_one_face_and_a_traction() -> None:
     for run in runs[1:]:
         torch.testing.assert_close(run.states[-1], runs[0].states[-1], rtol=0, atol=1e-12)
         for k, wanted in enumerate((-1.0, -2.0)):
-            assert math.isclose(run.fluxes()[f"flux_x-_displacement{k or ''}"][0], wanted, rel_tol=1e-10)
+            assert math.isclose(run.fluxes()[f"force_on_x-_{'xyz'[k]}"][0], wanted, rel_tol=1e-10)
 
 
 def test_pairs_with_other_components_are_refused() -> None:
