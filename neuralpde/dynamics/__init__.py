@@ -166,21 +166,13 @@ def _same_condition(r: Representation, key: tuple[str, str], channels: int, mine
         return False
     if mine.value is theirs.value:
         return True
-    x = _places(r, key[0], mine).to(r.device, r.dtype)
+    load = isinstance(mine, PointLoad)
+    x = torch.tensor([mine.place]) if load else r.boundary.places(key[0], 5)  # type: ignore[union-attr]
+    x = x.to(r.device, r.dtype)
     a, b = (condition.at(0.0, x, channels) for condition in (mine, theirs))
     if callable(mine.value) or callable(theirs.value):
         return a.shape == b.shape and torch.allclose(a, b.to(a), rtol=1e-6, atol=1e-9)
     return torch.equal(a, b)
-
-
-def _places(r: Representation, name: str, condition: Condition) -> torch.Tensor:
-    """A few points at which a condition on a face, a set of points, or at a place is looked at."""
-    if isinstance(condition, PointLoad):
-        return torch.tensor([condition.place], dtype=torch.float64)
-    if name in r.domain.sets:
-        assert isinstance(r.domain, MeshDomain)
-        return torch.from_numpy(r.domain.mesh.points[r.domain.sets[name].reshape(-1)])
-    return r.domain.face_lattice(name, 5).points
 
 
 def make_dynamics(problem: Problem, representation: Representation, method: str | type = "auto", **options: Any) -> Any:

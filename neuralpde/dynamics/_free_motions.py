@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from scipy.sparse.csgraph import connected_components
+from torch import Tensor
 
-from neuralpde.geometry import AXES, MeshDomain
+from neuralpde.geometry import AXES, MeshDomain, Robin
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField
+from neuralpde.representations import FiniteElementField, Representation
 from neuralpde.types import UsageError
 
 ROUNDINGS = 50
@@ -52,7 +54,33 @@ def refuse_free_motions(problem: Problem, r: FiniteElementField, matrix: sp.csr_
             )
 
 
-def _free(problem: Problem, r: FiniteElementField, motions: np.ndarray, where: str) -> str:
+def refuse_unsupported(problem: Problem, r: Representation) -> None:
+    """Refuse a steady elastic body whose supports leave rigid motions free, from its conditions alone.
+
+    That is what a field asks for that has no matrix: a motion m is held where a support holds m_k at some point.
+    Bodies on elastic foundations (Robin), bodies that touch obstacles, and other problems pass.
+
+    Raises:
+        UsageError: that names the motions.
+    """
+    x, rows = list[Tensor](), list[tuple[int, ...]]()
+    for name, condition in r.boundary.essential:
+        points = r.boundary.places(name, 8)
+        x, rows = [*x, points], [*rows, *([condition.held(r.channels)] * len(points))]
+    around = torch.cat([*x, r.domain.some_points(16)])
+    modes = problem.near_nullspace(around).double().cpu().numpy()
+    foundation = any(isinstance(c, Robin) and c.coefficient > 0 for c in r.boundary.table.values())
+    carried = foundation or bool(getattr(problem, "contact", ()))
+    if carried or modes.shape[-1] <= r.channels:
+        return
+    sizes = np.abs(modes).max((0, 1))
+    held = [modes[i, k] / sizes for i, components in enumerate(rows) for k in components]
+    left = _kernel(np.array(held), 1e-9) if held else np.eye(len(sizes))
+    if left.size:
+        raise UsageError(_free(problem, r, left / sizes[:, None], ""))
+
+
+def _free(problem: Problem, r: Representation, motions: np.ndarray, where: str) -> str:
     """A sentence about the motions ``(modes, k)`` that are free, in the problem's own modes."""
     if len(motions) > r.channels:
         return (

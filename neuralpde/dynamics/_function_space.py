@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.dynamics._form_rows import Form, FormRows, Rows, box_wall_jacobian, row_jacobian
+from neuralpde.dynamics._free_motions import refuse_unsupported
 from neuralpde.dynamics._linearised import refuse_undetermined
 from neuralpde.dynamics._terms import chosen_rhs, field_of, stepped_flow, term_flow
 from neuralpde.dynamics._wall_rows import NEEDS, WallRows, rows_at, wall_rows
@@ -100,6 +101,7 @@ class FunctionSpaceDynamics(Dynamics):
     def steady(self, guess: Tensor) -> Stage:
         """θ minimising |F(0, u_θ)| at the quadrature points."""
         refuse_undetermined(self.problem, self.representation)
+        refuse_unsupported(self.problem, self.representation)
         r, problem = self.representation, self.problem
 
         rows = self._rows(lambda x, u: problem.rhs(0.0, x, u), 0.0)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuralpde.dynamics._terms import chosen_rhs
 from neuralpde.fields import Jet
-from neuralpde.geometry import Dirichlet, Robin
+from neuralpde.geometry import Robin
 from neuralpde.problems import Problem
 from neuralpde.representations import GridField, Representation
 from neuralpde.types import UsageError
@@ -52,8 +52,10 @@ def refuse_undetermined(problem: Problem, representation: Representation) -> Non
     Raises:
         UsageError: that says what is missing.
     """
-    carried = representation.boundary.table.values()
-    if any(isinstance(c, Dirichlet) or (isinstance(c, Robin) and c.coefficient > 0) for c in carried):
+    carried, free = representation.boundary.table.values(), list(range(representation.channels))
+    for _, held in representation.boundary.essential:
+        free = [k for k in free if k not in held.held(representation.channels)]
+    if not free or any(isinstance(c, Robin) and c.coefficient > 0 for c in carried):
         return
     n, c, d = 8, representation.channels, representation.dim
     generator = torch.Generator().manual_seed(0)
@@ -64,7 +66,7 @@ def refuse_undetermined(problem: Problem, representation: Representation) -> Non
     x = representation.domain.some_points(n)
     jet = Jet(draw(n, c), draw(n, c, d), draw(n, c), draw(n, c, d, d))
     by_value = coefficients(problem, 0.0, x, jet, problem.needs | {"value"})[1]["value"]
-    if bool((by_value == 0).all(dim=1).all(dim=0).any()):
+    if bool((by_value[..., free] == 0).all(dim=1).all(dim=0).any()):
         raise UsageError(
             f"{problem.name} with these conditions fixes u only up to a constant (no face carries a Dirichlet "
             f"condition): give u on one face{_or_exchange(problem, representation)}."

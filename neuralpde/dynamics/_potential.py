@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._free_motions import refuse_unsupported
 from neuralpde.dynamics._load_steps import LoadSteps, raised
 from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._nodal_motion import NodalMotion
@@ -82,6 +83,7 @@ class PotentialDynamics(Dynamics):
 
     def steady(self, guess: Tensor) -> Stage:
         """θ with ∂Π/∂u = 0, a minimum that is reached from the guess by raising loads and moving supports."""
+        refuse_unsupported(self.problem, self.representation)
         stage, factors = raised(self.space, guess, self.load_steps)
         if factors and factors != (1.0,):
             self._notes = (f"load steps at the factors {', '.join(f'{f:.4g}' for f in factors)}",)

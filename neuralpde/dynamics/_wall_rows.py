@@ -33,6 +33,7 @@ class WallRows:
         condition: what holds there.
         length: |Ω| over the measure of the part.
         diffusivity: κ, the size of ∂F/∂Δu.
+        held: components that a support holds there: their rows are zero.
     """
 
     problem: Problem
@@ -40,9 +41,17 @@ class WallRows:
     condition: Neumann | Flux | Robin | Pressure
     length: float
     diffusivity: float
+    held: tuple[int, ...] = ()
 
     def values(self, t: float, x: Tensor, u: Jet, normals: Tensor) -> Tensor:
         """The rows at points with normals ``(n, d)``, ``(n, c)``."""
+        rows = self._all(t, x, u, normals)
+        if not self.held:
+            return rows
+        free = torch.tensor([k not in self.held for k in range(rows.shape[1])], dtype=rows.dtype, device=rows.device)
+        return rows * free
+
+    def _all(self, t: float, x: Tensor, u: Jet, normals: Tensor) -> Tensor:
         condition, c = self.condition, u.value.shape[1]
         if isinstance(condition, Neumann):
             return (u.grad * normals[:, None]).sum(-1) - condition.at(t, x, c)
@@ -100,7 +109,8 @@ def wall_rows(problem: Problem, representation: NeuralField, points: int) -> lis
         q = domain.face_lattice(face, count, r.dtype)
         if isinstance(domain, MeshDomain):
             q = thinned(q, wanted)
-        rows.append(WallRows(problem, q, condition, domain.volume / measure, kappa))
+        held = r.boundary.held(face, r.channels)
+        rows.append(WallRows(problem, q, condition, domain.volume / measure, kappa, held))
     return rows
 
 

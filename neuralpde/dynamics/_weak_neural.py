@@ -140,8 +140,7 @@ class WeakNeuralDynamics(Dynamics):
             if gamma:
                 self._stiffness = self.tests.stiffness(t, theta) if self._stiffness is None else self._stiffness
                 gram = gram + gamma * self._stiffness
-            free = self.tests.space.free_dofs
-            self._norms[key] = gram, DualNorm(gram[free][:, free])
+            self._norms[key] = gram, DualNorm(self.tests.gram(gram))
         return self._norms[key]
 
     def _fit(

@@ -136,11 +136,16 @@ class WeakTests:
                 with torch.no_grad():
                     densities = self._densities(chunk, t, field, mass, gamma)
                 total += chunk.against(densities.flatten(0, 1))
-        return total
+        return total * self.free
+
+    @cached_property
+    def free(self) -> np.ndarray:
+        """1 for every unknown of the nodes with a free one that is free itself, 0 for one that is held, ``(N, c)``."""
+        return (~self.space.fixed[self.space.free]).cpu().double().numpy()
 
     def values(self, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         """∫ φ_i f of a function ``(n, d)`` → ``(n, c)``, ``(N, c)``."""
-        return sum(chunk.against(function(chunk.x)) for chunk in self._inside)  # type: ignore[return-value]
+        return self.free * sum(chunk.against(function(chunk.x)) for chunk in self._inside)
 
     def derivatives(self, theta: Tensor, t: float, mass: float, gamma: float, part: str | None = None) -> np.ndarray:
         """∂ of that functional by θ, ``(N c, p)``."""
@@ -154,6 +159,7 @@ class WeakTests:
                 numbers = [part.unbind(-1) for part in self._densities(chunk, t, field, mass, gamma)]
             for a in range(r.channels):
                 total[:, a] += chunk.against(torch.cat([_gradients(field, part[a]) for part in numbers]))
+        total *= self.free[..., None]
         return total.reshape(-1, r.num_dofs)
 
     def jacobian(self, theta: Tensor) -> sp.csr_matrix:
@@ -163,8 +169,8 @@ class WeakTests:
         return self.form.jacobian(0.0, values)[1].tocsr()
 
     def stiffness(self, t: float, theta: Tensor) -> sp.csr_matrix:
-        """∫ ∇φ_i·κ ∇φ_j on all nodes with κ the symmetric positive part of −∂flux/∂∇u at this field; where nothing is
-        held, and constants have no gradient, with κ/L² ∫ φ_i φ_j added."""
+        """∫ ∇φ_i·κ ∇φ_j on all nodes with κ the symmetric positive part of −∂flux/∂∇u at this field; where some
+        component is held nowhere, and constants have no gradient, with κ/L² ∫ φ_i φ_j added."""
         space = self.space
         with torch.no_grad():
             values = self.representation.at(theta, t)(space.nodes)
@@ -174,10 +180,20 @@ class WeakTests:
         slope = torch.zeros_like(slopes[0])
         slope[..., 1:, :, 1:] = kappa.reshape(inner.shape)
         out = space.pattern.matrix(element_matrices(space.quadrature_tables, slope))
-        if len(space.free) == space.tables.num_nodes:
+        if not bool(space.fixed.any(0).all()):
             mean = float(kappa.diagonal(dim1=-2, dim2=-1).mean()) or 1.0
             out = out + mean / max(space.domain.lengths) ** 2 * space.mass()
         return out.tocsr()
+
+    def gram(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
+        """A matrix of all unknowns on the nodes with a free one; what is held there is coupled to nothing."""
+        c, kept = self.space.channels, self.free.reshape(-1)
+        numbers = (self.space.free.cpu().numpy()[:, None] * c + np.arange(c)).reshape(-1)
+        out = matrix[numbers][:, numbers]
+        if kept.all():
+            return out
+        cut = sp.diags(kept)
+        return (cut @ out @ cut + sp.diags((1 - kept) * float(out.diagonal().mean()))).tocsr()
 
 
 def _positive(matrices: Tensor) -> Tensor:

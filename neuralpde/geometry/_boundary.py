@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from neuralpde.geometry._conditions import (
     Condition,
@@ -18,6 +19,7 @@ from neuralpde.geometry._conditions import (
     sequence_of_conditions,
 )
 from neuralpde.geometry._domain import AXES, Box, Domain
+from neuralpde.geometry._mesh_domain import MeshDomain
 from neuralpde.types import UsageError
 
 NATURAL = Flux | Robin | Neumann | Pressure
@@ -172,6 +174,13 @@ class Boundary:
         """Numbers of the components that are held on a face, a point or an edge."""
         found = {k for place, condition in self.essential if place == name for k in condition.held(channels)}
         return tuple(sorted(found))
+
+    def places(self, name: str, n: int) -> Tensor:
+        """At least n points on a face, or those of a named set of points or edges, ``(m, d)``."""
+        if name not in self.domain.sets:
+            return self.domain.face_lattice(name, n).points
+        assert isinstance(self.domain, MeshDomain)
+        return torch.from_numpy(self.domain.mesh.points[self.domain.sets[name].reshape(-1)])
 
     def on(self, axis: int, side: int) -> Condition | None:
         """The condition of a face, or None where it is free."""

@@ -115,6 +115,13 @@ class Dirichlet(_Valued):
             1, torch.tensor(columns, device=given.device), given.expand(-1, len(columns)).contiguous()
         )
 
+    def of_component(self, k: int, channels: int) -> BoundaryValue:
+        """The value that holds component k of c: a number, or a function of t and points that gives ``(n, 1)``."""
+        if callable(self.value):
+            return lambda t, x: self.at(t, x, channels).expand(-1, channels)[:, k : k + 1]
+        anywhere = torch.zeros(1, 1, dtype=torch.float64)
+        return float(self.at(0.0, anywhere, channels)[0, k])
+
     def _width(self, columns: tuple[int, ...], channels: int) -> int:
         """Numbers of the value: for all components, or for those that are held."""
         whole = isinstance(self.value, Sequence) and len(self.value) == channels

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from neuralpde.fields import Field, Jet
-from neuralpde.geometry import Condition, Domain, MeshDomain, Quadrature
+from neuralpde.geometry import Condition, Domain, MeshDomain, Quadrature, rate_conditions
 from neuralpde.networks import (
     MLP,
     CentredLayer,
@@ -23,9 +23,12 @@ from neuralpde.networks import (
 )
 from neuralpde.optimize import GaussNewton
 from neuralpde.representations._base import Projection, Representation
+from neuralpde.representations._component_boundary import ComponentBoundary
+from neuralpde.representations._finite_element import FiniteElementField
 from neuralpde.representations._fit import fit_field
 from neuralpde.representations._hard_boundary import HardBoundary
 from neuralpde.representations._mesh_boundary import MeshBoundary
+from neuralpde.representations._motion import Motion
 from neuralpde.representations._stream_walls import StreamWalls
 from neuralpde.representations._velocity_walls import VelocityWalls
 from neuralpde.types import UsageError
@@ -36,8 +39,8 @@ FEATURES = ("centred", "harmonic", "fourier", "coordinates")
 class NeuralField(Representation):
     """u(x) = lift(x, t) + φ(x) N_θ(x): a network with exact Dirichlet and periodic conditions.
 
-    φ vanishes on Dirichlet faces and the lift carries their data; a network with a periodic first layer is periodic by
-    construction. θ holds the network's trainable weights, flat.
+    φ vanishes on Dirichlet faces and the lift carries their data, component by component where single ones are held; a
+    network with a periodic first layer is periodic by construction. θ holds the network's trainable weights, flat.
 
     Args:
         domain, conditions, channels, dtype, device: as for every representation.
@@ -62,6 +65,8 @@ class NeuralField(Representation):
         >>> NeuralField(Box((0.0,), (1.0,)), (Periodic(),), hidden=(8, 8)).num_dofs
         105
     """
+
+    holds_components = True
 
     def __init__(
         self,
@@ -100,11 +105,13 @@ class NeuralField(Representation):
         self.shapes = [p.shape for _, p in self.network.named_parameters()]
         self.sizes = [p.numel() for p in self.network.parameters()]
         self.frozen = dict(self.network.named_buffers())
-        self.hard: HardBoundary | MeshBoundary | StreamWalls | VelocityWalls = (
-            MeshBoundary(self.boundary, channels, corners)
-            if isinstance(domain, MeshDomain)
-            else HardBoundary(self.boundary, channels)
-        )
+        self.hard: HardBoundary | MeshBoundary | ComponentBoundary | StreamWalls | VelocityWalls
+        if self.boundary.partial:
+            self.hard = ComponentBoundary(self.boundary, channels)
+        elif isinstance(domain, MeshDomain):
+            self.hard = MeshBoundary(self.boundary, channels, corners)
+        else:
+            self.hard = HardBoundary(self.boundary, channels)
         if tuple(self.network.periods) != self.boundary.periods:
             raise UsageError(
                 f"features={features!r} cannot be periodic along this domain's periodic axes; "
@@ -135,8 +142,17 @@ class NeuralField(Representation):
         return network.to(dtype=self.dtype, device=self.device)
 
     @classmethod
-    def for_problem(cls, problem: Any, **options: Any) -> NeuralField:
-        """A neural field on a problem's domain that holds its essential conditions."""
+    def for_problem(cls, problem: Any, **options: Any) -> Any:
+        """A neural field on a problem's domain that holds its essential conditions; for a body that moves a
+        :class:`Motion`, its velocity on finite elements of degree 2. Corners of elastic bodies are others than those of
+        Laplace's equation, so that they get no functions of their own."""
+        if "displacement" in problem.unknowns and isinstance(problem.domain, MeshDomain):
+            options.setdefault("corners", False)
+        if problem.time_order == 2:
+            field = cls(problem.domain, problem.conditions, problem.evolving, **options)
+            rates, c = rate_conditions(problem.conditions), problem.evolving
+            velocity = FiniteElementField(problem.domain, rates, c, degree=2, dtype=field.dtype, device=field.device)
+            return Motion(field, velocity)
         return cls(problem.domain, problem.conditions, problem.channels, **options)
 
     @property

@@ -55,7 +55,7 @@ class VelocityWalls:
                     f"{condition}; use a MacGrid."
                 )
         dim = boundary.domain.dim
-        self.components = [_Component(Boundary(boundary.domain, _of_component(boundary, i)), 1) for i in range(dim)]
+        self.components = [WallComponent(Boundary(boundary.domain, _of_component(boundary, i)), 1) for i in range(dim)]
         self.active = any(component.active for component in self.components)
         self.kept: dict[tuple[Any, ...], tuple[Tensor, Tensor | Jet]] = {}
 
@@ -89,11 +89,11 @@ class VelocityWalls:
 
     def factor_jet(self, x: Tensor, needs: frozenset[str]) -> Jet:
         """φ and its derivatives."""
-        return _beside([component.factor_jet(x, needs) for component in self.components])
+        return beside([component.factor_jet(x, needs) for component in self.components])
 
     def lift_jet(self, t: float, x: Tensor, needs: frozenset[str]) -> Jet:
         """The lift and its derivatives."""
-        return self._once(t, x, needs, lambda: _beside([part.lift_jet(t, x, needs) for part in self.components]))
+        return self._once(t, x, needs, lambda: beside([part.lift_jet(t, x, needs) for part in self.components]))
 
     def _once(self, t: float, x: Tensor, needs: frozenset[str] | None, make: Callable[[], Lift]) -> Lift:
         """A lift that no weight enters: kept for the latest times and sets of points, for which fits ask again and
@@ -113,8 +113,8 @@ TIMES = (0.0, 0.61803)
 """When data are looked at for jumps: a lid may start from rest, and come back to it at a round time."""
 
 
-class _Component(HardBoundary):
-    """One component's factor and lift."""
+class WallComponent(HardBoundary):
+    """One component's factor and lift, which may jump where faces meet."""
 
     def __init__(self, boundary: Boundary, channels: int) -> None:
         super().__init__(boundary, channels)
@@ -159,18 +159,12 @@ def _of_component(boundary: Boundary, i: int) -> tuple[Condition, ...]:
         elif isinstance(condition, FreeSlip) and axis == i:
             out.append(Dirichlet(0.0, name))
         elif isinstance(condition, Dirichlet):
-            out.append(Dirichlet(_component_of(condition, i, domain.dim), name))
+            out.append(Dirichlet(condition.of_component(i, domain.dim), name))
     return tuple(out)
 
 
-def _component_of(condition: Dirichlet, i: int, dim: int):  # type: ignore[no-untyped-def]
-    value = condition.value
-    if callable(value):
-        return lambda t, x: condition.at(t, x, dim)[:, i : i + 1]
-    return float(value) if isinstance(value, int | float) else float(value[i])
-
-
-def _beside(jets: list[Jet]) -> Jet:
+def beside(jets: list[Jet]) -> Jet:
+    """Jets of single channels as one of several."""
     parts = [jet.parts() for jet in jets]
     shared = [name for name in parts[0] if all(name in part for part in parts)]
     return Jet(**{name: torch.cat([part[name] for part in parts], dim=1) for name in shared})
