@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 NUDGE = 1e-6
 """Share of a move by which forces are differenced along it."""
 
+RESOLVED = 32
+"""Roundings of a place that a step has to be longer than: forces of contact are differences of places."""
+
 DRAWN = 1e-6
 """Relative residual of the linear step by which a body follows its supports."""
 
@@ -104,6 +107,10 @@ class BodyEnergy(Objective):
             return whole
         whole = whole + inertia.mass * body.free_mass
         return whole if body.damping is None else whole + inertia.rate * body.free_damping
+
+    def resolution(self, theta: Tensor) -> float:
+        place = (self.body.representation.nodes + self.values(theta)).abs().max()
+        return RESOLVED * torch.finfo(theta.dtype).eps * float(place)
 
     def longest(self, theta: Tensor, step: Tensor) -> float:
         return self._longest(self.values(theta), -self.body.representation.extended(step))

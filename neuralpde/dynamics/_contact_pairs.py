@@ -77,7 +77,6 @@ class CornerGaps(Gaps):
         edges = surface.patches.control
         self.meeting = torch.bincount(edges.flatten(), minlength=len(surface.start))
         both = torch.cat([edges, edges.flip(1)])
-        self.joined = torch.sparse_coo_tensor(both.T, torch.ones(len(both)), (len(surface.start),) * 2).coalesce()
         self.keys = torch.sort(both[:, 0] * len(surface.start) + both[:, 1]).values
 
     def near(self, places: Tensor, reach: float) -> tuple[Tensor, Tensor]:

@@ -41,6 +41,10 @@ class Objective(ABC):
     def longest(self, theta: Tensor, step: Tensor) -> float:
         """The largest s ≤ 1 for which θ − s·step is admissible."""
 
+    def resolution(self, theta: Tensor) -> float:
+        """Largest entry of a step that places cannot resolve, by their rounding: then θ is the minimum."""
+        return 0.0
+
 
 def minimise(objective: Objective, theta: Tensor, rtol: float, maxiter: int) -> Stage:
     """A θ with ∇E = 0 that is lower than the start, by Newton's method and a line search on the energy.
@@ -80,6 +84,8 @@ def minimise(objective: Objective, theta: Tensor, rtol: float, maxiter: int) -> 
         found = None
         for choice in (True,) if projected else (False, True):
             step = objective.newton(theta, g, choice, 0.5 * rtol * scale / norm)
+            if step is not None and float(step.abs().max()) <= objective.resolution(theta):
+                return stage(Status.CONVERGED_ATOL)
             found = None if step is None else _along(objective, theta, g, step)
             projected = choice
             if found is not None:
