@@ -22,7 +22,7 @@ FLOORS = (
     ("constraints", "learned", "io", "plot"),
     ("dynamics",),
     ("simulate",),
-    ("training", "generative"),
+    ("training", "generative", "differentiable"),
     ("benches", "plugins"),
     ("cases",),
     ("cli",),

@@ -277,11 +277,7 @@ def _predicted(slope: Tensor, start: Tensor, flux: Tensor, grad: Tensor, found: 
 
 def _jet(table: Tables, values: Tensor) -> Jet:
     """u and ∇u at points, flat over elements."""
-    local = values[table.dofs]
-    u = table.values @ local
-    along = torch.einsum("qkd,ekc->eqcd", table.slopes[0], local)
-    grad = (along @ table.inverse).expand(-1, u.shape[1], -1, -1)
-    return Jet(u.flatten(0, 1), grad.flatten(0, 1))
+    return table.jet(values)
 
 
 def _derivatives(rows: Tensor, u: Tensor, grad: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -9,7 +9,7 @@ from neuralpde.problems._cylinder import CylinderChannel
 from neuralpde.problems._elastic_body import ElasticBody, Rayleigh, traction
 from neuralpde.problems._elastic_quantities import von_mises
 from neuralpde.problems._elasticity import Elasticity, LinearElasticity, without_dilatation
-from neuralpde.problems._energy import densities
+from neuralpde.problems._energy import densities, energy_flux
 from neuralpde.problems._exact_fits import exact_fits
 from neuralpde.problems._flow import EulerFlow, IncompressibleFlow, NavierStokes, follow_flow
 from neuralpde.problems._flow_cases import (
@@ -122,6 +122,7 @@ __all__ = [
     "coefficient",
     "densities",
     "drag_and_lift",
+    "energy_flux",
     "exact_fits",
     "follow_flow",
     "obstacles",

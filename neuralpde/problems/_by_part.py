@@ -22,7 +22,8 @@ class ByPart:
     elements are looked up once for the same points.
 
     Args:
-        values: number by part's name, such as ``{"steel": 50.0, "wood": 0.2}``.
+        values: number by part's name, such as ``{"steel": 50.0, "wood": 0.2}``, or a tensor of one number that may
+            require a gradient.
         elsewhere: for elements in none of these parts; by default there may be none.
         domain: where; a problem fills it in.
 
@@ -40,7 +41,7 @@ class ByPart:
         [10.0, 1.0]
     """
 
-    values: Mapping[str, float]
+    values: Mapping[str, float | Tensor]
     elsewhere: float | None = None
     domain: Domain | None = field(default=None, repr=False, compare=False)
     _memory: PointMemory = field(default_factory=PointMemory, init=False, repr=False, compare=False)
@@ -49,18 +50,24 @@ class ByPart:
         if not isinstance(self.values, Mapping) or not self.values:
             raise UsageError(f"ByPart needs a number for each part, such as {{'steel': 50.0}}; got {self.values!r}.")
         for name, value in self.values.items():
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            single = isinstance(value, Tensor) and value.numel() == 1
+            if isinstance(value, bool) or not (single or isinstance(value, int | float)):
                 raise UsageError(f"ByPart needs a number for each part; for {name!r} it got {value!r}.")
         if self.domain is not None:
-            object.__setattr__(self, "_numbers", _numbers(self.values, self.elsewhere, self.domain))
+            plain = dict(zip(self.values, self._plain, strict=True))
+            object.__setattr__(self, "_numbers", _numbers(plain, self.elsewhere, self.domain))
 
     @property
     def numbers(self) -> tuple[float, ...]:
         """All of its values."""
-        return (*self.values.values(), *(() if self.elsewhere is None else (self.elsewhere,)))
+        return self._plain if self.elsewhere is None else (*self._plain, self.elsewhere)
+
+    @property
+    def _plain(self) -> tuple[float, ...]:
+        return tuple(value.item() if isinstance(value, Tensor) else value for value in self.values.values())
 
     def __hash__(self) -> int:
-        return hash((tuple(sorted(self.values.items())), self.elsewhere))
+        return hash((tuple(sorted(self.values)), self.numbers))
 
     def on(self, domain: Domain) -> ByPart:
         """The same coefficient on a domain."""
@@ -70,7 +77,20 @@ class ByPart:
         """At points ``(n, d)``, ``(n, 1)``."""
         if not isinstance(self.domain, MeshDomain):
             raise UsageError(f"{self} is bound to no mesh yet: call on(domain), as problems do.")
-        return self._memory(self._found, x)
+        found = self._memory(self._found, x)
+        for name, value in self.values.items():
+            if isinstance(value, Tensor) and value.requires_grad and torch.is_grad_enabled():
+                inside = self._memory(lambda p, name=name: self._in_part(name, p), x, name)
+                found = torch.where(inside > 0, value.to(found).reshape(1, 1), found)
+        return found
+
+    def _in_part(self, name: str, x: Tensor) -> Tensor:
+        """1 at points in a part, 0 elsewhere, ``(n, 1)``."""
+        assert isinstance(self.domain, MeshDomain)
+        held = np.zeros(len(self.domain.mesh.cells))
+        held[self.domain.mesh.parts[name]] = 1.0
+        element, _ = self.domain.locator.nearest(np.ascontiguousarray(x.detach().cpu().double().numpy()))
+        return torch.as_tensor(held[element][:, None], dtype=x.dtype, device=x.device)
 
     def _found(self, x: Tensor) -> Tensor:
         assert isinstance(self.domain, MeshDomain)

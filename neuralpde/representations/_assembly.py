@@ -67,7 +67,7 @@ class SparsePattern:
     def add(self, entries: Tensor, blocks: Tensor, elements: slice | Tensor) -> None:
         """Add element matrices ``(c, c, e, k k)`` of some elements."""
         places = self._found[2][elements].reshape(-1)
-        for entry, block in zip(entries, blocks.reshape(len(entries), -1), strict=True):
+        for entry, block in zip(entries, blocks.detach().reshape(len(entries), -1), strict=True):
             if entry.is_cuda:  # index_add_ would add in any order there
                 entry.index_put_((places.long(),), block, accumulate=True)
             else:

@@ -88,8 +88,10 @@ class ElementTables:
         if self.degree == 1:
             out[self._corner_nodes] = self.points[self.vertices]
             return out
-        x = self.place(self.local_nodes)
-        out[self.dofs.reshape(-1)] = x.reshape(-1, self.mesh.dim)
+        # of the elements that share a node one gives its place: of several writes all would take its gradient
+        used, first = np.unique(self.dofs.cpu().numpy().reshape(-1), return_index=True)
+        x = self.place(self.local_nodes).reshape(-1, self.mesh.dim)
+        out[torch.from_numpy(used).to(self.device)] = x[torch.from_numpy(first).to(self.device)]
         return out
 
     @cached_property
