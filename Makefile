@@ -16,6 +16,7 @@ demo: .venv/.installed
 	$(BIN)/neuralpde run examples/advection.toml
 	$(BIN)/neuralpde run examples/vortex_pair.toml
 	$(BIN)/neuralpde run examples/heated_plate.toml
+	$(BIN)/neuralpde run examples/dropped_ring.toml
 
 test: .venv/.installed
 	$(SINGLE) $(BIN)/pytest -n 2

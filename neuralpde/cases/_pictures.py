@@ -35,7 +35,7 @@ def pictures(folder: Path, study: Study, outcomes: Sequence[Outcome]) -> tuple[l
     if output.plot:
         for name, s in solved.items():
             drawn.append(s.plot(folder / f"{name}.png", name, quantity, None if s is reference else reference, large))
-            if output.energies and s.energies is not None:
+            if output.energies and s.energies is not None and len(s.energies.times) > 2:
                 drawn.append(s.plot_energies(folder / f"{name}-energies.png", name))
         if len(solved) > 1:
             drawn.append(compare(solved, folder / "comparison.png", quantity, reference, large))
