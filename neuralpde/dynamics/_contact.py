@@ -55,6 +55,7 @@ class ContactPotential(Potential):
     ) -> None:
         self.contact, self.surface, self.gaps, self.free = contact, surface, tuple(gaps), free
         self.distance, self.stiffness, self.name = distance, stiffness, name
+        self.checked = False
 
     def places(self, t: float, values: Tensor) -> Tensor:
         """Control points of the displaced boundary, as the obstacle sees them."""
@@ -168,6 +169,20 @@ class ContactPotential(Potential):
                 f"at t = {t:g} the body is {-worst:.3g} m deep inside of what it may not enter, near ({place}): move "
                 "the body or the obstacle apart, or shorten the step of a moving obstacle."
             )
+        if not self.checked:
+            self._refuse_crossings(self.places(t, values))
+            self.checked = True
+
+    def _refuse_crossings(self, places: Tensor) -> None:
+        """Of edges at the start; later steps do not lead to any."""
+        for gaps in self.gaps:
+            found = gaps.crossing(places)
+            if len(found):
+                place = ", ".join(f"{v:.4g}" for v in found[0].tolist())
+                raise UsageError(
+                    f"{len(found)} edges of the boundary cut others, the first near ({place}): bodies that may touch "
+                    "start apart from each other."
+                )
 
     def _deepest(self, t: float, values: Tensor) -> tuple[float, Tensor]:
         """The least gap and a point of the boundary that has it; infinite where there is none."""
@@ -181,7 +196,7 @@ class ContactPotential(Potential):
                 if len(found) and float(found.min()) < worst:
                     worst, where = float(found.min()), still[control[found.argmin()]].mean(0)
             # gaps below the reach are all there: the least of them is the least of all
-            if worst < math.inf or reach > limit:
+            if worst < reach or reach > limit:
                 return worst, where
             reach *= 8
 

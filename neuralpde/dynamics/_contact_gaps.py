@@ -48,6 +48,10 @@ class Gaps(ABC):
     def jet(self, x: Tensor) -> GapJet:
         """g with its derivatives."""
 
+    def crossing(self, places: Tensor) -> Tensor:
+        """Where pieces cut each other, of which distances say nothing, ``(n, d)``."""
+        return places[:0]
+
     def speed(self, step: Tensor) -> Tensor:
         """How fast gaps may shrink at most while control points move by s · step, per unit of s, ``(n,)``."""
         return step.norm(dim=-1).amax(-1)

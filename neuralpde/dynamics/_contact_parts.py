@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ WHOLE = 0.2
 """Share of a facet's weight that belongs to its point nearest to a disc; its nodes have the rest. Any share above zero
 keeps the whole facet out; a large one makes the sum a poorer quadrature of the pressure."""
 
-PIECES = {2: 32, 3: 8}
+PIECES = {2: 32, 3: 12}
 """Most pieces along a facet that are covered by balls, by dimension."""
 
 
@@ -130,18 +131,25 @@ def _against(r: FiniteElementField, facets: np.ndarray, solid: Solid, distance: 
         surface = ContactSurface(r, facets, degree) if degree > 1 else whole
         numbers = torch.arange(len(surface.start))[:, None]
         return surface, [PointGaps(solid, numbers, surface.point_weights)]
-    if isinstance(solid, Disc) and (shape == "line" or (shape == "triangle" and degree == 1)):
+    if isinstance(solid, Disc) and (shape == "line" or degree == 1):
         surface = ContactSurface(r, facets, degree) if degree > 1 else whole
-        control, area = surface.patches.control, surface.patches.weights.sum(1)
-        corners = control if shape == "triangle" else control[:, [0, -1]]
-        shares = torch.zeros(len(surface.start), dtype=torch.float64)
-        shares.index_add_(0, corners.T.flatten(), (area / corners.shape[1]).repeat(corners.shape[1]))
-        at = torch.nonzero(shares)[:, 0]
-        return surface, [
-            PointGaps(solid, at[:, None], (1 - WHOLE) * shares[at]),
-            DiscGaps(solid, control, WHOLE * area, shape),
-        ]
+        return surface, _around(solid, surface, shape)
     x = whole.start[whole.patches.control]
     radius = float((x - x.mean(1, keepdim=True)).norm(dim=-1).max())
-    surface = ContactSurface(r, facets, min(PIECES[r.dim], max(1, math.ceil(2 * radius / distance))))
+    surface = ContactSurface(r, facets, min(PIECES[r.dim], max(1, math.ceil(4 * radius / distance))))
     return surface, [CoveredGaps(solid, surface.patches.control, surface.patches.weights.sum(1))]
+
+
+def _around(disc: Disc, surface: ContactSurface, shape: str) -> list[Gaps]:
+    """Gaps from a disc or ball: of corners, as a quadrature of the pressure, and of whole edges or facets."""
+    control, area = surface.patches.control, surface.patches.weights.sum(1)
+    corners = control[:, [0, -1]] if shape == "line" else control
+    shares = torch.zeros(len(surface.start), dtype=torch.float64)
+    shares.index_add_(0, corners.T.flatten(), (area / corners.shape[1]).repeat(corners.shape[1]))
+    at = torch.nonzero(shares)[:, 0]
+    points = PointGaps(disc, at[:, None], (1 - WHOLE) * shares[at])
+    if shape != "quad":
+        return [points, DiscGaps(disc, control, WHOLE * area, shape)]
+    # a bilinear facet lies in the tetrahedron of its corners
+    faces = torch.cat([control[:, list(face)] for face in combinations(range(4), 3)])
+    return [points, DiscGaps(disc, faces, WHOLE / 4 * area.repeat(4), "triangle")]
