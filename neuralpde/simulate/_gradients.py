@@ -14,6 +14,7 @@ from neuralpde.problems import Problem, Quantity
 from neuralpde.representations import scatter
 from neuralpde.representations._finite_element import FiniteElementAt
 from neuralpde.representations._product import ProductAt
+from neuralpde.simulate._recovery import recovered_gradient
 
 AXES = "xyz"
 Jets = Callable[[Tensor, frozenset[str]], Jet]
@@ -22,11 +23,9 @@ Jets = Callable[[Tensor, frozenset[str]], Jet]
 def smooth_jet(problem: Problem, field: Field) -> Jets:
     """Jets of a field for pictures, files and tables; of finite elements with averaged gradients.
 
-    The gradient of an element is of order k, and jumps to the next one. At a node the mean of its elements', weighted
-    by their sizes, is of order k + ½ or better where the field is smooth; between the nodes it is interpolated. Where a
-    coefficient of the problem jumps the gradient does too: each part of the mesh has averages of its own.
-
-    Source: Zienkiewicz & Zhu, Int. J. Numer. Meth. Eng. 24 (1987), 337–357.
+    The gradient of an element is of order k, and jumps to the next one. At the nodes it is recovered from the elements
+    around, see :func:`recovered_gradient`; between the nodes it is interpolated. Where a coefficient of the problem
+    jumps the gradient does too: each part of the mesh has averages of its own.
     """
     if isinstance(field, FiniteElementAt):
         return AveragedGradient(problem, field).jet
@@ -73,9 +72,14 @@ class AveragedGradient:
         return self._averages
 
     def _average(self, mine: np.ndarray) -> Tensor:
+        """The gradients at the nodes of the elements that are chosen: recovered, or their means on a few elements."""
+        chosen = np.flatnonzero(mine)
+        found, known = recovered_gradient(self.field.representation, self.field.values, chosen)
+        return found if bool(known.all()) else torch.where(known[:, None], found, self._mean(chosen))
+
+    def _mean(self, chosen: np.ndarray) -> Tensor:
         """Mean of the gradients at a node in the elements that are chosen, weighted by their sizes."""
         tables = self.field.representation.tables
-        chosen = np.flatnonzero(mine)
         dofs, local = tables.dofs[torch.from_numpy(chosen).to(tables.device)], tables.local_nodes
         k = dofs.shape[1]
         xi = np.tile(local.cpu().double().numpy(), (len(chosen), 1))
