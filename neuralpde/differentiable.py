@@ -160,7 +160,7 @@ def _moved(problem: Any, representation: Any, points: Tensor | None) -> tuple[An
         raise UsageError(f"the mesh has points of shape {domain.mesh.points.shape}; got {tuple(points.shape)}.")
     places = points.detach().cpu().double().numpy()
     moved = replace(problem, domain=MeshDomain(replace(domain.mesh, points=np.array(places))))
-    field = representation.displacement if isinstance(representation, Motion) else representation
+    field: Any = representation.displacement if isinstance(representation, Motion) else representation
     kind = {"degree": field.degree, "dtype": field.dtype, "device": field.device}
     return moved, type(field).for_problem(moved, **kind)
 
@@ -168,11 +168,10 @@ def _moved(problem: Any, representation: Any, points: Tensor | None) -> tuple[An
 def _field(representation: Any, points: Tensor | None, state: State) -> DifferentiableField:
     if not isinstance(representation, Motion):
         return DifferentiableField(traced_field(representation, points), state.theta, state.t)
-    u, v = representation.split(state.theta).values()
-    velocity = traced_field(representation.velocity, points)
-    return DifferentiableField(
-        traced_field(representation.displacement, points), u, state.t, velocity.values(v, state.t)
-    )
+    blocks: Any = representation
+    u, v = blocks.split(state.theta).values()
+    velocity = traced_field(blocks.velocity, points)
+    return DifferentiableField(traced_field(blocks.displacement, points), u, state.t, velocity.values(v, state.t))
 
 
 @dataclass(frozen=True, eq=False)

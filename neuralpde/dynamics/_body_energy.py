@@ -14,6 +14,7 @@ from torch import Tensor
 from neuralpde.dynamics._finite_element_systems import Iteration
 from neuralpde.dynamics._free_motions import refuse_free_motions
 from neuralpde.dynamics._minimise import Objective
+from neuralpde.dynamics._newton import forcing
 from neuralpde.dynamics._potential_space import Inertia
 from neuralpde.types import NotConvergedError
 
@@ -74,7 +75,8 @@ class BodyEnergy(Objective):
         whole = self.body.representation.free_part(torch.stack(parts).sum(0))
         return whole, max(self.loads, *(float(part.norm()) for part in parts))
 
-    def newton(self, theta: Tensor, gradient: Tensor, projected: bool, rtol: float) -> Tensor | None:
+    def newton(self, theta: Tensor, gradient: Tensor, projected: bool, rtol: float, fall: float) -> Tensor | None:
+        rtol = rtol if self.body.linear else max(rtol, forcing(fall))
         return self._solved(self.values(theta), gradient, projected, rtol)
 
     def _solved(self, values: Tensor, gradient: Tensor, projected: bool, rtol: float) -> Tensor | None:
@@ -89,7 +91,7 @@ class BodyEnergy(Objective):
                     body.keep(key, factors)
             if not projected and not _definite(factors):
                 return None
-            return body.systems.solve(factors, gradient, rtol)
+            return body.systems.solve(factors, gradient, rtol, inexact=True)
         except NotConvergedError:
             return None
 

@@ -34,8 +34,16 @@ class Objective(ABC):
         """∇E ``(p,)``, and the size of the forces that it is summed from."""
 
     @abstractmethod
-    def newton(self, theta: Tensor, gradient: Tensor, projected: bool, rtol: float) -> Tensor | None:
-        """H⁻¹∇E of the exact or the projected Hessian; None where that is not positive definite."""
+    def newton(self, theta: Tensor, gradient: Tensor, projected: bool, rtol: float, fall: float) -> Tensor | None:
+        """H⁻¹∇E of the exact or the projected Hessian; None where that is not positive definite.
+
+        Args:
+            theta: where.
+            gradient: ∇E.
+            projected: which Hessian.
+            rtol: relative residual with which ∇E would be zero at once, were E quadratic.
+            fall: ‖∇E‖ over what it was before the last step, 0 at the first.
+        """
 
     @abstractmethod
     def longest(self, theta: Tensor, step: Tensor) -> float:
@@ -83,7 +91,7 @@ def minimise(objective: Objective, theta: Tensor, rtol: float, maxiter: int) -> 
             return stage(Status.MAXITER)
         found = None
         for choice in (True,) if projected else (False, True):
-            step = objective.newton(theta, g, choice, 0.5 * rtol * scale / norm)
+            step = objective.newton(theta, g, choice, 0.5 * rtol * scale / norm, norm / before)
             if step is not None and float(step.abs().max()) <= objective.resolution(theta):
                 return stage(Status.CONVERGED_ATOL)
             found = None if step is None else _along(objective, theta, g, step)

@@ -45,6 +45,24 @@ class Newton:
             raise UsageError(f"the linear solvers are {', '.join(LINEAR_SOLVERS)}; got {self.linear!r}.")
 
 
+LOOSEST = 1e-2
+"""Relative residual of the linear systems of first steps, at most."""
+
+
+def forcing(fall: float) -> float:
+    """Relative residual of a linear system that is small enough for the step of Newton's method that it is for.
+
+    η = 0.9 (‖g‖/‖g₋‖)² of the residual and the one before keeps the order 2. No system is solved further than the next
+    residual can tell, and first steps, far from the solution, take a few iterations.
+
+    Args:
+        fall: ‖g‖/‖g₋‖, 0 at the first step.
+
+    Source: Eisenstat & Walker, Choosing the forcing terms in an inexact Newton method (1996), choice 2.
+    """
+    return min(LOOSEST, 0.9 * fall**2) if fall else LOOSEST
+
+
 HALVINGS = 30
 ARMIJO = 1e-4
 """Part of the decrease that the step promises, which it must bring."""
