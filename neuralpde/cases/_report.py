@@ -16,6 +16,7 @@ from neuralpde.cases._user_code import blame
 from neuralpde.problems import exact_fits
 from neuralpde.simulate import Solution
 from neuralpde.simulate._errors import errors_of_all
+from neuralpde.simulate._extremes import largest
 from neuralpde.types import UsageError
 
 LATTICE = {1: 2001, 2: 201, 3: 41}
@@ -111,6 +112,16 @@ def rows(study: Study, outcomes: Sequence[Outcome], found: dict[str, dict[str, f
             **found.get(o.name, {}),
         }
         out += [Row(study.name, o.name, metric, value, units.get(metric, "")) for metric, value in figures.items()]
+    return out
+
+
+def remarks(outcomes: Sequence[Outcome]) -> list[str]:
+    """A sentence about each run of a body: where it moves farthest and where its stress is largest, its load steps."""
+    out = []
+    for o in outcomes:
+        parts = [] if o.solution is None else [*largest(o.solution), *o.solution.notes]
+        if parts and o.solution is not None and "displacement" in o.solution.problem.unknowns:
+            out.append(f"**{o.name}**: {'; '.join(parts)}.")
     return out
 
 

@@ -19,7 +19,7 @@ from neuralpde.cases._outputs import FORCES, write_outputs
 from neuralpde.cases._pictures import pictures
 from neuralpde.cases._progress import Display, Stop
 from neuralpde.cases._record import Recorder, is_finished, joined, load_previous
-from neuralpde.cases._report import errors, rows, write_metrics, write_report
+from neuralpde.cases._report import errors, remarks, rows, write_metrics, write_report
 from neuralpde.cases._schema import REFERENCE
 from neuralpde.cases._table import table
 from neuralpde.cases._user_code import blame
@@ -209,11 +209,14 @@ def _conclude(folder: Path, study: Study, outcomes: Sequence[Outcome], console: 
     write_metrics(folder, study, outcomes, table_rows)
     console.print(table(study, outcomes, table_rows, console))
     console.print(f"errors: {against}", highlight=False, soft_wrap=True)
+    told = remarks(outcomes)
+    for sentence in told:
+        console.print(sentence.replace("**", ""), highlight=False, markup=False, soft_wrap=True)
     drawn, note = pictures(folder, study, outcomes)
     files = write_outputs(folder, study.case.output, {o.name: o.solution for o in outcomes if o.solution is not None})
     tables, balances = write_fluxes(folder, study, outcomes)
     files += tables
-    report = write_report(folder, study, outcomes, table_rows, drawn, files, against, balances)
+    report = write_report(folder, study, outcomes, table_rows, drawn, files, against, [*told, *balances])
     for path in [*drawn, *files, report]:
         console.print(str(path), highlight=False, markup=False, soft_wrap=True)
     if note:

@@ -59,7 +59,7 @@ def animation(list_of_samples: Sequence[Samples], path: str | os.PathLike[str], 
     most = max(2, min(_FRAMES, int(_PER_SECOND * seconds)))
     with style(), replacing(target) as temporary:
         figure, show = animation_figure(list_of_samples)
-        palette = Palette(_colour_maps(list_of_samples))
+        palette = Palette(_colour_maps(list_of_samples), lit=list_of_samples[0].dim == 3)
         frames = [_frame(figure, show, float(t), palette) for t in frame_times(list_of_samples, most)]
         write_film(frames, palette, temporary, seconds)
         most_bytes = _FLOW_BYTES if is_flow(list_of_samples) else _BYTES

@@ -10,6 +10,7 @@ import numpy as np
 from neuralpde.plot._style import METHODS
 
 _GREYS = 32
+_LIGHTS = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6)
 
 
 class Palette:
@@ -21,16 +22,18 @@ class Palette:
 
     Args:
         colour_maps: matplotlib's names, for images; empty for lines.
+        lit: whether bodies in space are shown, whose sides have the same colours in less light.
     """
 
-    def __init__(self, colour_maps: Collection[str] = ()) -> None:
+    def __init__(self, colour_maps: Collection[str] = (), lit: bool = False) -> None:
         import matplotlib
         from matplotlib.colors import to_rgb
 
         line, black, white = np.array(to_rgb(METHODS[0])), np.zeros(3), np.ones(3)
         ramps = [_ramp(black, white, _GREYS)]
-        shades = np.linspace(0.0, 1.0, (256 - _GREYS) // max(1, len(colour_maps)))
-        ramps += [matplotlib.colormaps[name](shades)[:, :3] for name in colour_maps]
+        lights = _LIGHTS if lit else (1.0,)
+        shades = np.linspace(0.0, 1.0, (256 - _GREYS) // max(1, len(colour_maps) * len(lights)))
+        ramps += [light * matplotlib.colormaps[name](shades)[:, :3] for name in colour_maps for light in lights]
         if not colour_maps:
             ramps += [_ramp(line, white, 136), _ramp(black, line, 88)]
         self.colours = np.rint(255 * np.concatenate(ramps)).astype(np.int32)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics import Balance, FiniteElementDynamics, make_dynamics
+from neuralpde.dynamics import Balance, FiniteElementDynamics, PotentialDynamics, make_dynamics
 from neuralpde.geometry import MeshDomain
 from neuralpde.problems import Problem
-from neuralpde.representations import Representation
+from neuralpde.representations import FiniteElementField, Representation
 from neuralpde.simulate._gradients import AXES
 from neuralpde.types import UsageError
 
@@ -47,9 +47,16 @@ def flux_table(
         UsageError: for another representation, or one time of a field that moves, without dt.
     """
     dynamics = make_dynamics(problem, representation, "auto", **options)
+    at_rest = isinstance(dynamics, PotentialDynamics) and isinstance(representation, FiniteElementField)
+    if at_rest and not getattr(problem, "contact", ()):
+        # its residual is that of the weak form: what the boundary carries is known from that
+        dynamics = make_dynamics(problem, representation, "finite_element")
     if not isinstance(dynamics, FiniteElementDynamics):
         kind = type(representation).__name__
-        raise UsageError(f"fluxes through parts of the boundary are known of finite elements; this is a {kind}.")
+        what = f"a {kind}"
+        if isinstance(dynamics, PotentialDynamics):
+            what = f"{what} of a body in motion or in contact; its energies and contact forces are recorded"
+        raise UsageError(f"fluxes through parts of the boundary are known of finite elements; this is {what}.")
     step, span = _clock(problem, times, dt)
     found = [dynamics.balance(float(t), theta, step, span) for t, theta in zip(times, states, strict=True)]
     rows = {f"flux_{part}": [b.fluxes[part] for b in found] for part in found[0].fluxes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from neuralpde.simulate._extremes import largest
 from neuralpde.types import Status, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def summary(solution: Solution) -> str:
         for unknown, e in errors.items():
             whose = f"error of {unknown}" if len(errors) > 1 else "error"
             lines.append(f"{whose}: " + ", ".join(f"{name} {_figure(value)}" for name, value in e.items()))
+    lines += ["; ".join(found)] if (found := largest(solution)) else []
     return "\n".join([*lines, *(f"note: {note}" for note in solution.notes)])
 
 
