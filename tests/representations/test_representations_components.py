@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
+from contextlib import nullcontext
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from unit_meshes import unit_mesh
 
-from neuralpde.geometry import Box, Condition, Dirichlet, Domain, Flux, MeshDomain, Periodic
+from neuralpde.dynamics._free_motions import refuse_unsupported
+from neuralpde.dynamics._weak_tests import WeakTests
+from neuralpde.geometry import Box, Condition, Dirichlet, Domain, Flux, MeshDomain, Periodic, Robin
 from neuralpde.problems import LinearElasticity, traction
-from neuralpde.representations import FiniteElementField, NeuralField
+from neuralpde.representations import NeuralField
 from neuralpde.simulate import solve
 from neuralpde.types import UsageError
 
@@ -75,44 +78,58 @@ def test_jets_of_components(domain: Domain) -> None:
     torch.testing.assert_close(torch.stack([row @ direction for row in rows], dim=1), change, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("domain", [SQUARE, MESH])
-def test_a_neural_bar_on_rollers(domain: Domain) -> None:
+@pytest.mark.parametrize(("domain", "method", "hidden"), [(SQUARE, "function_space", (6, 6)), (MESH, "weak", (6,))])
+def test_a_neural_bar_on_rollers(domain: Domain, method: str, hidden: tuple[int, ...]) -> None:
     """Stretched by traction: the exact solution is linear, and the supports slide."""
     supports = Dirichlet(0.0, "x-", "x"), Dirichlet(0.0, "y-", "y")
     body = LinearElasticity(
         young=10.0, plane="stress", domain=domain, conditions=(*supports, traction((2.0, 0.0), "x+"), Flux(0.0))
     )
-    run = solve(body, NeuralField.for_problem(body, hidden=(6, 6)))
+    run = solve(body, NeuralField.for_problem(body, hidden=hidden), method=method)
     x = domain.some_points(50)
     wanted = x * torch.tensor([0.2, -0.06], dtype=torch.float64)
     assert float((run.at(0.0)(x) - wanted).norm() / wanted.norm()) <= 2e-3
 
 
-def test_a_neural_sheet_that_is_sheared_by_its_supports() -> None:
-    """Nothing but supports: against finite elements, on a mesh, with components held all around."""
-    conditions = (
-        Dirichlet(lambda t, x: 0.1 * torch.sin(math.pi * x[:, 1:2]), "x+", "x"),
-        Dirichlet(0.0, "x-"),
-        Dirichlet(0.0, ("y-", "y+"), "y"),
-    )
-    body = LinearElasticity(domain=MESH, conditions=conditions)
-    exact = solve(body, FiniteElementField.for_problem(replace(body), 2))
-    run = solve(body, NeuralField.for_problem(body, hidden=(6, 6)))
-    x = MESH.some_points(30)
-    u = exact.at(0.0)(x)
-    assert float((run.at(0.0)(x) - u).norm() / u.norm()) <= 2e-2
+def test_weak_functionals_see_what_is_free() -> None:
+    """∫ φ_i u − R_i of a field is that of its interpolant on the free unknowns, and zero on what supports hold."""
+    body = LinearElasticity(domain=MESH, conditions=rollers(2), body_force=(1.0, 2.0))
+    r = NeuralField.for_problem(body, hidden=(4,))
+    tests, theta = WeakTests(body, r, 2), r.initial() + 0.1
+    found = tests.functional(r.at(theta, 0.0), 0.0, 0.0, -1.0)
+    held = tests.space.fixed[tests.space.free].numpy()
+    assert held.any() and not found[held].any() and bool((found[~held] != 0).all())
+    derivatives = tests.derivatives(theta, 0.0, 1.0, 0.5).reshape(*found.shape, -1)
+    assert not derivatives[held].any()
+    step = 1e-6 * torch.linspace(-1, 1, len(theta), dtype=torch.float64)
+    ends = [tests.functional(r.at(theta + s * step, 0.0), 0.0, 1.0, 0.5) for s in (1, -1)]
+    assert np.allclose(derivatives @ step.numpy(), 0.5 * (ends[0] - ends[1]), rtol=0, atol=1e-13)
+    gram = tests.gram(tests.space.mass()).toarray()
+    flat = held.reshape(-1)
+    assert not gram[flat][:, ~flat].any() and np.linalg.eigvalsh(gram).min() > 0
+    free = tests.space.free_dofs
+    assert np.array_equal(gram[~flat][:, ~flat], tests.space.mass()[free][:, free].toarray())
 
 
-def test_periodic_axes_and_what_turns_freely() -> None:
+def test_periodic_axes() -> None:
     around = NeuralField(SQUARE, (Periodic("x"), Dirichlet(0.5, "y-", "y"), Flux(0.0)), 2, hidden=(6, 6))
     x = SQUARE.face_lattice("y-", 9).points
     torch.testing.assert_close(around.at(around.initial() + 0.1)(x)[:, 1], 0.5 + 0 * x[:, 0], rtol=0, atol=1e-14)
-    free = LinearElasticity(
-        domain=SQUARE,
-        conditions=(Dirichlet(0.0, "x-", "y"), Dirichlet(0.0, "y-", "x"), Flux(0.0)),
-        body_force=(1.0, 0.0),
-    )
-    for domain in (SQUARE, MESH):
-        problem = replace(free, domain=domain)
-        with pytest.raises(UsageError, match="free to turn"):
-            solve(problem, NeuralField.for_problem(problem, hidden=(6, 6)))
+
+
+def test_what_turns_freely_is_refused_without_a_matrix() -> None:
+    crossed = Dirichlet(0.0, "x-", "y"), Dirichlet(0.0, "y-", "x")
+    free = LinearElasticity(domain=SQUARE, conditions=(*crossed, Flux(0.0)), body_force=(1.0, 0.0))
+    with pytest.raises(UsageError, match="free to turn: give u"):
+        solve(free, NeuralField.for_problem(free, hidden=(6, 6)))
+    for conditions, motions in (
+        (crossed, "turn"),
+        ((), "move along x and y, and to turn"),
+        ((Dirichlet(0.0, "y-", "y"),), "move along x"),
+        ((*crossed, Robin(1.0, 0.0, "x+")), None),
+        ((crossed[0], Dirichlet(0.0, "x+", "x")), None),
+    ):
+        body = replace(free, domain=MESH, conditions=(*conditions, Flux(0.0)))
+        r = NeuralField.for_problem(body, hidden=(6, 6))
+        with pytest.raises(UsageError, match=f"free to {motions}: give u") if motions else nullcontext():
+            refuse_unsupported(body, r)
