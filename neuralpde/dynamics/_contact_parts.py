@@ -132,7 +132,8 @@ def _against(r: FiniteElementField, facets: np.ndarray, solid: Solid, distance: 
         numbers = torch.arange(len(surface.start))[:, None]
         return surface, [PointGaps(solid, numbers, surface.point_weights)]
     if isinstance(solid, Disc) and (shape == "line" or degree == 1):
-        surface = ContactSurface(r, facets, degree) if degree > 1 else whole
+        # two points of a curve may be as near to a small disc; in short pieces each has a gap of its own
+        surface = ContactSurface(r, facets, 2 * degree) if degree > 1 else whole
         return surface, _around(solid, surface, shape)
     x = whole.start[whole.patches.control]
     radius = float((x - x.mean(1, keepdim=True)).norm(dim=-1).max())
