@@ -17,6 +17,7 @@ from neuralpde.dynamics._galerkin import GalerkinDynamics
 from neuralpde.dynamics._interior_penalty import InteriorPenalty
 from neuralpde.dynamics._load_steps import LoadSteps
 from neuralpde.dynamics._mac import MacDynamics
+from neuralpde.dynamics._mean_dilatation import mean_gradient
 from neuralpde.dynamics._neural_flow import NeuralFlowDynamics
 from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._potential import PotentialDynamics
@@ -72,6 +73,8 @@ def methods_for(problem: Problem, representation: Representation) -> list[str]:
     fitting = [name for name, (_, kind) in METHODS.items() if isinstance(representation, kind)]
     if "potential" not in fitting:
         return _without_potential(problem, fitting)
+    if getattr(representation, "dilatation", "exact") == "mean":
+        return ["potential"]
     others = _without_potential(problem, [name for name in fitting if name != "potential"])
     neural = isinstance(representation, NeuralField)
     if problem.time_order == 2:
@@ -250,6 +253,7 @@ __all__ = [
     "VelocityPressureDynamics",
     "WeakNeuralDynamics",
     "make_dynamics",
+    "mean_gradient",
     "methods_for",
     "served_by",
 ]

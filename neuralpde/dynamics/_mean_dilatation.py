@@ -99,27 +99,49 @@ class MeanDilatation(Potential):
         return out + ElementMatrices(table.values[0], table.slopes[0])({"gg": part}, w, table.inverse)
 
 
-def dilatation_parts(
-    problem: Problem, representation: FiniteElementField, dilatation: str
-) -> tuple[Problem, tuple[Potential, ...]]:
+def dilatation_parts(problem: Problem, representation: FiniteElementField) -> tuple[Problem, tuple[Potential, ...]]:
     """The problem whose energy is integrated point by point, and the potentials beside it.
 
     Args:
         problem: of an elastic body.
-        representation: of the displacement.
-        dilatation: ``"exact"`` (the problem itself, and nothing beside it), or ``"mean"``.
+        representation: of the displacement, with ``dilatation="exact"`` (the problem itself, and nothing beside it) or
+            ``"mean"``.
 
     Raises:
-        UsageError: for another word, or what :class:`MeanDilatation` refuses.
+        UsageError: for a problem without a material, or what :class:`MeanDilatation` refuses.
     """
-    if dilatation == "exact":
+    if representation.dilatation == "exact":
         return problem, ()
-    if dilatation != "mean":
-        raise UsageError(f"dilatation is 'exact' or 'mean'; got {dilatation!r}.")
     if not isinstance(problem, ElasticBody):
         raise UsageError(f"dilatation='mean' needs an elastic body with a material; {problem.name} is none.")
     part = MeanDilatation(problem, representation)
     return without_dilatation(problem), (part,)
+
+
+def mean_gradient(body: ElasticBody, representation: FiniteElementField, values: Tensor, table: Tables) -> Tensor:
+    """∇u at the points of a table, with the mean of the volume, ``(e, q, d, d)``: what stresses are made from.
+
+    F̄ = (J̄/J)^(1/d) F, of Hooke's law ε̄ = ε + (tr ε̄ − tr ε) I/d. The gradient itself has changes of volume that the
+    stress of a nearly incompressible body would show a thousand times enlarged.
+
+    Args:
+        body: whose volume it is.
+        representation: with ``dilatation="mean"``.
+        values: displacements of the nodes ``(N, d)``.
+        table: of any points of some elements.
+    """
+    form, r = MeanDilatation(body, representation), representation
+    known = _Volume(form, r.tables.interior(r.quadrature_degree, table.elements), values)
+    grad = _jet(table, values).grad
+    mean = known.mean_at(table.points)
+    change, _ = form.material.volume_change(grad)
+    away = (mean.reshape(-1) - change)[:, None, None]
+    eye = torch.eye(r.dim, dtype=grad.dtype, device=grad.device)
+    if form.material.volume_bend(grad[:1]) is None:
+        barred = grad + away / r.dim * eye
+    else:
+        barred = (1 + away / (1 + change[:, None, None])) ** (1 / r.dim) * (grad + eye) - eye
+    return barred.reshape(*mean.shape, r.dim, r.dim)
 
 
 class _Volume:
@@ -133,13 +155,20 @@ class _Volume:
         self.shape = table.weights.shape
         self.slope = slope.reshape(*self.shape, *slope.shape[1:])
         """∂J/∂F, ``(e, q, d, d)``."""
-        self.modes = _modes(table, form.linear)
+        self.basis = _Modes(table, form.linear)
+        self.modes = self.basis.at(table.points)
+        self.change = change
         self.parts = self.material.dilatation(self.x, self._projected(change).reshape(-1))
 
     def _projected(self, a: Tensor) -> Tensor:
         """Π of values at the points, ``(e, q)``."""
         weighted = self.table.weights * a.reshape(self.shape)
         return torch.einsum("eq,eqa,eba->eb", weighted, self.modes, self.modes)
+
+    def mean_at(self, x: Tensor) -> Tensor:
+        """J̄ − 1 at other points ``(e, q, d)`` of the elements, ``(e, q)``."""
+        weighted = self.table.weights * self.change.reshape(self.shape)
+        return torch.einsum("eq,eqa,eba->eb", weighted, self.modes, self.basis.at(x))
 
     def of_mean(self, order: int) -> Tensor:
         """U, U′ or U″ of J̄, ``(e, q)``."""
@@ -156,15 +185,21 @@ class _Volume:
         return None if found is None else found.reshape(*self.shape, *found.shape[1:])
 
 
-def _modes(table: Tables, linear: bool) -> Tensor:
-    """An orthonormal basis of the polynomials that J̄ is taken from, ``(e, q, m)``: 1, and x − x̄ where it is linear."""
-    w = table.weights
-    ones = torch.ones_like(w)[..., None]
-    if not linear:
-        return ones / w.sum(1).sqrt()[:, None, None]
-    centre = (w[..., None] * table.points).sum(1, keepdim=True) / w.sum(1)[:, None, None]
-    away = table.points - centre
-    size = away.abs().amax((1, 2), keepdim=True)
-    raw = torch.cat([ones, away / size], dim=-1)
-    gram = torch.einsum("eq,eqa,eqb->eab", w, raw, raw)
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(gram), raw.mT, upper=False).mT
+class _Modes:
+    """An orthonormal basis of the polynomials of each element that J̄ is taken from: 1, and x − x̄ where it is linear."""
+
+    def __init__(self, table: Tables, linear: bool) -> None:
+        w, x = table.weights, table.points
+        self.linear = linear
+        self.centre = (w[..., None] * x).sum(1, keepdim=True) / w.sum(1)[:, None, None]
+        self.size = (x - self.centre).abs().amax((1, 2), keepdim=True)
+        raw = self._raw(x)
+        self.factor = torch.linalg.cholesky(torch.einsum("eq,eqa,eqb->eab", w, raw, raw))
+
+    def _raw(self, x: Tensor) -> Tensor:
+        ones = torch.ones_like(x[..., :1])
+        return torch.cat([ones, (x - self.centre) / self.size], dim=-1) if self.linear else ones
+
+    def at(self, x: Tensor) -> Tensor:
+        """At points ``(e, q, d)``, ``(e, q, m)``."""
+        return torch.linalg.solve_triangular(self.factor, self._raw(x).mT, upper=False).mT

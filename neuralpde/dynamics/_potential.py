@@ -35,8 +35,6 @@ class PotentialDynamics(Dynamics):
         representation: of its displacement; of a body that moves a :class:`Motion`.
         newton: options of Newton's method (finite elements).
         load_steps: of statics, see :class:`LoadSteps`.
-        dilatation: ``"exact"``, or ``"mean"`` for nearly incompressible bodies on finite elements, see
-            :class:`MeanDilatation`.
         fit, points: how energies of neural fields are minimised, and at how many points inside they are integrated, see
             :class:`~neuralpde.optimize.NaturalGradient`.
 
@@ -53,7 +51,6 @@ class PotentialDynamics(Dynamics):
         representation: Representation,
         newton: Newton | None = None,
         load_steps: LoadSteps | None = None,
-        dilatation: str = "exact",
         fit: NaturalGradient | None = None,
         points: int | None = None,
     ) -> None:
@@ -62,7 +59,7 @@ class PotentialDynamics(Dynamics):
         self.load_steps = load_steps or LoadSteps()
         # barriers shorten steps: an impact that a time step hardly resolves takes a hundred iterations
         newton = newton or (Newton(maxiter=300) if self.touches else Newton())
-        self.space = make_space(problem, representation, newton, dilatation, fit, points)
+        self.space = make_space(problem, representation, newton, fit, points)
         self._notes: tuple[str, ...] = ()
         self._lagged: State | None = None
         self._stage: tuple[Tensor, Tensor] | None = None

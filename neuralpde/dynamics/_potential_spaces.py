@@ -19,7 +19,6 @@ def make_space(
     problem: Problem,
     representation: Representation,
     newton: Newton,
-    dilatation: str = "exact",
     fit: NaturalGradient | None = None,
     points: int | None = None,
 ) -> PotentialSpace:
@@ -32,7 +31,7 @@ def make_space(
     field = representation.displacement if isinstance(representation, Motion) else representation
     if isinstance(field, FiniteElementField):
         mass = field.mass(problem.mass_density) if moves else None  # type: ignore[attr-defined]
-        shape, others = dilatation_parts(problem, field, dilatation)
+        shape, others = dilatation_parts(problem, field)
         parts = (*others, *contact_potentials(problem, field))
         return FiniteElementPotential(problem, field, LoadedForm(shape, field), newton, parts, mass)
     if isinstance(field, NeuralField):

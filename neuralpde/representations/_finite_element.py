@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -44,9 +44,11 @@ class FiniteElementField(Representation):
         domain: of a mesh.
         conditions, channels, dtype, device: as for every representation.
         degree: 1 or 2.
+        dilatation: how elastic bodies take the change of volume: ``"exact"``, at every point, or ``"mean"``, its mean
+            in each element, which does not lock where they are nearly incompressible.
 
     Raises:
-        UsageError: for a domain without a mesh.
+        UsageError: for a domain without a mesh, or another word for the dilatation.
 
     Source: Brenner & Scott, The Mathematical Theory of Finite Element Methods (2008).
     """
@@ -60,11 +62,15 @@ class FiniteElementField(Representation):
         channels: int = 1,
         *,
         degree: int = 2,
+        dilatation: Literal["exact", "mean"] = "exact",
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
         if not isinstance(domain, MeshDomain):
             raise UsageError(f"finite elements need a mesh: domain=MeshDomain(read_mesh(path)); got {domain}.")
+        if dilatation not in ("exact", "mean"):
+            raise UsageError(f"dilatation is 'exact' or 'mean'; got {dilatation!r}.")
+        self.dilatation = dilatation
         super().__init__(domain, conditions, channels, dtype, device)  # type: ignore[arg-type]
         self.mesh, self.degree = domain.mesh, degree
         self.tables = ElementTables(domain.mesh, degree, dtype, self.device)
@@ -85,8 +91,10 @@ class FiniteElementField(Representation):
     def for_problem(cls, problem: Any, degree: int = 2, **options: Any) -> Any:
         """Elements on a problem's mesh with its conditions; for a body that moves a :class:`Motion` of two."""
         if problem.time_order == 2:
-            pair = (problem.conditions, rate_conditions(problem.conditions))
-            return Motion(*(cls(problem.domain, c, problem.evolving, degree=degree, **options) for c in pair))
+            place = cls(problem.domain, problem.conditions, problem.evolving, degree=degree, **options)
+            plain = options | {"dilatation": "exact"}  # a velocity has no volume
+            rates = rate_conditions(problem.conditions)
+            return Motion(place, cls(problem.domain, rates, problem.evolving, degree=degree, **plain))
         return cls(problem.domain, problem.conditions, problem.channels, degree=degree, **options)
 
     def _held(self) -> list[tuple[Tensor, Dirichlet]]:
@@ -253,7 +261,8 @@ class FiniteElementField(Representation):
 
     def config(self) -> dict[str, Any]:
         dtype = str(self.dtype).removeprefix("torch.")
-        return {"kind": "finite_element", "degree": self.degree, "dtype": dtype}
+        config = {"kind": "finite_element", "degree": self.degree, "dtype": dtype}
+        return config if self.dilatation == "exact" else config | {"dilatation": self.dilatation}
 
 
 def _loads(table: Tables, values: Tensor) -> Tensor:

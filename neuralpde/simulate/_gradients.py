@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics import mean_gradient
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import MeshDomain
-from neuralpde.problems import Problem, Quantity
+from neuralpde.problems import ElasticBody, Problem, Quantity
 from neuralpde.representations import scatter
 from neuralpde.representations._finite_element import FiniteElementAt
 from neuralpde.representations._product import ProductAt
@@ -57,6 +58,7 @@ class AveragedGradient:
     """
 
     def __init__(self, problem: Problem, field: FiniteElementAt) -> None:
+        self.problem = problem
         self.field, self.owner = field, np.zeros(len(field.representation.mesh.cells), dtype=np.int64)
         if problem.jumps:
             for number, ids in enumerate(field.representation.mesh.parts.values(), start=1):
@@ -74,7 +76,10 @@ class AveragedGradient:
     def _average(self, mine: np.ndarray) -> Tensor:
         """The gradients at the nodes of the elements that are chosen: recovered, or their means on a few elements."""
         chosen = np.flatnonzero(mine)
-        found, known = recovered_gradient(self.field.representation, self.field.values, chosen)
+        r, values, body = self.field.representation, self.field.values, self.problem
+        mean = r.dilatation == "mean" and isinstance(body, ElasticBody)
+        gradient = (lambda table: mean_gradient(body, r, values, table)) if mean else None
+        found, known = recovered_gradient(r, values, chosen, gradient)
         return found if bool(known.all()) else torch.where(known[:, None], found, self._mean(chosen))
 
     def _mean(self, chosen: np.ndarray) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neuralpde.geometry import ELEMENTS
-from neuralpde.representations import FiniteElementField
+from neuralpde.representations import FiniteElementField, Tables
 
 Ints = NDArray[np.int64]
 
@@ -27,7 +27,13 @@ FLAT = 1e-6
 """A diagonal entry of R below that share of the largest: the patch does not determine its polynomial."""
 
 
-def recovered_gradient(r: FiniteElementField, values: Tensor, chosen: Ints) -> tuple[Tensor, Tensor]:
+Gradient = Callable[[Tables], Tensor]
+"""A table of some elements → gradients at its points, ``(e, q, c, d)``."""
+
+
+def recovered_gradient(
+    r: FiniteElementField, values: Tensor, chosen: Ints, gradient: Gradient | None = None
+) -> tuple[Tensor, Tensor]:
     """∇u at the nodes of some elements, ``(N, c d)``, and where it is known, ``(N,)`` of bool.
 
     The gradient of an element of degree k is of order k, and at some points inside of order k + 1. At every corner of
@@ -40,11 +46,12 @@ def recovered_gradient(r: FiniteElementField, values: Tensor, chosen: Ints) -> t
         r: the finite elements.
         values: at the nodes, ``(N, c)``.
         chosen: numbers of the elements.
+        gradient: what is recovered, in place of ∇u itself.
 
     Source: Zienkiewicz & Zhu, The superconvergent patch recovery, Int. J. Numer. Meth. Eng. 33 (1992).
     """
     patches = _Patches(r, chosen)
-    x, samples = patches.samples(values)
+    x, samples = patches.samples(values, gradient)
     total = values.new_zeros(r.tables.num_nodes, samples.shape[-1])
     weight = values.new_zeros(r.tables.num_nodes)
     for vertices, elements, power in patches.groups(x.shape[1]):
@@ -81,10 +88,12 @@ class _Patches:
         powers = itertools.product(range(k + 1), repeat=d)
         self.powers = torch.tensor([p for p in powers if not self.simplex or sum(p) <= k], device=r.device)
 
-    def samples(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def samples(self, values: Tensor, gradient: Gradient | None) -> tuple[Tensor, Tensor]:
         """Points ``(e, q, d)`` and gradients there ``(e, q, c d)``."""
         degree = self.r.degree if self.simplex else 2 * self.r.degree - 1
         table = self.r.tables.interior(degree, self.chosen)
+        if gradient is not None:
+            return table.points, gradient(table).flatten(2)
         gradients = table.gradients.expand(-1, table.weights.shape[1], -1, -1)
         grad = torch.einsum("eqkd,ekc->eqcd", gradients, values[table.dofs])
         return table.points, grad.flatten(2)

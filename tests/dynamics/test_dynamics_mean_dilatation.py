@@ -10,9 +10,19 @@ import torch
 from torch import Tensor
 from unit_meshes import unit_mesh
 
+from neuralpde.benches._mapped_meshes import mapped_mesh
 from neuralpde.dynamics._mean_dilatation import MeanDilatation
 from neuralpde.geometry import Dirichlet, Flux, MeshDomain
-from neuralpde.problems import Elasticity, Linear, LinearElasticity, Material, MooneyRivlin, NeoHookean
+from neuralpde.problems import (
+    Elasticity,
+    Linear,
+    LinearElasticity,
+    Material,
+    MooneyRivlin,
+    NeoHookean,
+    Poisson,
+    traction,
+)
 from neuralpde.problems import SaintVenantKirchhoff as Kirchhoff
 from neuralpde.representations import FiniteElementField
 from neuralpde.simulate import solve
@@ -100,7 +110,7 @@ def test_patches_with_the_mean_of_the_volume(kind: str, degree: int) -> None:
     domain = MeshDomain(unit_mesh(kind, 2, distort=0.2))
     conditions = (Dirichlet(lambda t, x: affine(x)),)
     body = Elasticity(NeoHookean(1.0, 0.4999), domain=domain, conditions=conditions)
-    run = solve(body, FiniteElementField.for_problem(body, degree), dilatation="mean")
+    run = solve(body, FiniteElementField.for_problem(body, degree, dilatation="mean"))
     x = domain.lattice(100).points
     assert float((run.at(0.0)(x) - affine(x)).abs().max()) <= 1e-12
 
@@ -109,18 +119,40 @@ def test_newton_is_quadratic_with_it() -> None:
     domain = MeshDomain(unit_mesh("triangle", 4))
     conditions = (Dirichlet(0.0, "x-"), Dirichlet((0.3, 0.1), "x+"), Flux(0.0))
     body = Elasticity(NeoHookean(1.0, 0.49), domain=domain, conditions=conditions)
-    history = solve(body, FiniteElementField.for_problem(body, 2), dilatation="mean").infos[0].history
+    history = solve(body, FiniteElementField.for_problem(body, 2, dilatation="mean")).infos[0].history
     shares = [r / history[0] for r in history if r > 1e-14 * history[0]][-3:]
     assert shares[1] <= 10 * shares[0] ** 2 and shares[2] <= 10 * shares[1] ** 2 <= 1e-9
 
 
 def test_what_it_cannot_do_is_refused() -> None:
-    rubber, r = made(NeoHookean(1.0, 0.3), "triangle", 1)
-    with pytest.raises(UsageError, match="changes nothing on P1"):
-        solve(rubber, r, dilatation="mean")
-    body, r = made(Kirchhoff(1.0, 0.3), "triangle", 2)
-    with pytest.raises(UsageError, match="SaintVenantKirchhoff has none: use NeoHookean"):
-        solve(body, r, dilatation="mean")
-    body, r = made(NeoHookean(1.0, 0.3), "triangle", 2)
-    with pytest.raises(UsageError, match="dilatation is 'exact' or 'mean'; got 'average'"):
-        solve(body, r, dilatation="average")
+    def refused(material: Material, degree: int, dilatation: str = "mean") -> str:
+        body, _ = made(material, "triangle", 1)
+        with pytest.raises(UsageError) as found:
+            solve(body, FiniteElementField.for_problem(body, degree, dilatation=dilatation))
+        return str(found.value)
+
+    assert "changes nothing on P1" in refused(NeoHookean(1.0, 0.3), 1)
+    assert "SaintVenantKirchhoff has none: use NeoHookean" in refused(Kirchhoff(1.0, 0.3), 2)
+    assert "dilatation is 'exact' or 'mean'; got 'average'" in refused(NeoHookean(1.0, 0.3), 2, "average")
+    heat = Poisson(domain=MeshDomain(unit_mesh("triangle", 2)))
+    with pytest.raises(UsageError, match="needs an elastic body with a material; Poisson is none"):
+        solve(heat, FiniteElementField.for_problem(heat, 2, dilatation="mean"))
+
+
+@pytest.mark.parametrize(("kind", "degree"), [("triangle", 2), ("quad", 1), ("quad", 2), ("tetra", 2)])
+@pytest.mark.parametrize("material", [Linear(1.0, 0.4999), NeoHookean(1.0, 0.4999)])
+def test_stresses_take_the_mean_too(kind: str, degree: int, material: Material) -> None:
+    """A beam bends: −σ_xx/3 = M y / 3I in 3D. The gradient itself has changes of volume that make it hundreds of times
+    as large."""
+    length, load, d = 6.0, 1e-5, 3 if kind == "tetra" else 2
+    mesh = mapped_mesh(kind, ((36, 6) if d == 2 else (18, 3, 3)), lambda x: x * ([length] + [1.0] * (d - 1)))
+    held = (Dirichlet(0.0, "x-"), traction((0.0, load, 0.0)[:d], "x+"), Flux(0.0))
+    beam = Elasticity(material, domain=MeshDomain(mesh), conditions=held)
+    run = solve(beam, FiniteElementField.for_problem(beam, degree, dilatation="mean"))
+    x = torch.tensor([[2.0, 0.8, 0.5][:d], [3.0, 0.2, 0.5][:d]], dtype=torch.float64)
+    moment = load * (length - x[:, 0])
+    bending = -moment * (x[:, 1] - 0.5) * 12  # σ_xx
+    # in plane strain σ_zz = σ_xx/2 where ν = 1/2
+    wanted = -bending / (3 if d == 3 else 2)
+    found = run.probe(x, quantity="pressure")[0, :, 0]
+    torch.testing.assert_close(found, wanted, rtol=0.1, atol=0)
