@@ -61,6 +61,7 @@ class FiniteElementPotential(PotentialSpace):
         self.systems = FiniteElementSystems(
             problem.name, representation.dim, newton, partial(elliptic_multigrid, problem, representation)
         )
+        self._held: tuple[float, Tensor] | None = None
         self.checked = False
         """Whether the supports have been seen to hold the body."""
         self.kept: dict[tuple[float, float], SuperLU | Iteration] = {}
@@ -88,9 +89,9 @@ class FiniteElementPotential(PotentialSpace):
 
     def nodal(self, t: float, theta: Tensor) -> Tensor:
         """Displacements of all nodes; what supports hold by the factor of the loads."""
-        r, factor = self.representation, self.form.factor
-        values = r.values(theta, t)
-        return values if factor == 1.0 else values - (1 - factor) * r.values(torch.zeros_like(theta), t)
+        if self._held is None or self._held[0] != t:
+            self._held = (t, self.representation.values(torch.zeros_like(theta), t))
+        return self.form.factor * self._held[1] + self.representation.extended(theta)
 
     def place(self, t: float, nodal: Tensor, guess: Tensor) -> Stage:
         return Stage(self.representation.free_part(nodal))

@@ -15,8 +15,12 @@ from neuralpde.types import Status
 ROUNDING = 1e-9
 """A gradient below that share of the largest force that no step reduces has come down to rounding."""
 
+NEAR = 1e-8
+"""Fall that a step promises, over the size of the energy, below which energies no longer tell: the density of a small
+strain keeps half of its digits."""
+
 FLAT = 0.5
-"""Slope uphill at the end of a step over that downhill at its start, at most, where energies are equal to rounding."""
+"""Slope uphill at the end of such a step over that downhill at its start, at most."""
 
 REDUCTION = 0.5
 """A full step that divides the gradient by two shows that the minimum is near: the exact Hessian is tried again."""
@@ -114,15 +118,14 @@ def _along(objective: Objective, theta: Tensor, g: Tensor, step: Tensor) -> tupl
     if not (fall > 0 and math.isfinite(fall)):
         return None
     (energy, size), s = objective.energy(theta), objective.longest(theta, step)
-    # sums over elements keep a few roundings of what they sum
-    rounding = 64 * torch.finfo(theta.dtype).eps * size
     for _ in range(HALVINGS):
         trial = theta - s * step
         change = objective.energy(trial)[0] - energy
-        if math.isfinite(change):
-            if change <= -ARMIJO * s * fall and (s * fall > rounding or change < 0):
-                return s, trial
-            if abs(change) <= rounding and -float(objective.gradient(trial)[0] @ step) <= FLAT * fall:
-                return s, trial
+        if s * fall > NEAR * size:
+            better = change <= -ARMIJO * s * fall
+        else:
+            better = abs(change) <= NEAR * size and -float(objective.gradient(trial)[0] @ step) <= FLAT * fall
+        if better:
+            return s, trial
         s *= 0.5
     return None

@@ -33,6 +33,7 @@ class NodalMotion:
         self.mass = self.velocity.mass(problem.mass_density)  # type: ignore[attr-defined]
         self.systems = FiniteElementSystems(problem.name, representation.dim, Newton())
         self._fields = [_held_by(self.velocity, problem, order) for order in range(3)]
+        self._held: dict[int, tuple[float, Tensor]] = {}
 
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """θ of the displacement, and of the velocity."""
@@ -45,7 +46,7 @@ class NodalMotion:
 
     def velocities(self, t: float, v: Tensor) -> Tensor:
         """Nodal velocities of θ_v."""
-        return self.velocity.values(v, t)
+        return self.held(t, 1) + self.velocity.extended(v)
 
     def nodal(self, state: State) -> tuple[Tensor, Tensor]:
         """Displacements and velocities of a state."""
@@ -54,12 +55,10 @@ class NodalMotion:
 
     def held(self, t: float, order: int) -> Tensor:
         """The time derivative of the supports' displacements, of an order from 0 to 2; 0 where nothing is held."""
-        field = self._fields[order]
-        return field.values(field.initial(), t)
-
-    def held_place(self, t: float) -> Tensor:
-        """The supports' displacements."""
-        return self.held(t, 0)
+        if self._held.get(order, (None,))[0] != t:
+            field = self._fields[order]
+            self._held[order] = (t, field.values(field.initial(), t))
+        return self._held[order][1]
 
     def free_or(self, free: Tensor, held: Tensor) -> Tensor:
         """Nodal values that are free, with those that supports hold."""

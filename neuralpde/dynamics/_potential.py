@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from neuralpde.dynamics._potential_spaces import make_space
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import NaturalGradient
 from neuralpde.problems import Problem
-from neuralpde.representations import Motion, Representation
+from neuralpde.representations import FiniteElementField, Motion, Representation, meeting_notes
 from neuralpde.types import UsageError
 
 
@@ -68,7 +69,14 @@ class PotentialDynamics(Dynamics):
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
-        return self._notes
+        return (*self._meeting, *self._notes)
+
+    @cached_property
+    def _meeting(self) -> tuple[str, ...]:
+        """About supports that meet with different data."""
+        found = self.representation
+        field = found.blocks["displacement"] if isinstance(found, Motion) else found
+        return meeting_notes(field) if isinstance(field, FiniteElementField) else ()
 
     @property
     def touches(self) -> bool:  # type: ignore[override]
@@ -115,10 +123,11 @@ class PotentialDynamics(Dynamics):
         part: str | None = None,
     ) -> Stage:
         y, z = self._combined(base, terms)
-        target = self.motion.free_or(y + gamma * z, self.motion.held_place(t) - gamma * (self.motion.held(t, 1) - z))
-        stage = self._minimised(base, t, guess, Inertia(1 / gamma**2, target, 1 / gamma, y))
-        u = self.space.nodal(t, stage.theta)
-        velocity = self.motion.free_or((u - y) / gamma, self.motion.held(t, 1))
+        place, speed = self.motion.held(t, 0), self.motion.held(t, 1)
+        target = self.motion.free_or(y + gamma * z, place - gamma * (speed - z))
+        origin = self.motion.free_or(y, place - gamma * speed)
+        stage = self._minimised(base, t, guess, Inertia(1 / gamma**2, target, 1 / gamma, origin))
+        velocity = (self.space.nodal(t, stage.theta) - origin) / gamma
         out = _joined(stage, self.motion.join(stage.theta, self.motion.velocity.free_part(velocity)))
         self._stage = (out.theta, torch.cat([velocity, (velocity - z) / gamma], dim=1))
         return out
@@ -126,13 +135,14 @@ class PotentialDynamics(Dynamics):
     def newmark(
         self, base: State, slope: Any, dt: float, beta: float, gamma: float, guess: Tensor | None = None
     ) -> Stage:
-        t, (v, a) = base.t + dt, slope.chunk(2, dim=1)
-        place = self.space.nodal(base.t, self.motion.split(base.theta)[0]) + dt * v + (0.5 - beta) * dt**2 * a
-        speed = v + (1 - gamma) * dt * a
-        reach, rate = beta * dt**2, gamma / (beta * dt)
-        target = self.motion.free_or(place, self.motion.held_place(t) - reach * self.motion.held(t, 2))
-        stage = self._minimised(base, t, guess, Inertia(1 / reach, target, rate, place - speed / rate))
-        velocity = speed + rate * (self.space.nodal(t, stage.theta) - place)
+        t, (v, a), motion = base.t + dt, slope.chunk(2, dim=1), self.motion
+        y = motion.nodal(base)[0] + dt * v + (0.5 - beta) * dt**2 * a
+        z, reach, rate = v + (1 - gamma) * dt * a, beta * dt**2, gamma / (beta * dt)
+        place, speed, change = (motion.held(t, order) for order in range(3))
+        target = motion.free_or(y, place - reach * change)
+        origin = motion.free_or(y - z / rate, place - speed / rate)
+        stage = self._minimised(base, t, guess, Inertia(1 / reach, target, rate, origin))
+        velocity = rate * (self.space.nodal(t, stage.theta) - origin)
         return _joined(stage, self.motion.join(stage.theta, self.motion.velocity.free_part(velocity)))
 
     def _combined(self, base: State | Blend, terms: Terms) -> tuple[Tensor, Tensor]:
