@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neuralpde.dynamics._weak_form import WeakForm, _jet
 from neuralpde.geometry import Dirichlet, MeshDomain
-from neuralpde.representations import FiniteElementField
+from neuralpde.representations import FiniteElementField, add
 
 STEP = 1e-2
 """Share of a run's dt by which boundary data that move are differentiated in time: what steps of dt follow changes so
@@ -53,17 +53,29 @@ def balance(form: WeakForm, t: float, values: Tensor, stored: Tensor) -> Balance
     whole = form.residual(t, values)
     reaction, shares = whole - stored, _shares(r)
     given = torch.zeros_like(values[0])
-    for face, facets in r.domain.sides.items():
-        condition, total = r.boundary.table.get(face), torch.zeros_like(values[0])
-        if not isinstance(condition, Dirichlet):
-            for table in r.tables.facets(facets, r.quadrature_degree):
-                load, _ = form._through(condition, table)(t, table.points.flatten(0, 1), _jet(table, values))
-                total = total - (table.weights.reshape(-1, 1) * load).sum(0)
-            given = given + total
-        # a support carries what its conditions say of the component that it holds, and the reaction
-        fluxes[face] = total + (shares[face] * reaction).sum(0) if face in shares else total
-    fluxes |= {name: (shares[name] * reaction).sum(0) for name in r.boundary.sets}
+    for face in r.domain.sides:
+        load = _load(form, face, t, values)
+        given, free = given - load.sum(0), torch.ones_like(given)
+        if face in r.boundary.partial:  # what is said of a component that is held goes through its support
+            free[list(r.boundary.held(face, r.channels))] = 0.0
+            reaction = reaction - load * (1 - free)
+        fluxes[face] = -free * load.sum(0)
+    for face in shares:
+        fluxes[face] = fluxes.get(face, torch.zeros_like(given)) + (shares[face] * reaction).sum(0)
     return Balance(fluxes, whole.sum(0) + given, stored.sum(0))
+
+
+def _load(form: WeakForm, face: str, t: float, values: Tensor) -> Tensor:
+    """−∮ φ_i g of a part of the boundary that is not held, at all nodes, ``(N, c)``."""
+    r, out = form.representation, torch.zeros_like(values)
+    assert isinstance(r.domain, MeshDomain)
+    condition = r.boundary.table.get(face)
+    if not isinstance(condition, Dirichlet):
+        for table in r.tables.facets(r.domain.sides[face], r.quadrature_degree):
+            load, _ = form._through(condition, table)(t, table.points.flatten(0, 1), _jet(table, values))
+            weighted = table.weights[..., None] * load.reshape(*table.weights.shape, -1)
+            add(out, table.dofs, table.values.transpose(1, 2) @ weighted)
+    return out
 
 
 def _shares(r: FiniteElementField) -> dict[str, Tensor]:

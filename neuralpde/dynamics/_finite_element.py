@@ -26,7 +26,7 @@ from neuralpde.dynamics._weak_terms import WeakTerm
 from neuralpde.fields import Field, Jet
 from neuralpde.integrators import Blend, Decay, Dynamics, Stage, State, Terms
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField, scatter
+from neuralpde.representations import FiniteElementField, meeting_notes, scatter
 from neuralpde.types import NotConvergedError, Status
 
 ROUNDING = 1e-9
@@ -113,12 +113,14 @@ class FiniteElementDynamics(Dynamics):
 
     @cached_property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
+        meeting = meeting_notes(self.representation)
         if self.stabilisation is not None:
-            return ()
+            return meeting
         peclet = peclet_number(self.problem, self.representation)
         if peclet <= MOST_PECLET:
-            return ()
+            return meeting
         return (
+            *meeting,
             f"the element Péclet number |a| h / 2κ reaches {peclet:.3g}: layers thinner than elements make the field "
             "oscillate; use stabilisation=InteriorPenalty(), or a finer mesh",
         )

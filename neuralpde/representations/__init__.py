@@ -11,6 +11,7 @@ from neuralpde.representations._finite_element import FiniteElementField
 from neuralpde.representations._fit import FIRST_FIT
 from neuralpde.representations._grid_field import KINDS, GridField
 from neuralpde.representations._mac_grid import MacGrid
+from neuralpde.representations._meeting_data import meeting_notes
 from neuralpde.representations._motion import Motion
 from neuralpde.representations._neural_field import NeuralField, TapedField
 from neuralpde.representations._neural_flow import NeuralFlow
@@ -67,6 +68,7 @@ __all__ = [
     "add",
     "chunks",
     "linear_subspace",
+    "meeting_notes",
     "restricted",
     "scatter",
 ]

@@ -70,6 +70,13 @@ class Representation(ABC):
                 f"a {type(self).__name__} holds all components of a face or none; {face} has {found[0]}: use a "
                 "FiniteElementField, which holds single components."
             )
+        for face, found in self.boundary.partial.items():
+            load = self.boundary.table[face]
+            if load in self.conditions and len(self.boundary.held(face, channels)) == channels:
+                raise UsageError(
+                    f"all components of {face} are held ({', '.join(map(str, found))}), and {load} has nothing to move "
+                    "there; drop one of them."
+                )
         single = [str(c) for held in self.boundary.sets.values() for c in held] + [str(c) for c in self.boundary.loads]
         if single and not self.holds_points:
             raise UsageError(f"a {type(self).__name__} knows no single points; {single[0]} needs a FiniteElementField.")

@@ -252,5 +252,5 @@ def test_two_materials_in_a_row_stretch_as_springs_do() -> None:
     end = torch.tensor([[1.0, 0.3]], dtype=torch.float64)
     u = solve(bar, FiniteElementField.for_problem(bar, degree=1)).at(0.0)(end)
     torch.testing.assert_close(u, torch.tensor([[2.0 * (0.5 / 5.0 + 0.5), 0.0]], dtype=torch.float64))
-    with pytest.raises(UsageError, match="positive in every part"):
+    with pytest.raises(UsageError, match="must be positive"):
         replace(bar, young=ByPart({"steel": 5.0, "wood": -1.0}))

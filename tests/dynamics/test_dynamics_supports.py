@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -180,17 +181,43 @@ def test_values_of_components() -> None:
 
 
 def test_two_components_of_one_face_and_a_traction() -> None:
-    """Rollers and a pin on one face are the same as a clamp; what is pulled against a support is its reaction."""
+    """Two rollers on one face are the same as a clamp."""
     pulled = Flux((1.0, 2.0), "x+")
     clamp = LinearElasticity(domain=SQUARE, conditions=(Dirichlet((0.1, 0.2), "x-"), pulled, Flux(0.0)))
     apart = (Dirichlet(0.1, "x-", "x"), Dirichlet(0.2, "x-", "y"))
     parts = replace(clamp, conditions=(*apart, pulled, Flux(0.0)))
-    loaded = replace(clamp, conditions=(*apart, Flux((5.0, 7.0), "x-"), pulled, Flux(0.0)))
-    runs = [solve(p, FiniteElementField.for_problem(p)) for p in (clamp, parts, loaded)]
-    for run in runs[1:]:
-        torch.testing.assert_close(run.states[-1], runs[0].states[-1], rtol=0, atol=1e-12)
+    runs = [solve(p, FiniteElementField.for_problem(p)) for p in (clamp, parts)]
+    torch.testing.assert_close(runs[0].states, runs[1].states, rtol=0, atol=1e-12)
+    for run in runs:
         for k, wanted in enumerate((-1.0, -2.0)):
             assert math.isclose(run.fluxes()[f"force_on_x-_{'xyz'[k]}"][0], wanted, rel_tol=1e-10)
+    loaded = replace(clamp, conditions=(*apart, Flux((5.0, 7.0), "x-"), pulled, Flux(0.0)))
+    with pytest.raises(UsageError, match=r"all components of x- are held .* has nothing to move there; drop one"):
+        FiniteElementField.for_problem(loaded)
+
+
+def test_a_load_against_a_roller_is_its_reaction() -> None:
+    """What a traction says of the component that is held goes into the support, and moves nothing."""
+    slide, pulled = Dirichlet(0.0, "x-", "x"), Flux((1.0, 2.0), "x+")
+    free = LinearElasticity(domain=SQUARE, conditions=(slide, Dirichlet(0.0, "y-"), pulled, Flux(0.0)))
+    pressed = replace(free, conditions=(*free.conditions[:3], Flux((5.0, 0.0), "x-"), Flux(0.0)))
+    runs = [solve(p, FiniteElementField.for_problem(p)) for p in (free, pressed)]
+    torch.testing.assert_close(runs[0].states, runs[1].states, rtol=0, atol=1e-12)
+    tables = [run.fluxes() for run in runs]
+    for name in tables[0]:  # what leaves is the same: 5 of it by the load, the rest by the reaction
+        assert np.allclose(tables[0][name], tables[1][name], rtol=0, atol=1e-10)
+
+
+def test_supports_that_meet_with_different_data_are_told() -> None:
+    body = LinearElasticity(domain=SQUARE, conditions=(Dirichlet(0.0, "x-"), Dirichlet(0.5, "y+", "y"), Flux(0.0)))
+    run = solve(body, FiniteElementField.for_problem(body))
+    assert run.notes == (
+        "x- and y+ meet with different values of the component y: what they share has that of y+, whose condition "
+        "comes last",
+    )
+    assert run.at(0.0)(torch.tensor([[0.0, 1.0]], dtype=torch.float64)).tolist() == [[0.0, 0.5]]
+    alike = replace(body, conditions=(Dirichlet(lambda t, x: 0.5 * x, "x-"), *body.conditions[1:]))
+    assert solve(alike, FiniteElementField.for_problem(alike)).notes == ()
 
 
 def test_pairs_with_other_components_are_refused() -> None:
