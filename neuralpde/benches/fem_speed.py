@@ -21,6 +21,7 @@ import math
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -291,11 +292,16 @@ def rows(quick: bool = False) -> list[Row]:
     Args:
         quick: tiny meshes.
     """
+    return in_a_process(measured_rows, quick)
+
+
+def in_a_process(work: Callable[[bool], list[Row]], quick: bool) -> list[Row]:
+    """The rows that work finds in a process whose linear algebra starts with one thread."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            return pool.apply(measured_rows, (quick,))
+            return pool.apply(work, (quick,))
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})

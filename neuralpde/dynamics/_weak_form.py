@@ -22,6 +22,9 @@ Density = Callable[[float, Tensor, Jet], tuple[Tensor, Tensor]]
 """(t, points, jet) → what multiplies φ_i ``(n, c)`` and ∇φ_i ``(n, c, d)`` under the integral."""
 
 
+POINT = 16
+"""Numbers that a residual takes at a point: more elements at once leave the cache."""
+
 SAME = 1e-13
 """Relative difference of fluxes that are the same but for rounding."""
 
@@ -134,13 +137,14 @@ class WeakForm:
     def residual(self, t: float, values: Tensor) -> Tensor:
         """R at all nodes, ``(N, c)``, of nodal values ``(N, c)``."""
         total = torch.zeros_like(values)
-        for piece in self._parts(1):
+        for piece in self._parts(POINT):
             load, flux = self._at(piece, t, _jet(piece.tables, values))
             self._gather(total, piece, load, flux)
         return total
 
-    def jacobian(self, t: float, values: Tensor) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
-        """R at all nodes, and ∂R/∂u between the free unknowns, of nodal values ``(N, c)``."""
+    def jacobian(self, t: float, values: Tensor, rest: bool = True) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
+        """R at all nodes (zeros in place of what need not be made, unless ``rest``), and ∂R/∂u between the free
+        unknowns, of nodal values ``(N, c)``."""
         r = self.representation
         total, matrices = torch.zeros_like(values), dict[int, ElementMatrices]()
         pattern = r.pattern if self.whole else r.free_pattern
@@ -150,11 +154,13 @@ class WeakForm:
             table = piece.tables
             key = id(self._inside) if piece.whole else id(piece)
             made = matrices.get(key) or matrices.setdefault(key, ElementMatrices(table.values[0], table.slopes[0]))
-            linear = self._linear(piece, t, _jet(table, values))
+            linear = None if self._varies else self._linear(piece, t, _jet(table, values))
             moduli = None if linear or self.definite else self._moduli(piece, t, values)
             if moduli is not None:
-                load, flux = self._at(piece, t, _jet(table, values))
                 pattern.add(entries, made.of_rows(pulled_back(moduli, table)), table.elements)
+                if not rest:
+                    continue
+                load, flux = self._at(piece, t, _jet(table, values))
             else:
                 load, flux, parts = self._slopes(piece, t, values) if linear is None or self.definite else linear
                 if parts:

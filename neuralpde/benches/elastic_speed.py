@@ -1,0 +1,157 @@
+"""Newton's method for a neo-Hookean cantilever against scikit-fem: assembly and linear solve, seconds an iteration.
+
+A beam four times as long as high, clamped at one end, bends under its own weight by a fifth of its length. Both sides
+take the load in the same two steps, to the same residual of 1e-8 of the load, and solve every linear system to the same
+forcing term. Ours is what ``solve`` does, with its line search on the energy: energies and residuals count as assembly.
+scikit-fem's side is a loop of full Newton steps with forms written by hand, stress and tangent in closed form, the same
+quadrature (one point for P1), in the faster of two idioms, and the fastest of several solvers, which all solve every
+system: SuperLU, and CG with PyAMG's smoothed aggregation with rigid motions, made anew for every matrix, or kept from
+the first.
+
+Seconds are processor time of one thread, the least of the repeats. ``setup`` is what is made once for a mesh: its
+checks, names of its sides, tables and patterns; the first hierarchy is part of the iterations. ``ratio`` is their
+seconds an iteration over ours, ``ratio_rebuilt`` the same without preconditioners that are kept, ``displacement`` the
+relative difference of both solutions.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from neuralpde.benches import _skfem, _torch_fem, fem_speed
+from neuralpde.benches._marching import one_thread
+from neuralpde.benches._rows import Row
+from neuralpde.benches._skfem_newton import Clock, March, NeoHookeanForms, newton
+from neuralpde.dynamics import Newton, PotentialDynamics
+from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
+from neuralpde.dynamics._load_steps import LoadSteps
+from neuralpde.geometry import Dirichlet, Flux
+from neuralpde.problems import Elasticity, NeoHookean
+from neuralpde.representations import FiniteElementField
+from neuralpde.types import raise_for
+
+RTOL, STEPS = 1e-8, (0.5, 1.0)
+LENGTH, WEIGHT = 4.0, 2e-3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Elements of a beam.
+
+    Args:
+        dim, degree: of the elements.
+        cells: along its height.
+        repeats: of both sides.
+    """
+
+    dim: int
+    degree: int
+    cells: int
+    repeats: int = 2
+
+
+SETTINGS = (
+    Setting(2, 2, 25),
+    Setting(2, 2, 56),
+    Setting(3, 1, 11),
+    Setting(3, 1, 20, 1),
+    Setting(3, 2, 6),
+    Setting(3, 2, 10, 1),
+)
+QUICK = (Setting(2, 2, 3, 1), Setting(3, 1, 2, 1))
+
+
+def beam(setting: Setting) -> Any:
+    """scikit-fem's mesh."""
+    import skfem
+
+    x, y = np.linspace(0, LENGTH, round(LENGTH) * setting.cells + 1), np.linspace(0, 1, setting.cells + 1)
+    return skfem.MeshTri.init_tensor(x, y) if setting.dim == 2 else skfem.MeshTet.init_tensor(x, y, y)
+
+
+def ours(setting: Setting, mesh: Any) -> tuple[March, float]:
+    """Our Newton's method, and the seconds of its set-up."""
+    begin = time.process_time()
+    domain = fem_speed.domain_of(mesh)
+    force = (0.0,) * (setting.dim - 1) + (-WEIGHT,)
+    rubber = NeoHookean(shear_modulus=_skfem.SHEAR, lame_lambda=_skfem.BULK)
+    body = Elasticity(rubber, domain=domain, conditions=(Dirichlet(0.0, on="x-"), Flux(0.0)), body_force=force)
+    field = FiniteElementField.for_problem(body, setting.degree)
+    dynamics = PotentialDynamics(body, field, Newton(rtol=RTOL), LoadSteps(first=STEPS[0], growth=1.0))
+    space = dynamics.space
+    assert isinstance(space, FiniteElementPotential)
+    space.form.slopes(0.0, torch.zeros_like(field.nodes), False)
+    setup = time.process_time() - begin
+    clock, systems = Clock(), space.systems
+    for name in ("factors", "solve"):
+        work = getattr(systems, name)
+        setattr(systems, name, lambda *args, work=work, **options: clock("solve", work, *args, **options))
+    begin = time.process_time()
+    stage = dynamics.steady(field.initial())
+    taken = time.process_time() - begin
+    raise_for(stage.status, "the cantilever", stage)
+    solving = clock.seconds["solve"]
+    seconds = {"assembly": (taken - solving) / stage.iterations, "solve": solving / stage.iterations}
+    values = field.values(stage.theta, 0.0).numpy().reshape(-1)
+    return March(stage.iterations, seconds, "neuralpde", values, _skfem.places(field.nodes.numpy(), setting.dim)), setup
+
+
+def theirs(setting: Setting, mesh: Any) -> tuple[March, float]:
+    """scikit-fem's, and the seconds of its set-up."""
+    begin = time.process_time()
+    order = max(1, 2 * (setting.degree - 1)) if setting.degree == 1 else 2 * setting.degree
+    force = (0.0,) * (setting.dim - 1) + (-WEIGHT,)
+    forms = NeoHookeanForms(mesh, setting.degree, order, force)
+    setup = time.process_time() - begin
+    return newton(forms, STEPS, RTOL), setup
+
+
+def setting_rows(setting: Setting) -> list[Row]:
+    """One beam: seconds an iteration of both sides."""
+    mesh = beam(setting)
+    runs = [(ours(setting, mesh), theirs(setting, mesh)) for _ in range(setting.repeats)]
+    (mine, _), (other, _) = runs[-1]
+    free = int((other.places[:, 0] > 1e-9).sum())
+    case = f"neo-Hookean cantilever {setting.dim}D P{setting.degree}, {free} unknowns"
+    rows, sums = [], []
+    for side, (name, march) in enumerate((("neuralpde", mine), (f"scikit-fem, {other.method}", other))):
+        parts = {part: min(run[side][0].seconds[part] for run in runs) for part in ("assembly", "solve")}
+        sums.append(sum(parts.values()))
+        rows += [Row(case, name, part, value, "s") for part, value in parts.items()]
+        rows.append(Row(case, name, "iteration", sums[-1], "s"))
+        rows.append(Row(case, name, "setup", min(run[side][1] for run in runs), "s"))
+        rows.append(Row(case, name, "iterations", march.iterations))
+    a, b = (m.displacement[fem_speed.order_of(m.places)] for m in (mine, other))
+    apart = float(np.linalg.norm(a - b) / np.linalg.norm(b))
+    rebuilt = min(run[1][0].seconds["assembly"] + run[1][0].seconds["rebuilt"] for run in runs)
+    return [
+        *rows,
+        Row(case, "both", "ratio", sums[1] / sums[0]),
+        Row(case, "both", "ratio_rebuilt", rebuilt / sums[0]),
+        Row(case, "both", "displacement", apart),
+    ]
+
+
+def rows(quick: bool = False) -> list[Row]:
+    """Seconds an iteration of every beam, measured in a process of its own with one thread.
+
+    Args:
+        quick: tiny meshes.
+    """
+    return fem_speed.in_a_process(measured_rows, quick)
+
+
+def measured_rows(quick: bool) -> list[Row]:
+    """The rows, measured in this process."""
+    out = [Row("baselines", "torch-fem", "installed", float(_torch_fem.installed()))]
+    with one_thread():
+        for warm in QUICK:  # what is imported and made once is nobody's
+            setting_rows(warm)
+        for setting in QUICK if quick else SETTINGS:
+            out += setting_rows(setting)
+    return out
