@@ -54,7 +54,8 @@ def swing(t: Series, u: Series) -> dict[str, tuple[float, str]]:
             out[f"rel_error_{what}_{name}"] = (abs(value / known - 1), "")
     times = extremes(t, -u[:, 1])[0]
     frequency = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else math.nan
-    return out | {"frequency": (frequency, "Hz"), "rel_error_frequency": (abs(frequency / FREQUENCY - 1), "")}
+    out |= {"frequency": (frequency, "Hz"), "rel_error_frequency": (abs(frequency / FREQUENCY - 1), "")}
+    return {name: (float(value), unit) for name, (value, unit) in out.items()}
 
 
 def extremes(t: Series, y: Series) -> tuple[Series, Series]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._weak_form import Density, WeakForm, _jet, _Piece
+from neuralpde.dynamics._weak_form import POINT, Density, WeakForm, _jet, _Piece
 from neuralpde.fields import Jet
 from neuralpde.geometry import Condition, MeshDomain, Neumann, Pressure, Robin
 from neuralpde.problems import ElasticBody, Problem
@@ -35,8 +37,7 @@ class LoadedForm(WeakForm):
 
     def __init__(self, problem: Problem, representation: FiniteElementField) -> None:
         super().__init__(problem, representation)
-        self.followers: list[FollowerPressure] = []
-        """Pressures that act on the deformed boundary, as it was when they were frozen last."""
+        self._made: list[FollowerPressure] = []
         assert isinstance(representation.domain, MeshDomain)
         table = representation.boundary.table
         for face in representation.domain.sides:
@@ -49,7 +50,7 @@ class LoadedForm(WeakForm):
     def energies(self, t: float, values: Tensor) -> tuple[float, float]:
         """The strain energy ∫ Ψ, and the energy of the loads −∫ s b·u − ∮ s g·u, of nodal values ``(N, d)``."""
         strain = whole = 0.0
-        for piece in self._parts(2):
+        for piece in self._parts(POINT):
             weights, jet = piece.tables.weights.reshape(-1), _jet(piece.tables, values)
             if piece.whole:
                 x = piece.tables.points.flatten(0, 1)
@@ -69,14 +70,28 @@ class LoadedForm(WeakForm):
 
     def lag(self, values: Tensor) -> None:
         """Freeze the pressures that follow the body at nodal displacements ``(N, d)``."""
-        for pressure in (self.boundary and self.followers) or ():
+        for pressure in self.followers:
             pressure.lag(values)
+
+    @cached_property
+    def boundary(self) -> list[_Piece]:
+        self._made.clear()
+        pieces: list[_Piece] = WeakForm.boundary.func(self)  # type: ignore[attr-defined]
+        self._frozen = tuple(self._made)
+        for pressure in self._frozen:
+            pressure.normals = pressure.rest
+        return pieces
+
+    @property
+    def followers(self) -> tuple[FollowerPressure, ...]:
+        """Pressures that act on the deformed boundary, as it was when they were frozen last."""
+        return self._frozen if self.boundary else ()
 
     def slopes(self, t: float, values: Tensor, definite: bool, whole: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
         """∂R/∂u; if ``definite`` of ∂²Ψ/∂F² without negative eigenvalues, if ``whole`` between all unknowns."""
         self.definite, self.whole = definite, whole
         try:
-            return self.jacobian(t, values)[1]
+            return self.jacobian(t, values, rest=False)[1]
         finally:
             self.definite = self.whole = False
 
@@ -101,8 +116,8 @@ class LoadedForm(WeakForm):
         if isinstance(condition, Robin):  # an elastic foundation is no load
             return density
         if isinstance(condition, Pressure) and condition.follower:
-            self.followers.append(FollowerPressure(condition, table))
-            density = self.followers[-1]
+            self._made.append(FollowerPressure(condition, table))
+            density = self._made[-1]
 
         def scaled(t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
             load, flux = density(t, x, u)
@@ -118,7 +133,7 @@ class LoadedForm(WeakForm):
 
 
 class FollowerPressure:
-    """−p cof(F) N on a facet of a deformed body, with F as it was when it was frozen.
+    """−p cof(F) N on a facet of a deformed body, with F as it was when it was frozen, or of the field itself.
 
     Args:
         condition: states p.
@@ -131,15 +146,19 @@ class FollowerPressure:
         assert table.normals is not None
         self.condition, self.table = condition, table
         self.rest = table.normals.reshape(-1, table.normals.shape[-1])
-        self.normals = self.rest
+        self.normals: Tensor | None = None
+        """Frozen ones, times the change of the area; None takes them from the field."""
 
     def lag(self, values: Tensor) -> None:
-        """Take the normals, times the change of the area, from nodal displacements."""
-        deformed = Deformation(_jet(self.table, values).grad)
-        self.normals = (deformed.cofactor @ self.rest[..., None])[..., 0]
+        """Freeze the normals of nodal displacements."""
+        self.normals = self._turned(_jet(self.table, values).grad)
+
+    def _turned(self, grad: Tensor) -> Tensor:
+        return (Deformation(grad).cofactor @ self.rest[..., None])[..., 0]
 
     def __call__(self, t: float, x: Tensor, u: Jet) -> tuple[Tensor, Tensor]:
-        return -self.condition.flux(t, x, self.normals), torch.zeros_like(u.grad)
+        normals = self._turned(u.grad) if self.normals is None else self.normals
+        return -self.condition.flux(t, x, normals), torch.zeros_like(u.grad)
 
 
 def positive_part(tangent: Tensor) -> Tensor:

@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._boundary_fluxes import Balance, balance
+from neuralpde.dynamics._contact import shared
+from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
 from neuralpde.dynamics._free_motions import refuse_unsupported
 from neuralpde.dynamics._load_steps import LoadSteps, raised
 from neuralpde.dynamics._newton import Newton
@@ -136,12 +139,19 @@ class PotentialDynamics(Dynamics):
         self, base: State, slope: Any, dt: float, beta: float, gamma: float, guess: Tensor | None = None
     ) -> Stage:
         t, (v, a), motion = base.t + dt, slope.chunk(2, dim=1), self.motion
+        contacts = self.space.parts if self.touches and isinstance(self.space, FiniteElementPotential) else ()
+        if contacts:  # half of their force at the beginning of a step would make energy
+            if gamma != 2 * beta:
+                raise UsageError(f"contact takes Newmark with gamma = 2 beta; got beta={beta:g}, gamma={gamma:g}.")
+            with shared(contacts, 0.0):
+                a = motion.acceleration(base.t, motion.split(base.theta)[0], v)
         y = motion.nodal(base)[0] + dt * v + (0.5 - beta) * dt**2 * a
         z, reach, rate = v + (1 - gamma) * dt * a, beta * dt**2, gamma / (beta * dt)
         place, speed, change = (motion.held(t, order) for order in range(3))
         target = motion.free_or(y, place - reach * change)
         origin = motion.free_or(y - z / rate, place - speed / rate)
-        stage = self._minimised(base, t, guess, Inertia(1 / reach, target, rate, origin))
+        with shared(contacts, 0.5 / beta):
+            stage = self._minimised(base, t, guess, Inertia(1 / reach, target, rate, origin))
         velocity = rate * (self.space.nodal(t, stage.theta) - origin)
         return _joined(stage, self.motion.join(stage.theta, self.motion.velocity.free_part(velocity)))
 
@@ -178,6 +188,26 @@ class PotentialDynamics(Dynamics):
     def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
         moves = isinstance(self.representation, Motion)
         return self.space.outputs(t, self.motion.split(theta)[0] if moves else theta)
+
+    def balance(self, t: float, theta: Tensor, dt: float = 1.0, span: tuple[float, float] = (0.0, 1.0)) -> Balance:
+        """Forces of the body on what holds and pulls it, by part of the boundary; contacts count among the sources.
+
+        They balance inertia and body forces to rounding, at every state: accelerations are those of its own forces.
+        """
+        space = self.space
+        if not isinstance(space, FiniteElementPotential):
+            raise UsageError("forces on supports are known of finite elements; take a FiniteElementField.")
+        if isinstance(self.representation, Motion):
+            values, velocity = self.motion.nodal(State(t, theta))
+            stored = self.motion.weighed(self.slope(t, theta).chunk(2, dim=1)[1])
+            damped = space.damped(velocity)
+        else:
+            values = space.nodal(t, theta)
+            stored = damped = torch.zeros_like(values)
+        space.form.lag(values)
+        others = damped + sum((part.gradient(t, values) for part in space.parts[1:]), start=torch.zeros_like(values))
+        found = balance(space.form, t, values, stored + others)
+        return Balance(found.fluxes, found.source - others.sum(0), stored.sum(0))
 
     def check_march(self) -> None:
         if not isinstance(self.representation, Motion):

@@ -75,7 +75,7 @@ class ElasticPotential(Potential):
 
     @property
     def follows(self) -> bool:  # type: ignore[override]
-        return bool(self.form.boundary and self.form.followers)
+        return bool(self.form.followers)
 
     def lag(self, t: float, values: Tensor) -> None:
         self.form.lag(values)

@@ -12,7 +12,7 @@ from torch import Tensor
 from neuralpde.dynamics import Balance, FiniteElementDynamics, PotentialDynamics, make_dynamics
 from neuralpde.geometry import MeshDomain
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField, Representation
+from neuralpde.representations import Representation
 from neuralpde.simulate._gradients import AXES
 from neuralpde.types import UsageError
 
@@ -41,22 +41,15 @@ def flux_table(
         each, ``flux_<part>_<unknown>``. A name of the mesh that stands for several parts, as others overlap it, has a
         column too, the sum of theirs. Of a body they are forces in N (in 2D per metre of thickness):
         ``force_on_<part>_x``, … with which it acts on what is outside, a support or what pulls at it, ``body_force_x``
-        and ``inertia_x``.
+        (contacts and damping included) and ``inertia_x``.
 
     Raises:
         UsageError: for another representation, or one time of a field that moves, without dt.
     """
     dynamics = make_dynamics(problem, representation, "auto", **options)
-    at_rest = isinstance(dynamics, PotentialDynamics) and isinstance(representation, FiniteElementField)
-    if at_rest and not getattr(problem, "contact", ()):
-        # its residual is that of the weak form: what the boundary carries is known from that
-        dynamics = make_dynamics(problem, representation, "finite_element")
-    if not isinstance(dynamics, FiniteElementDynamics):
+    if not isinstance(dynamics, FiniteElementDynamics | PotentialDynamics):
         kind = type(representation).__name__
-        what = f"a {kind}"
-        if isinstance(dynamics, PotentialDynamics):
-            what = f"{what} of a body in motion or in contact; its energies and contact forces are recorded"
-        raise UsageError(f"fluxes through parts of the boundary are known of finite elements; this is {what}.")
+        raise UsageError(f"fluxes through parts of the boundary are known of finite elements; this is a {kind}.")
     step, span = _clock(problem, times, dt)
     found = [dynamics.balance(float(t), theta, step, span) for t, theta in zip(times, states, strict=True)]
     rows = {f"flux_{part}": [b.fluxes[part] for b in found] for part in found[0].fluxes}

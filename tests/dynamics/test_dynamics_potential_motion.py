@@ -17,7 +17,7 @@ from neuralpde.geometry import Dirichlet, Flux, MeshDomain, Pressure
 from neuralpde.integrators import BDF2, RK4, SDIRK4, ImplicitEuler, ImplicitMidpoint, Integrator, Newmark
 from neuralpde.problems import Elasticity, Linear, NeoHookean, Rayleigh, SaintVenantKirchhoff, traction
 from neuralpde.representations import FiniteElementField, Motion
-from neuralpde.simulate import Solution, simulate
+from neuralpde.simulate import Solution, simulate, solve
 from neuralpde.simulate._files import load_solution
 from neuralpde.types import UsageError
 
@@ -245,9 +245,33 @@ def test_what_does_not_go_together_is_refused() -> None:
     problem = moving(n=1)
     r = FiniteElementField.for_problem(problem, 1)
     with pytest.raises(UsageError, match="moves in time"):
-        from neuralpde.simulate import solve
-
         solve(problem, r)
     with pytest.raises(UsageError, match=r"from 0\.5 to 2"):
         Newmark(gamma=0.3)
     assert repr(Newmark(0.3, 0.6)) == "Newmark(beta=0.3, gamma=0.6)" and Newmark(0.3, 0.6).order == 1
+
+
+@pytest.mark.parametrize("follower", [False, True])
+def test_reactions_balance_inertia_and_loads(follower: bool) -> None:
+    held = (Dirichlet(shaken, "x-"), Pressure(0.3, "x+", follower=follower), Flux(0.0))
+    problem = moving(n=2, **{**SHAKEN, "conditions": held})
+    run = run_of(problem, Newmark(), 0.1, 0.5)
+    table = run.fluxes()
+    for axis in "xy":
+        out = sum(table[f"force_on_{face}_{axis}"] for face in ("x-", "x+", "y-", "y+"))
+        kept = table[f"body_force_{axis}"] - table[f"inertia_{axis}"] - out
+        assert abs(kept).max() < 1e-10
+        assert abs(table[f"inertia_{axis}"]).max() > 0.01
+
+
+def test_the_support_of_a_body_at_rest_carries_its_weight() -> None:
+    problem = Elasticity(
+        RUBBER,
+        domain=MeshDomain(unit_mesh("triangle", 3)),
+        conditions=(Dirichlet(0.0, "y-"), Flux(0.0)),
+        density=2.0,
+        gravity=(0.0, -3.0),
+    )
+    table = solve(problem, FiniteElementField.for_problem(problem)).fluxes()
+    assert float(table["force_on_y-_y"][0]) == pytest.approx(-6.0, rel=1e-10)
+    assert abs(float(table["force_on_y-_x"][0])) < 1e-10
