@@ -77,7 +77,7 @@ def are_bodies(classes: list[Any]) -> bool:
 
 
 def kind_of(classes: list[Any], table: Mapping[str, Any], place: Place, guess: bool = False) -> Any:
-    """The class that a table names by ``kind``; or, with ``guess``, the first that takes all of its keys.
+    """The class that a table names by ``kind``; with ``guess`` the first that takes all of its keys, else the first.
 
     Raises:
         UsageError: for a kind that there is not, or where several would do.
@@ -88,9 +88,8 @@ def kind_of(classes: list[Any], table: Mapping[str, Any], place: Place, guess: b
         if not isinstance(kind, str):
             raise place.child("kind").wrong("the name of a kind of options", kind)
         return place.child("kind").choose(kind, kinds)
-    fitting = [c for c in classes if guess and _takes(c, table)]
-    if fitting:
-        return fitting[0]
+    if guess:  # what does not fit is then told of the first
+        return next((c for c in classes if _takes(c, table)), classes[0])
     raise place.missing_kind(_example(classes, table), list(kinds))
 
 

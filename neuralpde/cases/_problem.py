@@ -71,7 +71,7 @@ def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
     with place.refusals():
         problem = cls(**given, **arguments)
     if isinstance(getattr(problem, "domain", None), Domain):
-        _check_conditions(problem, place, "conditions" in given)
+        _check_conditions(problem, place, table.conditions or ())
     with place.refusals():
         check_problem(problem)
     return problem
@@ -91,20 +91,23 @@ def build_condition(table: ConditionTable, reader: Reader, place: Place) -> Cond
     return reader.build(place.child("kind").choose(table.kind, CONDITIONS), table.others, place)
 
 
-def _check_conditions(problem: Problem, place: Place, given: bool) -> None:
+def _check_conditions(problem: Problem, place: Place, tables: Sequence[ConditionTable]) -> None:
     """Refuse names of other domains, conditions that contradict each other, values of another number of components, and
     flows on meshes."""
     if problem.algebraic and isinstance(problem.domain, MeshDomain):
         message = f"{problem.name} is solved on boxes: give lower and upper in place of mesh, and bodies by solid."
         raise UsageError(place.child("domain").says(message))
     where = place.child("conditions")
-    for k, condition in enumerate(problem.conditions if given else ()):
+    for k, condition in enumerate(problem.conditions if tables else ()):
         on, value = getattr(condition, "faces", ("all",)), getattr(condition, "value", None)
         for face in on if on != ("all",) else ():
             with where.child(k).child("on").refusals():
                 _check_face(problem.domain, face)
+        if isinstance(condition, Dirichlet):
+            with where.child(k).child("components").refusals():
+                condition.held(problem.evolving)
         if isinstance(value, Sequence):
-            _check_count(condition, value, problem, where.child(k).child("value"))
+            _check_count(condition, tables[k].others["value"], problem, where.child(k).child("value"))
     with where.refusals():
         Boundary(problem.domain, problem.conditions)
 
@@ -113,8 +116,7 @@ def _check_count(condition: Condition, value: Sequence[float], problem: Problem,
     """Refuse a list of another length than the unknown has components, or than the condition holds of them."""
     counts = {problem.evolving}
     if isinstance(condition, Dirichlet):
-        with place.refusals():
-            counts.add(len(condition.held(problem.evolving)))
+        counts.add(len(condition.held(problem.evolving)))
     if len(value) not in counts:
         several = " or ".join(str(count) for count in sorted(counts) if count > 1)
         numbers = f"one number or {several} numbers" if several else "one number"

@@ -291,6 +291,11 @@ def _check_free_faces(problem: Problem, weak: bool) -> None:
         faces, more = " and ".join(bare), ""
         if type(problem).flux is not Problem.flux:
             more = " (Flux or Robin too, which finite elements and neural fields take)"
+        if "displacement" in problem.unknowns:
+            raise UsageError(
+                f"{problem.name} has no condition on {faces}: hold it (Dirichlet), load it, or leave it free by "
+                "traction(0.0), in a case file {kind = 'traction', value = 0.0}."
+            )
         raise UsageError(
             f"{problem.name} has second derivatives and no condition on {faces}: give Dirichlet or Neumann there{more}."
         )
