@@ -74,6 +74,15 @@ def test_the_page_on_meshes_runs(tmp_path: Path) -> None:
     assert (tmp_path / "plate.png").stat().st_size > 10_000 and (tmp_path / "plate_0000.vtu").exists()
 
 
+def test_the_page_on_elastic_bodies_runs(tmp_path: Path) -> None:
+    (tmp_path / "meshes").symlink_to(ROOT / "meshes")
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "elasticity.md").read_text(), flags=re.S)
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "True"
+    assert (tmp_path / "cook.png").stat().st_size > 10_000 and (tmp_path / "cook_0000.vtu").exists()
+
+
 def _run_case(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "case.toml").write_text(text)
     command = [sys.executable, "-m", "neuralpde.cli", "run", "case.toml", "--out", "out"]
