@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -42,6 +43,7 @@ class BodyEnergy(Objective):
 
     def __init__(self, body: FiniteElementPotential, t: float, inertia: Inertia | None) -> None:
         self.body, self.t, self.inertia = body, t, inertia
+        self._latest: dict[str, tuple[Tensor, Any]] = {}
         rest = body.representation.nodes.new_zeros(body.representation.nodes.shape)
         self.loads = float(body.representation.free_part(body.form.residual(t, rest)).norm())
 
@@ -50,7 +52,16 @@ class BodyEnergy(Objective):
         return self.body.nodal(self.t, theta)
 
     def energy(self, theta: Tensor) -> tuple[float, float]:
-        return self._energy(self.values(theta))
+        return self._known("energy", theta, lambda: self._energy(self.values(theta)))
+
+    def _known(self, what: str, theta: Tensor, found: Callable[[], Any]) -> Any:
+        """What has been found at the very θ before: a line search ends where the next step begins. What freezes
+        something may freeze it anew there."""
+        if len(self.body.parts) > 1 or self.body.form.followers:
+            return found()
+        if what not in self._latest or self._latest[what][0] is not theta:
+            self._latest[what] = (theta, found())
+        return self._latest[what][1]
 
     def _energy(self, values: Tensor) -> tuple[float, float]:
         body, inertia = self.body, self.inertia
@@ -71,6 +82,9 @@ class BodyEnergy(Objective):
         return parts
 
     def gradient(self, theta: Tensor) -> tuple[Tensor, float]:
+        return self._known("gradient", theta, lambda: self._gradient(theta))
+
+    def _gradient(self, theta: Tensor) -> tuple[Tensor, float]:
         parts = self.forces(self.values(theta))
         whole = self.body.representation.free_part(torch.stack(parts).sum(0))
         return whole, max(self.loads, *(float(part.norm()) for part in parts))
