@@ -25,8 +25,8 @@ from neuralpde.types import Status, UsageError
 STATIC = NaturalGradient()
 """A static state starts from random hidden layers, undeformed."""
 
-STEP = NaturalGradient(maxiter=60, rtol=1e-9, stall=1e-8, damping=1e-6, accept=1e-2)
-"""A step starts close to its end."""
+STEP = NaturalGradient(maxiter=40, damping=1e-4, scaling="uniform")
+"""A step starts close to its end, and should move weights evenly."""
 
 PLACED = GaussNewton(maxiter=60, stall=1e-3, damping=1e-8, atol=1e-12)
 """Options of the fit of nodal displacements."""
@@ -111,6 +111,7 @@ class NeuralPotential(PotentialSpace):
         self.points = DENSITY * p if points is None else points
         if self.points * floats < p:
             raise UsageError(f"{points} points cannot determine {p} weights; use points ≥ {DENSITY * p}.")
+        self._begin: Tensor | None = None
         self.extra = contact_densities(problem)
         self.body = self._denser(self.points)
 
@@ -120,6 +121,7 @@ class NeuralPotential(PotentialSpace):
         r = self.representation
         if self.velocity is not None:
             return self.velocity
+        assert isinstance(r.domain, MeshDomain)
         return FiniteElementField(r.domain, r.conditions, r.channels, degree=2, dtype=r.dtype, device=r.device)
 
     @cached_property
@@ -173,6 +175,9 @@ class NeuralPotential(PotentialSpace):
             form._gather(total, piece, load.detach(), flux.detach())
         return total
 
+    def lag(self, t: float, theta: Tensor, velocity: Tensor) -> None:
+        self._begin = theta
+
     def energies(self, t: float, theta: Tensor) -> dict[str, float]:
         whole = StageEnergy(self.body, Moment(t)).value(theta)
         strain = self.body.strain(t, theta)
@@ -182,7 +187,10 @@ class NeuralPotential(PotentialSpace):
         if inertia is not None:
             mass, target = inertia.mass * self.density, self.at_points(inertia.target)
             energy = StageEnergy(self.body, Moment(t), mass, target)
-            found = natural_gradient(energy, guess, self.fit_options)
+            starts = [guess] if self._begin is None else [guess, self._begin]
+            found = natural_gradient(
+                energy, min(starts, key=lambda theta: _finite(energy.value(theta))), self.fit_options
+            )
             return self._stage(found, found.iterations, energy.size(found.theta))
         theta, iterations, done = self._at_rest(guess), 0, 0.0
         while done < 1.0:
@@ -235,3 +243,8 @@ class NeuralPotential(PotentialSpace):
             status = Status.COMPLETED
         status = Status.UNFINISHED_FIT if status is Status.MAXITER else status
         return Stage(found.theta, status, error, iterations, found.history)
+
+
+def _finite(energy: float) -> float:
+    """For comparisons: what is no number is the highest."""
+    return energy if math.isfinite(energy) else math.inf

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neuralpde.optimize._least_squares import SCALINGS
 from neuralpde.types import Status, UsageError
 
 WINDOW = 10
@@ -41,12 +42,15 @@ class NaturalGradient:
         damping: first damping λ; dimensionless.
         rows: of the metric for each weight: it is made from that many, at points drawn anew at each iteration (4–12).
             ``inf`` takes all points.
+        scaling: the D in which steps are kept short: ``"columns"`` (every weight by its own effect; fields that start
+            anywhere) or ``"uniform"`` (all weights alike; fields that follow a motion, so that they move evenly and the
+            next one is well predicted).
         accept: largest error that the tangent space could still remove, in the energy norm and relative to that of the
             solution, of a result that is usable; ``inf`` takes any.
         seconds: stop after that time; ``inf`` never does.
 
     Raises:
-        UsageError: for numbers that are not positive.
+        UsageError: for numbers that are not positive, or an unknown scaling.
     """
 
     maxiter: int = 300
@@ -54,6 +58,7 @@ class NaturalGradient:
     stall: float = 1e-5
     damping: float = 1e-3
     rows: float = 8.0
+    scaling: str = "columns"
     accept: float = 5e-2
     seconds: float = math.inf
 
@@ -61,6 +66,8 @@ class NaturalGradient:
         for name in ("maxiter", "damping", "rows", "accept", "seconds"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} of NaturalGradient must be positive; got {getattr(self, name)}.")
+        if self.scaling not in SCALINGS:
+            raise UsageError(f"scaling is one of {', '.join(SCALINGS)}; got {self.scaling!r}.")
         for name in ("rtol", "stall"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} of NaturalGradient must not be negative; got {getattr(self, name)}.")
@@ -125,7 +132,8 @@ def natural_gradient(
 
     E(θ) = Π(u_θ) is the energy of a field. With J = ∂u/∂θ and Π″ the Hessian of Π in the space of fields, its negative
     eigenvalues clamped, H = Jᵀ Π″ J: Newton's method for Π whose step is projected on the fields J δ, orthogonally in
-    the energy. D holds the square roots of the largest diagonal that H has had lately (Moré's scaling); λ follows the
+    the energy. D holds the square roots of the largest diagonal that H has had lately (Moré's scaling), or their
+    mean; λ follows the
     ratio of E's fall to the one that the model promises, by Nielsen's rule. H may be an estimate from few rows: E and
     its gradient alone say where the minimum is.
 
@@ -192,7 +200,8 @@ class _Descent:
         energy = self.energy
         if self._model is None:
             metric = energy.metric(self.theta, self.options.rows)
-            self._model = _Model(metric, energy.gradient(self.theta), FORGET * self._scale)
+            even = self.options.scaling == "uniform"
+            self._model = _Model(metric, energy.gradient(self.theta), FORGET * self._scale, even)
             self._scale = self._model.scale
         step, self._promised, decrement = self._model.step(self._damping)
         trial = self.theta + step
@@ -220,8 +229,10 @@ class _Descent:
 class _Model:
     """E(θ + δ) ≈ E + g·δ + ½ δ·Hδ at one θ, in variables D δ."""
 
-    def __init__(self, metric: Tensor, gradient: Tensor, before: Tensor) -> None:
-        self.scale = torch.maximum(before, metric.diagonal().clamp_min(0).sqrt())
+    def __init__(self, metric: Tensor, gradient: Tensor, before: Tensor, even: bool) -> None:
+        diagonal = metric.diagonal().clamp_min(0)
+        sizes = diagonal.mean().expand_as(diagonal) if even else diagonal
+        self.scale = torch.maximum(before, sizes.sqrt())
         # a weight without effect (a dead neuron) stays where it is
         self._size = self.scale.clamp_min(1e-10 * float(self.scale.max()) or 1.0)
         self._metric = metric / self._size[:, None] / self._size
