@@ -216,6 +216,77 @@ def ball() -> float:
     return 0.14
 
 
+def turek_hron_beam() -> float:
+    """Turek and Hron's beam: 0.02 thick, from the circle of radius 0.05 about (0.2, 0.2) to x = 0.6."""
+    beam, cylinder = occ.addRectangle(0.2, 0.19, 0, 0.4, 0.02), occ.addDisk(0.2, 0.2, 0, 0.05, 0.05)
+    occ.cut([(2, beam)], [(2, cylinder)])
+    occ.synchronize()
+    sides = {
+        "end": on_box(1, (0.6, 0.19), (0.6, 0.21)),
+        "bottom": on_box(1, (0.2, 0.19), (0.6, 0.19)),
+        "top": on_box(1, (0.2, 0.21), (0.6, 0.21)),
+    }
+    sides["arc"] = rest(1, [tag for tags in sides.values() for tag in tags])
+    for called, tags in sides.items():
+        name(1, tags, called)
+    name(2, [1], "beam")
+    return 0.007
+
+
+def quarter_ellipse() -> None:
+    """Between x²/4 + y² = 1 and (x/3.25)² + (y/2.75)² = 1 where x, y ≥ 0: NAFEMS' LE1 and LE10."""
+    outer, inner = occ.addDisk(0, 0, 0, 3.25, 2.75), occ.addDisk(0, 0, 0, 2, 1)
+    occ.cut([(2, outer)], [(2, inner)])
+    occ.intersect([(2, outer)], [(2, occ.addRectangle(0, 0, 0, 4, 4))])
+    occ.synchronize()
+
+
+def nafems_le1() -> float:
+    """The elliptic membrane of NAFEMS' LE1, graded towards its inner edge."""
+    quarter_ellipse()
+    sides = {"DC": on_box(1, (2, 0), (3.25, 0)), "AB": on_box(1, (0, 1), (0, 2.75))}
+    sides["inner"] = [tag for tag in on_box(1, (0, 0), (2, 1)) if tag not in sides["DC"] + sides["AB"]]
+    sides["outer"] = rest(1, [tag for tags in sides.values() for tag in tags])
+    for called, tags in sides.items():
+        name(1, tags, called)
+    name(2, [1], "membrane")
+    grade(sides["inner"], 0.06, 0.3, 0.0, 1.0)
+    return 0.3
+
+
+def edges_of(faces: list[int]) -> list[int]:
+    """Curves around some faces."""
+    found = gmsh.model.getBoundary([(2, tag) for tag in faces], combined=False, oriented=False)
+    return sorted({tag for _, tag in found})
+
+
+def nafems_le10() -> float:
+    """The thick plate of NAFEMS' LE10, in two layers, with the line EE at half its height on the outer face."""
+    quarter_ellipse()
+    (plan,) = gmsh.model.getEntities(2)
+    lower = occ.extrude([plan], 0, 0, 0.3)
+    top = next(entity for entity in lower if entity[0] == 2)
+    occ.extrude([top], 0, 0, 0.3)
+    occ.synchronize()
+    sides = {
+        "bottom": on_box(2, (0, 0, 0), (4, 4, 0)),
+        "top": on_box(2, (0, 0, 0.6), (4, 4, 0.6)),
+        "DC": on_box(2, (0, 0, 0), (4, 0, 0.6)),
+        "AB": on_box(2, (0, 0, 0), (0, 4, 0.6)),
+    }
+    middle = on_box(2, (0, 0, 0.3), (4, 4, 0.3))
+    flat = [tag for tags in sides.values() for tag in tags] + middle
+    sides["inner"] = [tag for tag in on_box(2, (0, 0, 0), (2, 1, 0.6)) if tag not in flat]
+    sides["outer"] = rest(2, flat + sides["inner"])
+    for called, tags in sides.items():
+        name(2, tags, called)
+    at_middle = on_box(1, (0, 0, 0.3), (4, 4, 0.3))
+    name(1, [tag for tag in edges_of(sides["outer"]) if tag in at_middle], "EE")
+    name(3, [tag for _, tag in gmsh.model.getEntities(3)], "plate")
+    grade(edges_of(sides["inner"]), 0.1, 0.45, 0.0, 1.0)
+    return 0.45
+
+
 MESHES: dict[str, tuple[Callable[[], float], int, int]] = {
     "square": (square, 2, 1),
     "l_shape": (l_shape, 2, 1),
@@ -229,6 +300,9 @@ MESHES: dict[str, tuple[Callable[[], float], int, int]] = {
     "quarter_plate": (quarter_plate, 2, 2),
     "ring": (ring, 2, 1),
     "ball": (ball, 3, 1),
+    "turek_hron_beam": (turek_hron_beam, 2, 2),
+    "nafems_le1": (nafems_le1, 2, 2),
+    "nafems_le10": (nafems_le10, 3, 2),
 }
 """What makes each mesh, its dimension, and the order of its elements."""
 
