@@ -41,7 +41,7 @@ class PointContact:
     def energy(self, t: float, places: Tensor) -> Tensor:
         """k b in J/m² at points, ``(n,)``; infinite inside of the obstacle."""
         x = places - self.contact.shift(t, places)
-        return self.stiffness * sum(barrier(body.distance(x), self.distance)[0] for body in self.bodies)
+        return self.stiffness * torch.stack([barrier(b.distance(x), self.distance)[0] for b in self.bodies]).sum(0)
 
     def jet(self, t: float, places: Tensor, projected: bool = True) -> tuple[Tensor, Tensor, Tensor]:
         """k b ``(n,)``, its gradient ``(n, d)`` and its Hessian ``(n, d, d)`` by the places.
