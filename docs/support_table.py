@@ -6,6 +6,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "tests"))
 
+from mesh_support import MESH_FAMILIES, mesh_support_table  # noqa: E402
 from tables import (  # noqa: E402
     FAMILIES,
     FLOW_FAMILIES,
@@ -20,6 +21,16 @@ HEAD = """# What works with what
 Made by `make support` from `tests/tables.py`; `tests/dynamics` runs every combination, and checks the sentence of every
 one that is refused. E: explicit (Euler, midpoint, Heun, RK4) · I: implicit (implicit Euler, implicit midpoint,
 SDIRK4) · S: Lie splitting · =: steady, by `solve`. A number points to the sentence below.
+
+"""
+
+
+MESH_HEAD = """
+## On meshes
+
+Finite elements of degree 1 and 2 solve every problem that states a flux or an energy; `tests/mesh_support.py` has the
+rows. B: BDF2 · N: Newmark. A neural field on a mesh serves the same problems, see [meshes](meshes.md) and
+[elastic bodies](elasticity.md).
 
 """
 
@@ -66,7 +77,8 @@ def page() -> str:
     """The page as Markdown."""
     plain = table(support_table(), [row.name for row in SUPPORT_REPRESENTATIONS], FAMILIES, "EIS=")
     flows = table(flow_support_table(), [row.name for row in FLOW_REPRESENTATIONS], FLOW_FAMILIES, "EISRP=")
-    return HEAD + plain + FLOWS_HEAD + flows
+    meshes = table(mesh_support_table(), ["finite elements"], tuple(MESH_FAMILIES), "".join(MESH_FAMILIES))
+    return HEAD + plain + MESH_HEAD + meshes + FLOWS_HEAD + flows
 
 
 if __name__ == "__main__":
