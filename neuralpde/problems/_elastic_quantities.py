@@ -65,5 +65,7 @@ def von_mises(sigma: Tensor) -> Tensor:
 
 
 def principal_stress(sigma: Tensor) -> Tensor:
-    """The principal stresses, the largest first, ``(n, 3)``."""
-    return torch.linalg.eigvalsh(0.5 * (sigma + sigma.mT)).flip(-1)
+    """The principal stresses, the largest first, ``(n, 3)``; NaN where the stress is not finite."""
+    finite = sigma.isfinite().all(-1).all(-1)
+    whole = torch.where(finite[:, None, None], 0.5 * (sigma + sigma.mT), 0.0)
+    return torch.linalg.eigvalsh(whole).flip(-1).where(finite[:, None], torch.nan)
