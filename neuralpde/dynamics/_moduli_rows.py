@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from neuralpde.problems import Moduli
+from neuralpde.problems import Moduli, contracted
 from neuralpde.representations import Tables
 
 
@@ -13,8 +13,7 @@ def gradient_rows(table: Tables, values: Tensor) -> Tensor:
     (e, q), d = table.weights.shape, table.inverse.shape[-1]
     local, slopes = values[table.dofs].permute(2, 1, 0), table.slopes[0]  # (c, k, e)
     along = (slopes.transpose(1, 2).reshape(-1, slopes.shape[1]) @ local).reshape(len(local), len(slopes), d, -1)
-    inverse = table.inverse.permute(2, 3, 1, 0)  # (α, J, q, e)
-    grad = (along.transpose(1, 2)[:, :, None] * inverse[None]).sum(1)
+    grad = contracted(along.transpose(1, 2), table.inverse.permute(3, 2, 1, 0))  # (c, α, q, e) and (J, α, q, e)
     return grad.expand(-1, -1, q, -1).reshape(len(local), d, q * e)
 
 

@@ -29,7 +29,7 @@ from neuralpde.problems._hyperelastic import (
     SaintVenantKirchhoff,
 )
 from neuralpde.problems._materials import Material, Split
-from neuralpde.problems._moduli import Moduli
+from neuralpde.problems._moduli import Moduli, contracted
 from neuralpde.problems._poisson import Poisson, ProductOfSines
 from neuralpde.problems._reaction_diffusion import ReactionDiffusion
 from neuralpde.problems._reactions import AllenCahn, Brusselator, GrayScott, LinearDecay, Logistic, Schnakenberg
@@ -120,6 +120,7 @@ __all__ = [
     "WalshFlow",
     "check_problem",
     "coefficient",
+    "contracted",
     "densities",
     "drag_and_lift",
     "energy_flux",

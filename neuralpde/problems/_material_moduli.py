@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neuralpde.problems._hyperelastic import ARAP, Linear, MooneyRivlin, NeoHookean, SaintVenantKirchhoff
 from neuralpde.problems._materials import Material, constant
-from neuralpde.problems._moduli import Moduli, cofactor_and_volume, volume_moduli
+from neuralpde.problems._moduli import Moduli, cofactor_and_volume, contracted, volume_moduli
 
 
 def material_moduli(material: Material, x: Tensor, grad: Tensor) -> Moduli | None:
@@ -41,7 +41,7 @@ def _hooke(material: Linear, x: Tensor, grad: Tensor) -> Moduli:
 def _saint_venant_kirchhoff(material: SaintVenantKirchhoff, x: Tensor, grad: Tensor) -> Moduli:
     """δ_ab S_JL + λ F_aJ F_bL + μ ((FFᵀ)_ab δ_JL + F_aL F_bJ), of P = F S."""
     f, (bulk, shear) = _gradient(grad), material.lame(x)
-    left, right = (f[:, None] * f[None]).sum(2), (f[:, :, None] * f[:, None]).sum(0)
+    left, right = contracted(f, f), contracted(f.transpose(0, 1), f.transpose(0, 1))
     eye = torch.eye(len(grad), dtype=grad.dtype, device=grad.device)[..., None]
     strain = 0.5 * (right - eye)
     stress = 2 * shear * strain + bulk * strain.diagonal().sum(-1) * eye
@@ -70,11 +70,11 @@ def _mooney_rivlin(material: MooneyRivlin, x: Tensor, grad: Tensor) -> Moduli:
     """
     f, out_of_plane = _gradient(grad), 3 - len(grad)
     cofactors, volume = cofactor_and_volume(f)
-    left, right = (f[:, None] * f[None]).sum(2), (f[:, :, None] * f[:, None]).sum(0)
+    left, right = contracted(f, f), contracted(f.transpose(0, 1), f.transpose(0, 1))
     # in plane strain F₃₃ = 1: I₁ = tr C + 1, and I₂ = (I₁² − C:C − 1)/2
     one = right.diagonal().sum(-1) + out_of_plane
     two = 0.5 * (one**2 - right.square().sum((0, 1)) - out_of_plane)
-    slopes = 2 * f, 2 * (one * f - (left[:, :, None] * f[None]).sum(1))
+    slopes = 2 * f, 2 * (one * f - contracted(left, f.transpose(0, 1)))
     c10, c01 = constant(material.c10, x), constant(material.c01, x)
     _, first, second = material.dilatation(x, volume - 1)
     total = Moduli(grad)

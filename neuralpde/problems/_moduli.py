@@ -44,7 +44,7 @@ class Moduli:
         d, n = self.like.shape[0], self.like.shape[-1]
         eye = torch.eye(d, dtype=self.like.dtype, device=self.like.device)[..., None]
         across = eye if inverse is None else inverse
-        metric = eye if inverse is None else (inverse[:, None] * inverse[None]).sum(2)
+        metric = eye if inverse is None else contracted(inverse, inverse)
         total = self.like.new_zeros(d, d, d, d, n)
         for c, y, x in self.plain:
             mapped = metric if x is None else _both(x, across, inverse)
@@ -88,15 +88,22 @@ def _along(u: Tensor | None, across: Tensor, inverse: Tensor | None) -> Tensor:
     """U_aα = Σ_J U_aJ ∂ξ_α/∂x_J."""
     if u is None:
         return across.transpose(0, 1)
-    return u if inverse is None else (u[:, None] * across[None]).sum(2)
+    return u if inverse is None else contracted(u, across)
 
 
 def _both(x: Tensor, across: Tensor, inverse: Tensor | None) -> Tensor:
     """X_αβ = Σ ∂ξ_α/∂x_J X_JL ∂ξ_β/∂x_L."""
     if inverse is None:
         return x
-    half = (across[:, :, None] * x[None]).sum(1)  # (α, L)
-    return (half[:, None] * across[None]).sum(2)
+    return contracted(contracted(across, x.transpose(0, 1)), across)
+
+
+def contracted(a: Tensor, b: Tensor) -> Tensor:
+    """Σ_k a_ik b_jk of ``(i, k, …)`` and ``(j, k, …)``, ``(i, j, …)``: a reduction over a short axis would be slow."""
+    total = a[:, None, 0] * b[None, :, 0]
+    for k in range(1, a.shape[1]):
+        total = total.addcmul_(a[:, None, k], b[None, :, k])
+    return total
 
 
 def cofactor_and_volume(f: Tensor) -> tuple[Tensor, Tensor]:
