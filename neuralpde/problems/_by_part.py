@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ class ByPart:
         return tuple(value.item() if isinstance(value, Tensor) else value for value in self.values.values())
 
     def __hash__(self) -> int:
-        return hash((tuple(sorted(self.values)), self.numbers))
+        return hash((tuple((name, self.values[name]) for name in sorted(self.values)), self.elsewhere))
 
     def on(self, domain: Domain) -> ByPart:
         """The same coefficient on a domain."""
@@ -80,7 +81,7 @@ class ByPart:
         found = self._memory(self._found, x)
         for name, value in self.values.items():
             if isinstance(value, Tensor) and value.requires_grad and torch.is_grad_enabled():
-                inside = self._memory(lambda p, name=name: self._in_part(name, p), x, name)
+                inside = self._memory(partial(self._in_part, name), x, name)
                 found = torch.where(inside > 0, value.to(found).reshape(1, 1), found)
         return found
 

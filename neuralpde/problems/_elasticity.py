@@ -43,7 +43,7 @@ class LinearElasticity(ElasticBody):
     @cached_property
     def material(self) -> Linear:  # type: ignore[override]
         """Hooke's law with these constants."""
-        return Linear(self.young, self.poisson_ratio, plane=self.plane)
+        return Linear(self.young, self.poisson_ratio, plane=self.plane).on(self.domain)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from neuralpde.problems._coefficients import coefficient
 from neuralpde.problems._kinematics import Deformation, in_space
 from neuralpde.types import ScalarOrField, UsageError
 
+LOOKS = 30
+"""Points at which functions are checked."""
+
 
 class Material(ABC):
     """An energy density Ψ(F) in J/m³ of reference volume, F = I + ∇u.
@@ -71,9 +74,22 @@ class Material(ABC):
         return Deformation(grad).cofactor_slope
 
     def on(self, domain: Domain) -> Self:
-        """The same material with its constants bound to a domain."""
-        changed = {f.name: bound(getattr(self, f.name), domain) for f in fields(self)}  # type: ignore[arg-type]
-        return replace(self, **changed)  # type: ignore[type-var]
+        """The same material with its constants bound to a domain; functions of x are looked at in a few points.
+
+        Raises:
+            UsageError: for constants by parts that do not fit the domain, or functions out of range there.
+        """
+        held = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        functions = {k: v for k, v in held.items() if callable(v) and not isinstance(v, ByPart)}
+        x = domain.some_points(LOOKS) if functions else None
+        for k in range(LOOKS if x is not None else 0):
+            numbers = {name: float(torch.as_tensor(constant(v, x[k : k + 1]))) for name, v in functions.items()}  # type: ignore[index]
+            try:
+                replace(self, **numbers)  # type: ignore[type-var]
+            except UsageError as error:
+                place = ", ".join(f"{c:.3g}" for c in x[k].tolist())  # type: ignore[index]
+                raise UsageError(f"{str(error)[:-1]} at x = ({place}).") from None
+        return replace(self, **{name: bound(value, domain) for name, value in held.items()})  # type: ignore[type-var]
 
     @property
     def jumps(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -77,8 +78,9 @@ class AveragedGradient:
         """The gradients at the nodes of the elements that are chosen: recovered, or their means on a few elements."""
         chosen = np.flatnonzero(mine)
         r, values, body = self.field.representation, self.field.values, self.problem
-        mean = r.dilatation == "mean" and isinstance(body, ElasticBody)
-        gradient = (lambda table: mean_gradient(body, r, values, table)) if mean else None
+        gradient = None
+        if r.dilatation == "mean" and isinstance(body, ElasticBody):
+            gradient = partial(mean_gradient, body, r, values)
         found, known = recovered_gradient(r, values, chosen, gradient)
         return found if bool(known.all()) else torch.where(known[:, None], found, self._mean(chosen))
 

@@ -238,6 +238,14 @@ def test_linear_elasticity_is_elasticity_of_hookes_law() -> None:
         torch.testing.assert_close(old.stress(x, grad), Elasticity(Linear(YOUNG, RATIO, plane=plane)).stress(x, grad))
 
 
+def test_functions_out_of_range_are_refused_with_their_place() -> None:
+    soft = NeoHookean(lambda x: x[:, 0] - 0.5, 0.3)
+    with pytest.raises(UsageError, match=r"Young's modulus must be positive .*; got -0\.\d+ at x = \(0\.\d+, 0\.\d+\)"):
+        Elasticity(soft)
+    with pytest.raises(UsageError, match="Young's modulus must be positive"):
+        LinearElasticity(young=lambda x: x[:, :1] - 0.5)
+
+
 @dataclass(frozen=True)
 class Springs(Material):
     """Ψ = |∇u|²/2, as a user might write it."""
