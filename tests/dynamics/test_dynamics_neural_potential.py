@@ -14,10 +14,11 @@ from neuralpde.dynamics._field_energy import FieldEnergy, Moment
 from neuralpde.dynamics._neural_potential import NeuralPotential, Watch
 from neuralpde.dynamics._stage_energy import StageEnergy
 from neuralpde.geometry import Box, Dirichlet, Flux, HalfSpace, MeshDomain, Pressure, Quadrature, Robin
+from neuralpde.integrators import ImplicitEuler
 from neuralpde.optimize import Energy, NaturalGradient
 from neuralpde.problems import BodyContact, Contact, Elasticity, LinearElasticity, NeoHookean, traction
 from neuralpde.representations import FiniteElementField, NeuralField
-from neuralpde.simulate import solve
+from neuralpde.simulate import simulate, solve
 from neuralpde.types import UsageError
 from tests.unit_meshes import unit_mesh
 
@@ -157,6 +158,20 @@ def test_a_block_rests_on_an_obstacle_at_the_points_of_its_boundary() -> None:
     bottom = torch.stack([torch.linspace(0, 1, 200), torch.zeros(200)], dim=1).double()
     lowest = float((bottom + run.at(0.0)(bottom))[:, 1].min())
     assert -0.05 < lowest < -0.05 + 0.02
+
+
+def test_a_block_falls_as_finite_elements_have_it() -> None:
+    free = (Dirichlet(0.0, on="x-"), Flux(0.0, on=("x+", "y-", "y+")))
+    problem = block(free, density=1.0, gravity=(0.0, -0.05), steady=False)
+    ends = []
+    for r in (
+        FiniteElementField.for_problem(problem, degree=2),
+        NeuralField.for_problem(problem, hidden=(8, 8), steepness=2.0),
+    ):
+        run = simulate(problem, r, ImplicitEuler(), dt=0.5, t_end=1.5)
+        ends.append(run.at(1.5)(END)[0])
+    assert float((ends[1] - ends[0])[:2].norm()) < 0.02 * float(ends[0][:2].norm())
+    assert float((ends[1] - ends[0])[2:].norm()) < 0.05 * float(ends[0][2:].norm())
 
 
 @pytest.mark.parametrize(
