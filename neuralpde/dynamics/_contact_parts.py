@@ -69,11 +69,12 @@ def _of_contact(problem: Problem, r: FiniteElementField, contact: Contact | Body
         groups = [_against(r, facets, body, distance) for body in single_bodies(_fitting(contact.obstacle, r.dim))]
     stiffness = contact.stiffness or rigidity(problem)
     out: list[Potential] = []
-    for surface, gaps in groups:
-        made = ContactPotential(contact, surface, gaps, r.free_dofs, distance, stiffness, name)
+    for number, (surface, gaps) in enumerate(groups, 1):
+        called = name if len(groups) == 1 else f"{name} with body {number}"
+        made = ContactPotential(contact, surface, gaps, r.free_dofs, distance, stiffness, called)
         out.append(made)
         if contact.friction > 0:
-            rub = name.replace("contact", "friction")
+            rub = called.replace("contact", "friction")
             out.append(FrictionPotential(made, contact.friction, contact.slip_speed or NEAR * size, rub))
     return out
 

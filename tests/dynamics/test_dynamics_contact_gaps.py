@@ -201,3 +201,13 @@ def test_a_body_that_penetrates_is_refused_with_the_place_and_the_depth() -> Non
     field, touch = parts_of(placed("triangle", 2), 1, Contact(HalfSpace((0.0, -0.4), (0.0, 1.0))))
     with pytest.raises(UsageError, match=r"0\.1 m deep inside .* near \(-?0\.?\d*, -0\.5\)"):
         touch.lag(0.0, torch.zeros_like(field.nodes))
+
+
+def test_every_body_of_an_obstacle_has_its_own_force() -> None:
+    union = HalfSpace((0.0, -0.51), (0.0, 1.0)) | Disc((-1.2, 0.0), 0.695)
+    field, *parts = parts_of(placed("triangle", 2), 1, Contact(union, distance=0.1))
+    rest = torch.zeros_like(field.nodes)
+    out = {name: value for part in parts for name, value in part.outputs(0.0, rest).items()}
+    assert out["contact with body 1 gap"] == pytest.approx(0.01)
+    assert out["contact with body 2 gap"] == pytest.approx(0.005)
+    assert out["contact with body 1 force y"] > 0 and out["contact with body 2 force x"] > 0
