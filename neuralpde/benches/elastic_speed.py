@@ -25,6 +25,7 @@ import torch
 
 from neuralpde.benches import _skfem, _torch_fem, fem_speed
 from neuralpde.benches._marching import one_thread
+from neuralpde.benches._one_process import in_a_process
 from neuralpde.benches._rows import Row
 from neuralpde.benches._skfem_newton import Clock, March, NeoHookeanForms, newton
 from neuralpde.dynamics import Newton, PotentialDynamics
@@ -143,7 +144,7 @@ def rows(quick: bool = False) -> list[Row]:
     Args:
         quick: tiny meshes.
     """
-    return fem_speed.in_a_process(measured_rows, quick)
+    return in_a_process(measured_rows, quick)
 
 
 def measured_rows(quick: bool) -> list[Row]:
