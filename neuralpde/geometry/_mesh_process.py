@@ -50,7 +50,7 @@ def read(file: str, out: str) -> dict:
     return {"blocks": blocks, "names": names, "families": families, "sets": sets, "point_sets": list(points)}
 
 
-def point_sets(mesh: object) -> dict:
+def point_sets(mesh: meshio.Mesh) -> dict:
     """Numbers of points by the names of sets of them, of Abaqus and others, or of families, of MED."""
     found = {str(name): np.asarray(ids, dtype=np.int64) for name, ids in (mesh.point_sets or {}).items()}
     families = np.asarray((mesh.point_data or {}).get("point_tags", ()))

@@ -72,7 +72,8 @@ class Representation(ABC):
             )
         for face, found in self.boundary.partial.items():
             load = self.boundary.table[face]
-            if load in self.conditions and len(self.boundary.held(face, channels)) == channels:
+            given = any(load is condition for condition in self.conditions)
+            if given and len(self.boundary.held(face, channels)) == channels:
                 raise UsageError(
                     f"all components of {face} are held ({', '.join(map(str, found))}), and {load} has nothing to move "
                     "there; drop one of them."

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuralpde.geometry import Boundary, Box, Dirichlet, Domain, Flux, MeshDomain, Neumann, Robin
+from neuralpde.geometry import Boundary, Box, Dirichlet, Domain, Flux, MeshDomain, Neumann, Pressure, Robin
 from neuralpde.problems import Problem
 
 UNKNOWN = "(not compared)"
@@ -32,8 +32,8 @@ def problem_data(problem: Problem) -> dict[str, Any]:
 
     Functions are known by their values at a few points, not by their names or their code.
     """
-    domain, table = problem.domain, Boundary(problem.domain, problem.conditions).table
-    faces = sorted(table.items())
+    domain, boundary = problem.domain, Boundary(problem.domain, problem.conditions)
+    faces = sorted(boundary.table.items())
     inside = domain.some_points(COUNT)
     data: dict[str, Any] = {
         "domain": [list(domain.lower), list(domain.upper)] if isinstance(domain, Box) else repr(domain),
@@ -42,9 +42,16 @@ def problem_data(problem: Problem) -> dict[str, Any]:
         "condition values": {
             face: _described(c.value, _on_face(domain, face))
             for face, c in faces
-            if isinstance(c, Dirichlet | Neumann | Flux | Robin)
+            if isinstance(c, Dirichlet | Neumann | Flux | Robin | Pressure)
         },
     }
+    single = [(name, c) for held in (boundary.partial, boundary.sets) for name, found in held.items() for c in found]
+    if single or boundary.loads:  # older files know none
+        supports = [
+            [name, c.components, _described(c.value, boundary.places(name, COUNT)[:COUNT])] for name, c in single
+        ]
+        loads = [[list(c.place), _described(c.value, inside)] for c in boundary.loads]
+        data["supports of components and points, loads at points"] = [*sorted(supports, key=str), *loads]
     names: list[str] = [f.name for f in dataclasses.fields(problem)] if dataclasses.is_dataclass(problem) else []
     if isinstance(domain, MeshDomain):
         data["mesh digest"] = domain.digest[:DIGITS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from neuralpde.geometry import (
 from neuralpde.problems import Heat, LinearElasticity, traction
 from neuralpde.representations import FiniteElementField, GridField, NeuralField
 from neuralpde.simulate import solve
+from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.types import UsageError
 
 SQUARE = unit_mesh("triangle", 4, distort=0.2)
@@ -52,9 +54,7 @@ def test_a_body_on_a_pin_and_a_roller(degree: int) -> None:
 def test_reactions_of_pins_balance_a_load() -> None:
     body = LinearElasticity(domain=PINNED, conditions=(*PINS, PointLoad((3.0, -8.0), (0.5, 1.0)), Flux(0.0)))
     table = solve(body, FiniteElementField.for_problem(body)).fluxes()
-    flux = {
-        name: [float(table[f"force_on_{name}_{'xyz'[k]}"][0]) for k in range(2)] for name in ("pin", "slide")
-    }
+    flux = {name: [float(table[f"force_on_{name}_{'xyz'[k]}"][0]) for k in range(2)] for name in ("pin", "slide")}
     # what leaves through supports is minus their reaction on the body: moments about the pin give that of the roller
     assert np.allclose(flux["slide"], (0.0, -(8 * 0.5 + 3 * 1.0)), atol=1e-10)
     assert np.allclose(flux["pin"], (3.0, -8 + 7.0), atol=1e-10)
@@ -223,3 +223,13 @@ def test_pairs_with_other_points_and_loads_are_refused() -> None:
     for conditions in others:
         with pytest.raises(UsageError, match="the representation holds the conditions"):
             make_dynamics(replace(body, conditions=conditions), r)
+
+
+def test_saved_runs_know_their_supports_and_loads() -> None:
+    load = PointLoad((0.0, 1.0), (0.5, 0.5))
+    body = LinearElasticity(domain=PINNED, conditions=(*PINS, load, Flux(0.0)))
+    saved = json.loads(json.dumps(problem_data(body)))
+    assert first_difference(saved, problem_data(replace(body))) is None
+    for conditions in ((PINS[0], Dirichlet(0.0, "slide", "x"), load), (*PINS, PointLoad((0.0, 2.0), (0.5, 0.5)))):
+        found = first_difference(saved, problem_data(replace(body, conditions=(*conditions, Flux(0.0)))))
+        assert found is not None and found[0] == "supports of components and points, loads at points"

@@ -160,7 +160,7 @@ PAIRED = [
     ),
     (
         lambda: make_dynamics(Heat(), GridField.for_problem(Heat()), "magic"),
-        "galerkin, weak, finite_element, mac, spectral, neural_flow, velocity_pressure; got 'magi",
+        "galerkin, weak, finite_element, potential, mac, spectral, neural_flow, velocity_pressure; got 'magi",
     ),
     (
         lambda: make_dynamics(Heat(), GridField(Box(0, 2), (Periodic(),))),
@@ -207,7 +207,7 @@ def test_auto_takes_the_method_that_fits() -> None:
     assert isinstance(make_dynamics(Heat(), NeuralField.for_problem(Heat())), FunctionSpaceDynamics)
     assert isinstance(make_dynamics(Heat(), NeuralField.for_problem(Heat()), "galerkin"), GalerkinDynamics)
     grids, networks = (
-        {"discrete", "finite_element", "mac", "spectral"},
+        {"discrete", "finite_element", "potential", "mac", "spectral"},
         {"function_space", "galerkin", "weak", "neural_flow", "velocity_pressure"},
     )
     assert set(METHODS) == grids | networks
