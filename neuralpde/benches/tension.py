@@ -80,7 +80,7 @@ def elements(
         x = r.nodes
         stretched = torch.stack([0.5 * STRETCH * (1 + x[:, 0]), -0.5 * x[:, 1] * (1 - x[:, 0] ** 2)], dim=1)
         guess, steps = r.free_part(stretched), LoadSteps(smallest=1.0)
-    run = solve(posed, r, guess=guess, method="potential", newton=Newton(maxiter=1000), load_steps=steps)
+    run = solve(posed, r, guess=guess, method="potential", newton=Newton(maxiter=3000), load_steps=steps)
     return run, time.perf_counter() - begin
 
 
