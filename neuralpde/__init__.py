@@ -28,7 +28,18 @@ if TYPE_CHECKING:
         read_mesh,
         with_points,
     )
-    from neuralpde.integrators import RK4, SDIRK4, Euler, Heun, ImplicitEuler, ImplicitMidpoint, LieSplitting, Midpoint
+    from neuralpde.integrators import (
+        BDF2,
+        RK4,
+        SDIRK4,
+        Euler,
+        Heun,
+        ImplicitEuler,
+        ImplicitMidpoint,
+        LieSplitting,
+        Midpoint,
+        Newmark,
+    )
     from neuralpde.problems import (
         ARAP,
         Advection,
@@ -56,6 +67,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ARAP",
+    "BDF2",
     "RK4",
     "SDIRK4",
     "Advection",
@@ -86,6 +98,7 @@ __all__ = [
     "NeoHookean",
     "Neumann",
     "NeuralField",
+    "Newmark",
     "Periodic",
     "PointLoad",
     "Poisson",
