@@ -65,7 +65,7 @@ class TracedDynamics(Dynamics):
     def _stage(self, base: State | Blend, terms: Terms, gamma: float, t: float, guess: Tensor | None) -> Stage:
         """Solve M u − γ R(t, u) = M u_base + Σ c_j R_j."""
         field = self.traced.field
-        values = sum(c * field.values(state.theta, state.t) for c, state in base.parts)
+        values = torch.stack([c * field.values(state.theta, state.t) for c, state in base.parts]).sum(0)
         target = self.traced.weighed(values) + sum(c * slope for c, slope in terms)
         with torch.no_grad():
             start = base.parts[0][1].theta if guess is None else guess
