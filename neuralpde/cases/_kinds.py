@@ -62,7 +62,8 @@ def option_classes(found: list[Any]) -> list[Any]:
 
 def _offered(abstract: type) -> list[type]:
     """Subclasses of an abstract class that a user may name, and that need nothing of that class themselves."""
-    below = [kind for child in abstract.__subclasses__() for kind in (child, *_offered(child))]
+    children: list[type] = abstract.__subclasses__()
+    below = [kind for child in children for kind in (child, *_offered(child))]
     return [kind for kind in below if is_dataclass(kind) and not inspect.isabstract(kind) and _is_public(kind)]
 
 

@@ -44,9 +44,8 @@ def triangles(ax: Axes, samples: Samples, field: Floats, scale: Scale, when: int
     shown = samples.triangulation
     assert shown is not None
     moving = samples.displacement is not None
-    picture = TriMesh(
-        Triangles(*shown.points.T, shown.triangles), cmap=scale.colormap(), norm=scale.norm(), rasterized=True
-    )
+    flat = Triangles(shown.points[:, 0], shown.points[:, 1], shown.triangles)
+    picture = TriMesh(flat, cmap=scale.colormap(), norm=scale.norm(), rasterized=True)
     rim: Any = {"colors": "0.15", "linewidths": 0.6, "capstyle": "round", "clip_on": False}
     lines = [(shown.rim, LineCollection([], **rim))]
     if moving and len(np.unique(shown.elements)) <= MOST_SEAMS:

@@ -62,7 +62,7 @@ def plane(ax: Axes, samples: Samples, field: np.ndarray, scale: Scale, when: int
     if isinstance(samples.triangulation, Body):
         return body_views(ax, samples, field, scale, when)
     if samples.triangulation is None:
-        picture = image(ax, *samples.axes, field, scale)
+        picture = image(ax, samples.axes[0], samples.axes[1], field, scale)
     else:
         picture = triangles(ax, samples, field, scale, when)
     lengths = np.subtract(*drawn_box(samples)[::-1])

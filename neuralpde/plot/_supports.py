@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neuralpde.geometry import Boundary, Condition, Dirichlet, Domain, Flux, PointLoad, Pressure
+from neuralpde.geometry import Boundary, Condition, Dirichlet, Domain, Flux, MeshDomain, PointLoad, Pressure
 from neuralpde.plot._domain_panels import Panel, spread
 from neuralpde.plot._triangulation import Floats
 from neuralpde.problems import Problem
@@ -100,9 +100,10 @@ def _rollers(panel: Panel, points: Floats, normals: Floats, component: int, size
 
 def _sets(panel: Panel, boundary: Boundary, domain: Domain, size: float) -> None:
     """Named points and edges that are held, as dots."""
-    mesh = getattr(domain, "mesh", None)
+    if not isinstance(domain, MeshDomain):
+        return
     for name in boundary.sets:
-        points = mesh.points[np.unique(domain.sets[name])]
+        points = domain.mesh.points[np.unique(domain.sets[name])]
         x, y = panel.flat(points).T
         panel.ax.plot(x, y, "^", color=_INK, markersize=5, zorder=6, clip_on=False)
 
