@@ -82,9 +82,9 @@ class PenalisedForm(WeakForm):
     def residual(self, t: float, values: Tensor) -> Tensor:
         return super().residual(t, values) - self._taken(values)
 
-    def jacobian(self, t: float, values: Tensor) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
-        rest, matrix = super().jacobian(t, values)
-        return rest - self._taken(values), sp.csr_matrix(matrix) - self._free_matrix
+    def jacobian(self, t: float, values: Tensor, rest: bool = True) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
+        found, matrix = super().jacobian(t, values, rest)
+        return found - self._taken(values), sp.csr_matrix(matrix) - self._free_matrix
 
 
 def advection(problem: Problem, t: float, x: Tensor) -> Tensor | None:
