@@ -19,6 +19,7 @@ from neuralpde.dynamics._contact_gaps import Gaps
 from neuralpde.dynamics._contact_nearest import GapJet
 from neuralpde.dynamics._contact_surface import ContactSurface
 from neuralpde.dynamics._potentials import Potential
+from neuralpde.linalg import positive_part
 from neuralpde.problems import BodyContact, Contact
 from neuralpde.types import UsageError
 
@@ -108,7 +109,7 @@ class ContactPotential(Potential):
         if jet.hessian is not None:
             block = block + slope[:, None, None] * jet.hessian
         block = self.share * self.stiffness * weights[:, None, None] * block
-        return positive(block) if projected and (jet.hessian is not None or bool((weights < 0).any())) else block
+        return positive_part(block) if projected and (jet.hessian is not None or bool((weights < 0).any())) else block
 
     @cached_property
     def _free_matrix(self) -> sp.csr_matrix:
@@ -231,12 +232,6 @@ def shared(parts: Sequence[Potential], share: float) -> Iterator[None]:
     finally:
         for part in contacts:
             part.share = 1.0
-
-
-def positive(blocks: Tensor) -> Tensor:
-    """Symmetric matrices ``(n, k, k)`` with their negative eigenvalues set to zero."""
-    values, vectors = torch.linalg.eigh(blocks)
-    return (vectors * values.clamp(min=0)[:, None]) @ vectors.mT
 
 
 def assembled(blocks: Sequence[tuple[Tensor, Tensor]], matrix: sp.csr_matrix, dim: int) -> sp.csr_matrix:

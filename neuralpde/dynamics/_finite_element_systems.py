@@ -77,8 +77,10 @@ class FiniteElementSystems:
 
         Raises:
             UsageError: for CG where the matrix is not symmetric.
-            NotConvergedError: for a singular matrix.
+            NotConvergedError: for a matrix that is singular or not finite.
         """
+        if not np.isfinite(matrix.data).all():
+            raise NotConvergedError(f"{Status.NON_FINITE.sentence()}.")
         small = matrix.shape[0] <= (DIRECT_ONCE if once else DIRECT).get(self.dim, 0)
         if not (self.options.linear == "direct" or (self.options.linear == "auto" and small)):
             return self._iteration(matrix, once)

@@ -11,6 +11,7 @@ from torch import Tensor
 from neuralpde.dynamics._weak_form import POINT, Density, WeakForm, _jet, _Piece
 from neuralpde.fields import Jet
 from neuralpde.geometry import Condition, MeshDomain, Neumann, Pressure, Robin
+from neuralpde.linalg import positive_part
 from neuralpde.problems import ElasticBody, Problem
 from neuralpde.problems._kinematics import Deformation
 from neuralpde.representations import FiniteElementField, Tables
@@ -128,7 +129,7 @@ class LoadedForm(WeakForm):
     def _slopes(self, piece: _Piece, t: float, values: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         load, flux, parts = super()._slopes(piece, t, values)
         if self.definite and "gg" in parts:
-            parts["gg"] = -positive_part(-parts["gg"])
+            parts["gg"] = -positive_tangent(-parts["gg"])
         return load, flux, parts
 
 
@@ -161,21 +162,10 @@ class FollowerPressure:
         return -self.condition.flux(t, x, normals), torch.zeros_like(u.grad)
 
 
-def positive_part(tangent: Tensor) -> Tensor:
+def positive_tangent(tangent: Tensor) -> Tensor:
     """The nearest positive semi-definite tensors ∂²Ψ/∂F², ``(e, q, c, d, c, d)``: negative eigenvalues become zero.
-
-    Most are definite, which Cholesky's factorisation tells at a fraction of the cost of their eigenvalues.
 
     Source: Teran, Sifakis, Irving & Fedkiw, Robust quasistatic finite elements and flesh simulation (2005).
     """
     m = tangent.shape[2] * tangent.shape[3]
-    matrices = tangent.reshape(-1, m, m)
-    matrices = 0.5 * (matrices + matrices.mT)
-    size = matrices.diagonal(dim1=-2, dim2=-1).abs().amax(-1)
-    slack = 1e-12 * size[:, None, None] * torch.eye(m, dtype=tangent.dtype, device=tangent.device)
-    bad = torch.nonzero(torch.linalg.cholesky_ex(matrices + slack).info)[:, 0]
-    if len(bad):
-        values, vectors = torch.linalg.eigh(matrices[bad])
-        matrices = matrices.clone()
-        matrices[bad] = (vectors * values.clamp_min(0.0)[:, None]) @ vectors.mT
-    return matrices.reshape(tangent.shape)
+    return positive_part(tangent.reshape(-1, m, m)).reshape(tangent.shape)

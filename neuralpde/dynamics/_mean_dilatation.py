@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._loaded_form import positive_part
+from neuralpde.dynamics._loaded_form import positive_tangent
 from neuralpde.dynamics._potentials import Matrix, Potential
 from neuralpde.dynamics._weak_form import _jet
+from neuralpde.linalg import positive_part
 from neuralpde.problems import ElasticBody, Problem, Split, without_dilatation
 from neuralpde.representations import ElementMatrices, FiniteElementField, Tables, add
 from neuralpde.types import UsageError
@@ -86,8 +87,7 @@ class MeanDilatation(Potential):
         gradients = table.gradients.expand(-1, w.shape[1], -1, -1)
         stiff = torch.einsum("eq,eqa,eqb->eab", w * volume.of_mean(2), volume.modes, volume.modes)
         if projected:
-            found, vectors = torch.linalg.eigh(stiff)
-            stiff = (vectors * found.clamp_min(0.0)[:, None]) @ vectors.mT
+            stiff = positive_part(stiff)
         weighted = w[..., None] * volume.modes
         rows = torch.einsum("eqa,eqcd,eqkd->eack", weighted, volume.slope, gradients)
         out = torch.einsum("eack,eab,ebfl->cfekl", rows, stiff, rows).flatten(3)
@@ -95,7 +95,7 @@ class MeanDilatation(Potential):
         if bent is None:
             return out
         part = volume.pressure[..., None, None, None, None] * bent
-        part = positive_part(part) if projected else part
+        part = positive_tangent(part) if projected else part
         return out + ElementMatrices(table.values[0], table.slopes[0])({"gg": part}, w, table.inverse)
 
 

@@ -10,6 +10,7 @@ from neuralpde.linalg.sine_cosine import dct1, dct2, dct3, dct4, dst1, dst2, dst
 from neuralpde.linalg.solve import LinearSolution, solve_linear
 from neuralpde.linalg.sparse import SparseOperator
 from neuralpde.linalg.stencil import Kind
+from neuralpde.linalg.symmetric import eigenpairs, positive_part
 
 __all__ = [
     "AlgebraicMultigrid",
@@ -38,5 +39,7 @@ __all__ = [
     "dst4",
     "dst6",
     "dst7",
+    "eigenpairs",
+    "positive_part",
     "solve_linear",
 ]

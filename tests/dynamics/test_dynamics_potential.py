@@ -12,7 +12,7 @@ from torch import Tensor
 from unit_meshes import unit_mesh
 
 from neuralpde.dynamics import LoadSteps, Newton, make_dynamics, methods_for
-from neuralpde.dynamics._loaded_form import positive_part
+from neuralpde.dynamics._loaded_form import positive_tangent
 from neuralpde.geometry import Condition, Dirichlet, Flux, MeshDomain, Pressure, Robin
 from neuralpde.problems import ARAP, Elasticity, Linear, NeoHookean, SaintVenantKirchhoff, traction
 from neuralpde.problems._materials import Material
@@ -111,7 +111,9 @@ def test_the_positive_part_keeps_what_is_positive() -> None:
     a = a + a.mT
     values, vectors = torch.linalg.eigh(a)
     wanted = (vectors * values.clamp_min(0.0)[..., None, :]) @ vectors.mT
-    torch.testing.assert_close(positive_part(a.reshape(3, 5, 2, 2, 2, 2)).reshape(a.shape), wanted, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        positive_tangent(a.reshape(3, 5, 2, 2, 2, 2)).reshape(a.shape), wanted, rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("moved", [(1.0, 0.5), (-0.3, 0.4), (3.0, 0.0)])
