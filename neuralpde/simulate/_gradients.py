@@ -30,11 +30,20 @@ def smooth_jet(problem: Problem, field: Field) -> Jets:
     jumps the gradient does too: each part of the mesh has averages of its own.
     """
     if isinstance(field, FiniteElementAt):
-        return AveragedGradient(problem, field).jet
+        return AveragedGradient(problem, field, deforms=isinstance(problem, ElasticBody)).jet
     if not isinstance(field, ProductAt):
         return field.jet
-    smooth = ProductAt({name: _Smooth(block, smooth_jet(problem, block)) for name, block in field.blocks.items()})
-    return smooth.jet
+    return ProductAt(
+        {name: _Smooth(block, _smooth_block(problem, name, block)) for name, block in field.blocks.items()}
+    ).jet
+
+
+def _smooth_block(problem: Problem, name: str, block: Field) -> Jets:
+    """Jets of one unknown: only a displacement deforms a body."""
+    if not isinstance(block, FiniteElementAt):
+        return block.jet
+    deforms = name == "displacement" and isinstance(problem, ElasticBody)
+    return AveragedGradient(problem, block, deforms).jet
 
 
 class _Smooth(Field):
@@ -56,10 +65,11 @@ class AveragedGradient:
     Args:
         problem: that says whether coefficients jump between parts.
         field: the finite elements.
+        deforms: whether the field is the displacement of an elastic body.
     """
 
-    def __init__(self, problem: Problem, field: FiniteElementAt) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, field: FiniteElementAt, deforms: bool = False) -> None:
+        self.body = problem if deforms and isinstance(problem, ElasticBody) else None
         self.field, self.owner = field, np.zeros(len(field.representation.mesh.cells), dtype=np.int64)
         if problem.jumps:
             for number, ids in enumerate(field.representation.mesh.parts.values(), start=1):
@@ -77,11 +87,13 @@ class AveragedGradient:
     def _average(self, mine: np.ndarray) -> Tensor:
         """The gradients at the nodes of the elements that are chosen: recovered, or their means on a few elements."""
         chosen = np.flatnonzero(mine)
-        r, values, body = self.field.representation, self.field.values, self.problem
-        gradient = None
-        if r.dilatation == "mean" and isinstance(body, ElasticBody):
+        r, values, body = self.field.representation, self.field.values, self.body
+        gradient, bends = None, False
+        if body is not None:
+            bends = body.material.volume_bend(values.new_zeros(1, r.dim, r.dim)) is not None
+        if r.dilatation == "mean" and body is not None:
             gradient = partial(mean_gradient, body, r, values)
-        found, known = recovered_gradient(r, values, chosen, gradient)
+        found, known = recovered_gradient(r, values, chosen, gradient, upright=bends)
         return found if bool(known.all()) else torch.where(known[:, None], found, self._mean(chosen))
 
     def _mean(self, chosen: np.ndarray) -> Tensor:

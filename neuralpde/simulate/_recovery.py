@@ -13,6 +13,7 @@ from torch import Tensor
 
 from neuralpde.geometry import ELEMENTS
 from neuralpde.representations import FiniteElementField, Tables
+from neuralpde.simulate._bounded_gradient import Around, bounded, bounded_volume
 
 Ints = NDArray[np.int64]
 
@@ -32,7 +33,7 @@ Gradient = Callable[[Tables], Tensor]
 
 
 def recovered_gradient(
-    r: FiniteElementField, values: Tensor, chosen: Ints, gradient: Gradient | None = None
+    r: FiniteElementField, values: Tensor, chosen: Ints, gradient: Gradient | None = None, upright: bool = False
 ) -> tuple[Tensor, Tensor]:
     """∇u at the nodes of some elements, ``(N, c d)``, and where it is known, ``(N,)`` of bool.
 
@@ -40,13 +41,15 @@ def recovered_gradient(
     the mesh a polynomial of degree k (on quads and hexahedra of degree k along each axis) is fitted to it at these
     points of the elements around, at the boundary of two rings of them; at a node the polynomials of its element's
     corners are weighted as linear shape functions do. On regular meshes smooth gradients come out of order k + 1
-    inside. It is not known at nodes whose patches are too small.
+    inside. It is not known at nodes whose patches are too small, and nowhere farther from the mean of the elements
+    around than those are.
 
     Args:
         r: the finite elements.
         values: at the nodes, ``(N, c)``.
         chosen: numbers of the elements.
         gradient: what is recovered, in place of ∇u itself.
+        upright: whether u is the displacement of a body whose det F has a meaning: it is bounded too.
 
     Source: Zienkiewicz & Zhu, The superconvergent patch recovery, Int. J. Numer. Meth. Eng. 33 (1992).
     """
@@ -59,7 +62,11 @@ def recovered_gradient(
     missing = torch.zeros_like(weight, dtype=torch.bool)
     missing[patches.dofs] = True
     missing &= weight == 0
-    return total / weight.clamp_min(torch.finfo(total.dtype).tiny)[:, None], ~missing
+    found = total / weight.clamp_min(torch.finfo(total.dtype).tiny)[:, None]
+    measures = torch.as_tensor(r.mesh.measures[chosen]).to(found)
+    around = Around(patches.dofs, measures, samples, r.tables.num_nodes)
+    found = bounded(found, around)
+    return bounded_volume(found, around, r.dim) if upright else found, ~missing
 
 
 class _Patches:

@@ -15,6 +15,7 @@ from neuralpde.geometry import Dirichlet, MeshDomain
 from neuralpde.problems import LinearElasticity
 from neuralpde.representations import FiniteElementField
 from neuralpde.simulate import solve
+from neuralpde.simulate._bounded_gradient import Around, bounded_volume
 from neuralpde.simulate._gradients import AveragedGradient
 from neuralpde.simulate._recovery import recovered_gradient
 
@@ -92,3 +93,49 @@ def test_parts_are_recovered_from_their_own_elements() -> None:
     found, known = recovered_gradient(r, (r.nodes[:, :1] - 0.5).abs(), right)
     mine = torch.unique(r.tables.dofs[torch.from_numpy(right)])
     assert bool(known.all()) and float((found[mine, 0] - 1).abs().max()) <= 1e-11
+
+
+@pytest.mark.parametrize(("kind", "degree"), [("triangle", 1), ("quad", 1), ("tetra", 1), ("triangle", 2)])
+def test_volumes_at_nodes_stay_in_the_range_of_the_elements(kind: str, degree: int) -> None:
+    """A body whose lowest layer is squeezed to a tenth: a line through the layers is below zero at its face."""
+    n = 8 if kind != "tetra" else 4
+    r = FiniteElementField(MeshDomain(unit_mesh(kind, n)), channels=2 + (kind == "tetra"), degree=degree)
+    x = r.nodes
+    u = torch.zeros_like(x)
+    u[:, -1] = -0.9 * x[:, -1].clamp(max=1 / n)
+    eye = torch.eye(r.dim, dtype=x.dtype)
+
+    def volumes(upright: bool) -> Tensor:
+        found, known = recovered_gradient(r, u, everything(r), upright=upright)
+        assert bool(known.all())
+        return torch.linalg.det(found.unflatten(1, (r.dim, r.dim)) + eye)
+
+    assert degree == 2 or float(volumes(False).min()) < 0
+    bounded = volumes(True)
+    assert float(bounded.min()) >= 0.1 / 1.25 - 1e-12 and float(bounded.max()) <= 1.25 + 1e-12
+
+
+def test_gradients_at_nodes_are_no_farther_from_the_mean_than_those_around() -> None:
+    """Noise: what is fitted to it swings beyond the elements at corners; the bound is the same after a turn."""
+    r = FiniteElementField(MeshDomain(unit_mesh("quad", 6)), channels=2, degree=2)
+    u = torch.randn(r.nodes.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    angle = torch.tensor(0.7, dtype=torch.float64)
+    turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+    found = recovered_gradient(r, u, everything(r))[0]
+    table = r.tables.interior(3)
+    samples = torch.einsum("eqkd,ekc->eqcd", table.gradients, u[table.dofs]).flatten(2)
+    around = Around(r.tables.dofs, torch.as_tensor(r.mesh.measures), samples, r.tables.num_nodes)
+    away = (found - around.mean).norm(dim=1)
+    assert bool((away <= around.spread() * (1 + 1e-12)).all())
+    turned = recovered_gradient(r, u @ turn.T, everything(r))[0].unflatten(1, (2, 2))
+    torch.testing.assert_close(turned, turn @ found.unflatten(1, (2, 2)), rtol=1e-9, atol=1e-9)
+
+
+def test_where_the_mean_is_flat_an_element_speaks_for_the_node() -> None:
+    """Two elements, one turned by nearly half a turn against the other: the mean of their gradients has no volume."""
+    turn = torch.tensor([[-1.0, -0.1], [0.1, -1.0]], dtype=torch.float64)
+    samples = torch.stack([torch.zeros(2, 2, dtype=torch.float64), turn - torch.eye(2)]).reshape(2, 1, 4)
+    dofs = torch.tensor([[0, 1, 2], [1, 2, 3]])
+    around = Around(dofs, torch.ones(2, dtype=torch.float64), samples, 4)
+    found = bounded_volume(around.mean + 0.01, around, 2)
+    assert bool((torch.cdist(found[1:3], samples[:, 0]).amin(1) == 0).all())
