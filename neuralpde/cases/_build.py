@@ -28,7 +28,7 @@ from neuralpde.dynamics import METHODS, check_pair, make_dynamics, methods_for, 
 from neuralpde.geometry import Box
 from neuralpde.integrators import INTEGRATORS, Integrator
 from neuralpde.problems import Problem
-from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, FiniteElementField, Representation
+from neuralpde.representations import FIRST_FIT, REPRESENTATIONS, FiniteElementField, Motion, Representation
 from neuralpde.types import UsageError
 
 MAKE_DYNAMICS = ("problem", "representation")
@@ -176,7 +176,7 @@ def _build_run(case: Case, table: SolveTable, problem: Problem, reader: Reader, 
         plain = make_dynamics(problem, representation, method)
     defaults = {name: getattr(plain, attribute, None) for name, attribute in DEFAULT_OPTIONS.items()}
     known, own = METHODS[method][0], tuple(type(table).model_fields)
-    _refuse_options_of_other_methods(table, method, methods_for(problem, representation), place)
+    _refuse_options_of_other_methods(table, method, problem, representation, place)
     options = reader.arguments(known, table.others, place, skip=MAKE_DYNAMICS, also=own, defaults=defaults)
     if "seed" in parameters(known):
         options.setdefault("seed", case.seed)
@@ -191,23 +191,28 @@ def _build_run(case: Case, table: SolveTable, problem: Problem, reader: Reader, 
     return Run(name, representation, integrator, times, method, initial_fit, options, seconds)
 
 
-def _refuse_options_of_other_methods(table: SolveTable, method: str, fitting: Sequence[str], place: Place) -> None:
+def _refuse_options_of_other_methods(
+    table: SolveTable, method: str, problem: Problem, representation: Representation, place: Place
+) -> None:
     """An option of another dynamics is no misspelling, for which the nearest name would be offered: say whose it is.
 
     Raises:
         UsageError: for the first such option.
     """
-    mine, kind = METHODS[method][0], served_by(method)[0]
+    mine, methods = METHODS[method][0], methods_for(problem, representation)
     offered = [name for name in parameters(mine) if name not in MAKE_DYNAMICS]
+    field = representation.displacement if isinstance(representation, Motion) else representation
     for name in table.others:
-        serving = {m: served_by(m)[0] for m, (cls, _) in METHODS.items() if name in parameters(cls)}
-        owners = {m: k for m, k in serving.items() if k is not kind or m in fitting}
-        if name in offered or not owners:
+        owners = [m for m, (cls, _) in METHODS.items() if name in parameters(cls) and m != method]
+        others = {
+            k.__name__: None for m in owners for k in served_by(m) if not isinstance(field, k) and k is not Motion
+        }
+        fitting = [m for m in owners if m in methods]
+        if name in offered or not (fitting or others):
             continue
-        if kind in owners.values():
-            whose, ours = " or ".join(f"method={m!r}" for m, k in owners.items() if k is kind), f"method={method!r}"
-        else:
-            whose, ours = " or ".join(dict.fromkeys(f"a {k.__name__}" for k in owners.values())), f"a {kind.__name__}"
+        whose, ours = " or ".join(f"a {kind}" for kind in others), f"a {type(field).__name__}"
+        if fitting:
+            whose, ours = " or ".join(f"method={m!r}" for m in fitting), f"method={method!r}"
         message = f"expected no {name}, an option of {whose}; {ours} takes {', '.join(offered) or 'no options'}."
         raise UsageError(place.child(name).says(message))
 

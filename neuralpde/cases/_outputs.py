@@ -14,7 +14,7 @@ from neuralpde.cases._schema import ExportTable, OutputTable
 from neuralpde.geometry import Box, Domain, MeshDomain
 from neuralpde.io import save_table
 from neuralpde.problems import Problem
-from neuralpde.representations import FiniteElementField, Representation
+from neuralpde.representations import FiniteElementField, Motion, Representation
 from neuralpde.simulate import Solution, chosen_quantity
 from neuralpde.types import UsageError
 
@@ -51,8 +51,9 @@ def check_outputs(
     if output.forces is not None and getattr(problem, "solid", None) is None:
         message = f"expected no forces, as {problem.name} has no solid that they could act on; got some."
         raise UsageError(place.child("forces").says(message))
-    if output.fluxes and not any(isinstance(kind, FiniteElementField) for kind in kinds):
-        names = " and ".join(dict.fromkeys(type(kind).__name__ for kind in kinds))
+    fields = [kind.displacement if isinstance(kind, Motion) else kind for kind in kinds]
+    if output.fluxes and not any(isinstance(field, FiniteElementField) for field in fields):
+        names = " and ".join(dict.fromkeys(type(field).__name__ for field in fields))
         message = f"expected no fluxes, which are known of finite elements; the runs have {names}."
         raise UsageError(place.child("fluxes").says(message))
     for name, point in (output.probes or {}).items():

@@ -25,11 +25,16 @@ def make_space(
     """The potential energy of a problem on a representation of its displacement, or of its motion.
 
     Raises:
-        UsageError: for a representation that has none.
+        UsageError: for a representation that has none, or finite elements with options of networks.
     """
     moves = isinstance(representation, Motion)
     field = representation.displacement if isinstance(representation, Motion) else representation
     if isinstance(field, FiniteElementField):
+        for name, given in {"fit": fit, "points": points}.items():
+            if given is not None:
+                raise UsageError(
+                    f"{name} is an option of a NeuralField; a FiniteElementField takes newton, load_steps."
+                )
         mass = field.mass(problem.mass_density) if moves else None  # type: ignore[attr-defined]
         shape, others = dilatation_parts(problem, field)
         parts = (*others, *contact_potentials(problem, field))

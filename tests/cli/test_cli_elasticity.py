@@ -162,6 +162,26 @@ MISTAKES = {
         "",
         "has no condition on y- and y+: hold it (Dirichlet), load it, or leave it free",
     ),
+    "another mean": (
+        "degree = 1",
+        'degree = 1, dilatation = "average"',
+        "run.P1.representation.dilatation: expected one of 'exact', 'mean'; got 'average'.",
+    ),
+    "forces of networks": (
+        'representation = {kind = "finite_element", degree = 1}\n[output]\n',
+        'representation = {kind = "neural_field", hidden = [4]}\n[output]\nfluxes = true\n',
+        "output.fluxes: expected no fluxes, which are known of finite elements; the runs have NeuralField.",
+    ),
+    "options of a network": (
+        "degree = 1}\n",
+        "degree = 1}\nfit = {maxiter = 3}\n",
+        "fit is an option of a NeuralField; a FiniteElementField takes newton, load_steps.",
+    ),
+    "options of finite elements on a network": (
+        'representation = {kind = "finite_element", degree = 1}\n',
+        'representation = {kind = "neural_field", hidden = [4]}\nstabilisation = "none"\n',
+        "run.P1.stabilisation: expected no stabilisation, an option of a FiniteElementField; a NeuralField takes",
+    ),
     "a quantity that there is not": (
         "plot = false",
         'plot = false\nquantity = "vonmises"',
@@ -214,7 +234,7 @@ def test_a_body_that_is_pulled_has_all_its_tables(case: Path) -> None:
 
 
 def test_a_body_that_falls_has_energies_a_film_and_no_penetration(case: Path) -> None:
-    case.write_text(FALL)
+    case.write_text(FALL + "fluxes = true\n")
     folder = case.parent / "out"
     assert run_case(case, out=folder).failure is None
     names = {path.name for path in folder.iterdir()}
@@ -224,6 +244,11 @@ def test_a_body_that_falls_has_energies_a_film_and_no_penetration(case: Path) ->
     # implicit Euler only takes
     assert energies["total"][-1] < energies["total"][0]
     assert len(energies["t"]) == 6
+    forces = load_table(folder / "P1-fluxes.csv")
+    # it is free: what contact and weight do not balance is its inertia
+    assert np.allclose(forces["force_on_y-_y"], 0.0, atol=1e-6)
+    assert np.allclose(forces["body_force_y"], forces["inertia_y"], rtol=1e-9, atol=1e-6)
+    assert forces["body_force_y"][0] == pytest.approx(-9810.0, rel=1e-3)
     assert any(
         row["metric"] == "steps" and row["value"] == 5 for row in json.loads((folder / "metrics.json").read_text())
     )
