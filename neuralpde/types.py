@@ -65,6 +65,11 @@ class Status(Enum):
         "start closer to the solution (guess=, the load raised in steps, a smaller time step); beyond a fold there is "
         "none",
     )
+    UNSETTLED = (
+        "no equilibrium was found with what follows the body, a pressure on its deformed boundary or friction",
+        "take smaller load steps (load_steps=LoadSteps(first=0.1)); beyond a limit load, or where a body has to slide, "
+        "there is none: simulate its motion, with damping",
+    )
     UNSOLVED_STAGE = (
         "the equation of an implicit stage was not solved",
         "use a smaller time step, or an integrator without implicit stages of the whole equation",

@@ -17,6 +17,7 @@ from neuralpde.dynamics._free_motions import refuse_free_motions
 from neuralpde.dynamics._minimise import Objective
 from neuralpde.dynamics._newton import forcing
 from neuralpde.dynamics._potential_space import Inertia
+from neuralpde.dynamics._potentials import Matrix, Potential
 from neuralpde.types import NotConvergedError
 
 if TYPE_CHECKING:
@@ -109,20 +110,35 @@ class BodyEnergy(Objective):
         except NotConvergedError:
             return None
 
-    def _matrix(self, values: Tensor, projected: bool) -> sp.csr_matrix | sp.bsr_matrix:
-        """∂²E/∂θ²."""
+    def _matrix(self, values: Tensor, projected: bool, follow: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
+        """∂²E/∂θ²; or ∂g/∂θ where what follows the body does so."""
         body, inertia = self.body, self.inertia
-        whole = body.parts[0].hessian(self.t, values, projected)
+
+        def slopes(part: Potential) -> Matrix | None:
+            return part.slopes(self.t, values) if follow else part.hessian(self.t, values, projected)
+
+        whole = slopes(body.parts[0])
         assert whole is not None
         if inertia is None and not body.checked and not getattr(body.problem, "contact", ()):
             refuse_free_motions(body.problem, body.representation, whole)
             body.checked = True
-        others = [part.hessian(self.t, values, projected) for part in body.parts[1:]]
+        others = [slopes(part) for part in body.parts[1:]]
         whole = sum((matrix for matrix in others if matrix is not None), start=whole)
         if inertia is None:
             return whole
         whole = whole + inertia.mass * body.free_mass
         return whole if body.damping is None else whole + inertia.rate * body.free_damping
+
+    def relag(self, theta: Tensor) -> None:
+        """Freeze what follows the body at θ."""
+        values = self.values(theta)
+        for part in self.body.parts:
+            if part.follows:
+                part.relag(self.t, values)
+
+    def tangent(self, theta: Tensor) -> sp.csr_matrix | sp.bsr_matrix:
+        """∂g/∂θ of forces of which nothing that follows is frozen: not symmetric."""
+        return self._matrix(self.values(theta), False, follow=True)
 
     def resolution(self, theta: Tensor) -> float:
         place = (self.body.representation.nodes + self.values(theta)).abs().max()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from neuralpde.dynamics._body_energy import BodyEnergy
 from neuralpde.dynamics._elliptic import elliptic_multigrid
+from neuralpde.dynamics._equilibrium import Equilibrium
 from neuralpde.dynamics._finite_element_systems import FiniteElementSystems, Iteration
 from neuralpde.dynamics._loaded_form import LoadedForm
 from neuralpde.dynamics._minimise import minimise
@@ -28,8 +29,9 @@ from neuralpde.types import Status
 MATRICES = 2
 """Factors of matrices that are kept: those of two lengths of steps."""
 
-LAGS = 30
-"""Most rounds in which a load that follows the body is taken from the minimum before."""
+CONTRACTION = 0.7
+"""Where a minimum with what follows the body taken from the one before misses the equilibrium by more than that part of
+what the one before missed it by, no more of them are made."""
 
 
 class FiniteElementPotential(PotentialSpace):
@@ -115,9 +117,10 @@ class FiniteElementPotential(PotentialSpace):
 
     def energies(self, t: float, theta: Tensor) -> dict[str, float]:
         values = self.nodal(t, theta)
+        self.follow(t, values)
         strain, loads = self.form.energies(t, values)
         out = {"elastic": strain, "external": loads}
-        for part in self.parts[1:]:
+        for part in (part for part in self.parts[1:] if part.stores):
             out[part.name] = out.get(part.name, 0.0) + part.energy(t, values)
         return out
 
@@ -139,24 +142,45 @@ class FiniteElementPotential(PotentialSpace):
     def damping_power(self, velocity: Tensor) -> float:
         return float((velocity * self.damped(velocity)).sum())
 
+    def follow(self, t: float, values: Tensor) -> None:
+        self.form.lag(values)
+
+    def rubbed(self, t: float, values: Tensor) -> float:
+        return sum(part.dissipated(t, values) for part in self.parts)
+
+    def driven(self, before: tuple[float, Tensor], after: tuple[float, Tensor]) -> float:
+        moved = sum(part.driven(before[0], *after) for part in self.parts)
+        energies, forces = zip(*(self._loaded(*at) for at in (before, after)), strict=True)
+        return moved + energies[1] - energies[0] + 0.5 * float(((forces[0] + forces[1]) * (after[1] - before[1])).sum())
+
+    def _loaded(self, t: float, values: Tensor) -> tuple[float, Tensor]:
+        """Energy and forces of the loads at a state."""
+        self.follow(t, values)
+        return self.form.load_energy(t, values), self.form.loads(t, values)
+
     def inverted(self, t: float, theta: Tensor) -> bool:
         """Whether an element is turned inside out somewhere, det F ≤ 0; of small displacements it is not asked."""
         return not self.linear and self.form.least_volume(self.nodal(t, theta)) <= 0
 
     def minimise(self, t: float, guess: Tensor, inertia: Inertia | None = None, last: Tensor | None = None) -> Stage:
-        objective, theta, stages = BodyEnergy(self, t, inertia), guess, list[Stage]()
-        followers = [part for part in self.parts if part.follows]
-        for _ in range(LAGS):
-            start = objective.start(theta, last)
-            if start is None:
-                return Stage(guess, Status.NON_FINITE, math.inf, 0)
-            stages.append(minimise(objective, start, self.newton.rtol, self.newton.maxiter))
-            theta, last = stages[-1].theta, None
-            if not stages[-1].status.ok or not followers or (len(stages) > 1 and not stages[-1].iterations):
-                break
-            for part in followers:
-                part.lag(t, self.nodal(t, theta))
-        return _joined(stages)
+        objective, (rtol, maxiter) = BodyEnergy(self, t, inertia), (self.newton.rtol, self.newton.maxiter)
+        start = objective.start(guess, last)
+        if start is None:
+            return Stage(guess, Status.NON_FINITE, math.inf, 0)
+        stages = [minimise(objective, start, rtol, maxiter)]
+        if not any(part.follows for part in self.parts):
+            return stages[0]
+        equilibrium, before = Equilibrium(objective, maxiter), math.inf
+        while True:
+            held = stages[-1].status.ok
+            begin = stages[-1].theta if held else start
+            stages.append(equilibrium.solved(begin, rtol))
+            slow = not stages[-1].history[0] <= CONTRACTION * before
+            if stages[-1].status.ok or not held or slow:
+                return _joined(stages)
+            before = stages[-1].history[0]
+            objective.relag(begin)
+            stages.append(minimise(objective, begin, rtol, maxiter))
 
 
 def _joined(stages: Sequence[Stage]) -> Stage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import scipy.sparse as sp
@@ -63,6 +65,28 @@ class LoadedForm(WeakForm):
                 whole += float(weights @ self._exchanged(piece, t, jet))
         return strain, whole
 
+    def load_energy(self, t: float, values: Tensor) -> float:
+        """−∫ s b·u − ∮ s g·u alone, of nodal values ``(N, d)``."""
+        if not isinstance(self.problem, ElasticBody):
+            return self.energies(t, values)[1]
+        whole = 0.0
+        for piece in self._parts(POINT):
+            weights, jet = piece.tables.weights.reshape(-1), _jet(piece.tables, values)
+            if piece.whole:
+                whole += self._loads(t, piece.tables.points.flatten(0, 1), jet, weights, 0.0)
+            else:
+                whole += float(weights @ self._exchanged(piece, t, jet))
+        return whole
+
+    def loads(self, t: float, values: Tensor) -> Tensor:
+        """The forces of the loads on the nodes, ``(N, d)``, in N: minus the slope of their energy."""
+        total = torch.zeros_like(values)
+        for piece in self._parts(POINT):
+            jet, x = _jet(piece.tables, values), piece.tables.points.flatten(0, 1)
+            load = self.factor * self.problem.source(t, x, jet) if piece.whole else self._at(piece, t, jet)[0]
+            self._gather(total, _Piece(piece.tables, piece.density, False), load, load)
+        return total
+
     def _loads(self, t: float, x: Tensor, jet: Jet, weights: Tensor, strain: float) -> float:
         """Energy of the body forces at some points, whose strain energy is known."""
         if isinstance(self.problem, ElasticBody):  # b does not depend on u
@@ -87,6 +111,18 @@ class LoadedForm(WeakForm):
     def followers(self) -> tuple[FollowerPressure, ...]:
         """Pressures that act on the deformed boundary, as it was when they were frozen last."""
         return self._frozen if self.boundary else ()
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Pressures that follow the body at every state, so that Jacobians hold their load stiffness."""
+        frozen = [(pressure, pressure.normals) for pressure in self.followers]
+        for pressure, _ in frozen:
+            pressure.normals = None
+        try:
+            yield
+        finally:
+            for pressure, normals in frozen:
+                pressure.normals = normals
 
     def slopes(self, t: float, values: Tensor, definite: bool, whole: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
         """∂R/∂u; if ``definite`` of ∂²Ψ/∂F² without negative eigenvalues, if ``whole`` between all unknowns."""

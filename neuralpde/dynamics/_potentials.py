@@ -23,6 +23,9 @@ class Potential(ABC):
     name: str
     """Under which its energy is recorded."""
 
+    stores: bool = True
+    """Whether its energy can be had back, and is recorded; that of friction is heat."""
+
     follows: bool = False
     """Whether :meth:`lag` is called again at the minimum, until what is frozen belongs to the minimum itself."""
 
@@ -53,8 +56,24 @@ class Potential(ABC):
         """Admissible values at time t near those of the state before, into which an obstacle may have moved."""
         return values
 
+    def dissipated(self, t: float, values: Tensor) -> float:
+        """What has become heat from the state that was frozen to this one, in J."""
+        return 0.0
+
+    def driven(self, begin: float, t: float, values: Tensor) -> float:
+        """Work of what moves in time (an obstacle) from ``begin`` to t, with the forces at the end, in J."""
+        return 0.0
+
     def lag(self, t: float, values: Tensor) -> None:  # noqa: B027 (most freeze nothing)
         """Freeze what is taken from the state at the beginning of a step: friction, the normals of a pressure."""
+
+    def relag(self, t: float, values: Tensor) -> None:
+        """Freeze what :attr:`follows` at another state of the same step: what belongs to its beginning stays."""
+        self.lag(t, values)
+
+    def slopes(self, t: float, values: Tensor) -> Matrix | None:
+        """∂²Π/∂u², and how the force changes with what is frozen where that :attr:`follows`: not symmetric then."""
+        return self.hessian(t, values, False)
 
     def outputs(self, t: float, values: Tensor) -> dict[str, float]:
         """What is recorded beside the energy, by name: a contact's force and its least distance."""
@@ -79,6 +98,10 @@ class ElasticPotential(Potential):
 
     def lag(self, t: float, values: Tensor) -> None:
         self.form.lag(values)
+
+    def slopes(self, t: float, values: Tensor) -> Matrix:
+        with self.form.following():
+            return self.hessian(t, values, False)
 
     def energy(self, t: float, values: Tensor) -> float:
         return sum(self.form.energies(t, values))
