@@ -39,6 +39,7 @@ from neuralpde.geometry._quadrature import (
 from neuralpde.geometry._rates import ValueRate, rate_conditions, rate_of
 from neuralpde.geometry._smooth_distance import NearPoints, ScalarJet, SmoothDistance
 from neuralpde.geometry._solids import Block, Bodies, Disc, HalfSpace, LevelSet, SignedDistance, Solid
+from neuralpde.geometry._values import at_points, is_number, plain_numbers, prescribed
 
 __all__ = [
     "AXES",
@@ -78,6 +79,7 @@ __all__ = [
     "SmoothDistance",
     "Solid",
     "ValueRate",
+    "at_points",
     "check_mesh",
     "chunks",
     "cosine_lattice",
@@ -89,7 +91,10 @@ __all__ = [
     "facet_rule",
     "gauss_lattice",
     "gauss_legendre",
+    "is_number",
     "lattice",
+    "plain_numbers",
+    "prescribed",
     "random_points",
     "rate_conditions",
     "rate_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from neuralpde.geometry._domain import AXES
+from neuralpde.geometry._values import BoundaryValue as BoundaryValue
+from neuralpde.geometry._values import at_points, is_number, plain_numbers, prescribed
 from neuralpde.types import UsageError
-
-BoundaryValue: TypeAlias = float | tuple[float, ...] | Callable[[float, Tensor], Tensor]
-"""A number, one number per channel, or a function of time and points ``(n, d)`` that returns ``(n, c)``."""
 
 
 class _OnFaces:
@@ -24,20 +23,39 @@ class _OnFaces:
 
     @property
     def faces(self) -> tuple[str, ...]:
-        """Names of the faces, or ``("all",)``."""
-        return (self.on,) if isinstance(self.on, str) else tuple(self.on)
+        """Names of the faces, or ``("all",)``.
+
+        Raises:
+            UsageError: for what is no name, nor several of them.
+        """
+        names = (self.on,) if isinstance(self.on, str) else self.on
+        if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+            raise UsageError(f"on= of a {type(self).__name__} names faces, such as 'left'; got {self.on!r}.")
+        return tuple(names)
 
 
 class _Valued(_OnFaces):
     """What Dirichlet, Neumann, Flux and Robin share: a value on some faces."""
 
     value: BoundaryValue
+    _called = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", prescribed(self.value, type(self).__name__))
+
+    @property
+    def label(self) -> str:
+        """How sentences call it, such as ``"the Dirichlet value on left"``."""
+        return f"{self._called or f'the {type(self).__name__} value'} on {', '.join(self.faces)}"
 
     def at(self, t: float, x: Tensor, channels: int = 1) -> Tensor:
-        """The prescribed value at points ``(n, d)`` and time t, ``(n, c)``."""
+        """The prescribed value at points ``(n, d)`` and time t, ``(n, c)``; a function's column is that of all c.
+
+        Raises:
+            UsageError: for a value of another shape.
+        """
         if callable(self.value):
-            out = self.value(t, x)
-            return out if out.ndim == 2 else out[:, None]
+            return at_points(self.value(t, x), x, (1, channels), self.label).expand(-1, channels)
         if isinstance(self.value, Sequence):
             if len(self.value) != channels:
                 raise UsageError(f"{self} gives {len(self.value)} value(s); the unknown has {channels} component(s).")
@@ -69,6 +87,7 @@ class Dirichlet(_Valued):
     components: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         letters = self.components
         if letters is None:
             return
@@ -106,9 +125,10 @@ class Dirichlet(_Valued):
         if self.components is None:
             return super().at(t, x, channels)
         columns = self.held(channels)
-        given = super().at(t, x, self._width(columns, channels))
-        if given.shape[-1] not in (1, len(columns), channels):
-            raise UsageError(f"{self} gives {given.shape[-1]} values; it holds {len(columns)} component(s).")
+        if callable(self.value):
+            given = at_points(self.value(t, x), x, (1, channels, len(columns)), f"{self.label} ({self.components})")
+        else:
+            given = super().at(t, x, self._width(columns, channels))
         if given.shape[-1] == channels:
             given = given[:, list(columns)]
         return given.new_zeros(len(x), channels).index_copy(
@@ -145,6 +165,7 @@ class Flux(_Valued):
 
     value: BoundaryValue = 0.0
     on: str | Sequence[str] = "all"
+    _called = "the flux (or traction)"
 
 
 @dataclass(frozen=True)
@@ -165,6 +186,7 @@ class Robin(_Valued):
     on: str | Sequence[str] = "all"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not (isinstance(self.coefficient, int | float) and 0 <= self.coefficient < math.inf):
             raise UsageError(f"the coefficient of Robin is a number, 0 or more; got {self.coefficient}.")
 
@@ -183,6 +205,7 @@ class Pressure(_Valued):
     value: BoundaryValue = 0.0
     on: str | Sequence[str] = "all"
     follower: bool = False
+    _called = "the pressure"
 
     def at(self, t: float, x: Tensor, channels: int = 1) -> Tensor:
         """p at points ``(n, d)`` and time t, ``(n, 1)``: one number however many components the unknown has."""
@@ -218,12 +241,18 @@ class PointLoad(_Valued):
     on = ()
 
     def __post_init__(self) -> None:
-        numbers = self.place if isinstance(self.place, Sequence) else ()
-        if not numbers or not all(isinstance(v, int | float) and math.isfinite(v) for v in numbers):
+        super().__post_init__()
+        numbers = plain_numbers(self.place)
+        if not isinstance(numbers, tuple) or not numbers or not all(map(is_number, numbers)):
             raise UsageError(
                 f"the place of a PointLoad is one number for each axis, such as (2.0, 0.5); got {self.place}."
             )
         object.__setattr__(self, "place", tuple(float(v) for v in numbers))
+
+    @property
+    def label(self) -> str:
+        """How sentences call it."""
+        return f"the load at {self.place}"
 
 
 @dataclass(frozen=True)

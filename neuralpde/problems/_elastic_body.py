@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Jet, PointMemory
-from neuralpde.geometry import BoundaryValue, Box, Condition, Dirichlet, Domain, Flux
+from neuralpde.geometry import BoundaryValue, Box, Condition, Dirichlet, Domain, Flux, prescribed
 from neuralpde.problems._base import Problem, Quantity, divergence_of_flux
 from neuralpde.problems._by_part import ByPart, bound
 from neuralpde.problems._contact import BodyContact, Contact
@@ -269,7 +269,18 @@ def traction(value: BoundaryValue, on: str | Sequence[str] = "all") -> Flux:
         >>> traction((0.0, -2.0), on="right")
         Flux(value=(-0.0, 2.0), on='right')
     """
-    if callable(value):
-        outside = value
-        return Flux(lambda t, x: -outside(t, x), on)
-    return Flux(tuple(-v for v in value) if isinstance(value, Sequence) else -value, on)
+    outside = prescribed(value, "a traction")
+    if callable(outside):
+        return Flux(_Opposite(outside), on)
+    return Flux(tuple(-v for v in outside) if isinstance(outside, tuple) else -outside, on)
+
+
+@dataclass(frozen=True)
+class _Opposite:
+    """−value, of a function of t and points."""
+
+    value: Callable[[float, Tensor], Tensor]
+
+    def __call__(self, t: float, x: Tensor) -> Tensor:
+        out = self.value(t, x)
+        return -out if isinstance(out, Tensor) else out  # the condition says what is wrong with anything else

@@ -103,7 +103,7 @@ def test_values_are_numbers_or_functions_of_time_and_place(kind: type) -> None:
     x = torch.tensor([[0.0, 1.0], [0.5, 1.0]], dtype=torch.float64)
     assert kind(3.0).at(0.0, x, channels=2).tolist() == [[3.0, 3.0], [3.0, 3.0]]
     assert kind(lambda t, p: t * p[:, 0]).at(2.0, x).tolist() == [[0.0], [1.0]]
-    assert kind(lambda t, p: t * p).at(2.0, x).tolist() == [[0.0, 2.0], [1.0, 2.0]]
+    assert kind(lambda t, p: t * p).at(2.0, x, channels=2).tolist() == [[0.0, 2.0], [1.0, 2.0]]
 
 
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(neuralpde.geometry.__path__)])
