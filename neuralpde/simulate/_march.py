@@ -19,6 +19,7 @@ from neuralpde.simulate._arguments import as_number, check_initial, check_march,
 from neuralpde.simulate._energies import EnergyRecorder
 from neuralpde.simulate._evolving import EvolvingValues
 from neuralpde.simulate._growth import GrowthGuard
+from neuralpde.simulate._locking import locking_notes
 from neuralpde.simulate._problem_data import first_difference, problem_data
 from neuralpde.simulate._rest import RestTest
 from neuralpde.simulate._solution import Solution
@@ -225,7 +226,7 @@ def simulate(
         time.perf_counter() - begin - setup,
         fit_error,
         recipe,
-        (*dynamics.notes, *unstable),
+        (*locking_notes(problem, representation), *dynamics.notes, *unstable),
         options,
         energies.finished(),
     )

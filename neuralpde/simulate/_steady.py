@@ -13,6 +13,7 @@ from neuralpde.problems import Problem
 from neuralpde.representations import Representation
 from neuralpde.simulate._arguments import check_options, check_parts
 from neuralpde.simulate._energies import EnergyRecorder
+from neuralpde.simulate._locking import locking_notes
 from neuralpde.simulate._solution import Solution
 from neuralpde.types import UsageError, raise_for
 
@@ -72,7 +73,7 @@ def solve(
         setup,
         time.perf_counter() - begin - setup,
         recipe={"integrator": "steady", "options": {k: str(v) for k, v in options.items()}},
-        notes=dynamics.notes,
+        notes=(*locking_notes(problem, representation), *dynamics.notes),
         options=options,
         energies=EnergyRecorder(dynamics, State(0.0, stage.theta)).finished(),
     )
