@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._moduli_rows import gradient_rows, pulled_back
+from neuralpde.dynamics._matrix_sums import MatrixSums
+from neuralpde.dynamics._moduli_rows import gradient_rows
 from neuralpde.fields import Jet
 from neuralpde.geometry import Condition, Flux, MeshDomain, Neumann, PointLoad, Pressure, Robin
 from neuralpde.problems import Moduli, Problem, densities
@@ -73,6 +75,7 @@ class WeakForm:
         """Whether Jacobians may change what :meth:`_slopes` finds, as forms of an energy do."""
         self._varies = False
         self._slope: Tensor | None = None
+        self._chunks: dict[int, list[Tables]] = {}
 
     @cached_property
     def _tables(self) -> Tables:
@@ -145,28 +148,22 @@ class WeakForm:
     def jacobian(self, t: float, values: Tensor, rest: bool = True) -> tuple[Tensor, sp.csr_matrix | sp.bsr_matrix]:
         """R at all nodes (zeros in place of what need not be made, unless ``rest``), and ∂R/∂u between the free
         unknowns, of nodal values ``(N, c)``."""
-        r = self.representation
-        total, matrices = torch.zeros_like(values), dict[int, ElementMatrices]()
-        pattern = r.pattern if self.whole else r.free_pattern
-        entries, self._slope = pattern.zeros(values.dtype), None
-        floats = r.channels * (1 + r.dim)
+        total, floats = torch.zeros_like(values), self.representation.channels * (1 + self.representation.dim)
+        matrix, self._slope = MatrixSums(self.representation, self.whole, values.dtype), None
         for piece in self._parts(floats**2 if self._varies else 4 * floats):
-            table = piece.tables
-            key = id(self._inside) if piece.whole else id(piece)
-            made = matrices.get(key) or matrices.setdefault(key, ElementMatrices(table.values[0], table.slopes[0]))
+            table, key = piece.tables, None if piece.whole else id(piece)
             linear = None if self._varies else self._linear(piece, t, _jet(table, values))
             moduli = None if linear or self.definite else self._moduli(piece, t, values)
             if moduli is not None:
-                pattern.add(entries, made.of_rows(pulled_back(moduli, table)), table.elements)
+                matrix.add_moduli(key, table, moduli)
                 if not rest:
                     continue
                 load, flux = self._at(piece, t, _jet(table, values))
             else:
                 load, flux, parts = self._slopes(piece, t, values) if linear is None or self.definite else linear
-                if parts:
-                    pattern.add(entries, made(parts, table.weights, table.inverse), table.elements)
+                matrix.add_parts(key, table, parts)
             self._gather(total, piece, load, flux)
-        return total, pattern.finished(entries)
+        return total, matrix.finished()
 
     def linearised(self, t: float, values: Tensor) -> tuple[Tensor, list[Tensor]]:
         """R and, piece by piece, the derivatives of its densities, ``(e, q, c, 1 + d, c, 1 + d)``."""
@@ -184,9 +181,20 @@ class WeakForm:
 
     def _parts(self, floats: int) -> Iterator[_Piece]:
         """The pieces, that of all elements in parts."""
-        for table in chunks(self.representation.tables, self.degree, floats, lambda: self._tables):
+        for table in self.chunks(floats):
             yield _Piece(table, self._inside, True)
         yield from self.boundary
+
+    def chunks(self, floats: int) -> Iterable[Tables]:
+        """Tables of some elements at a time, see :func:`neuralpde.representations.chunks`: kept, with what is made of
+        them, where those of all elements are."""
+        if floats not in self._chunks:
+            found = chunks(self.representation.tables, self.degree, floats, lambda: self._tables)
+            first = list(islice(found, 1))
+            if "_tables" not in self.__dict__:
+                return chain(first, found)
+            self._chunks[floats] = [*first, *found]
+        return self._chunks[floats]
 
     def _slopes(self, piece: _Piece, t: float, values: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """The densities at the points of a piece, and their derivatives by (u, ∇u)."""
@@ -253,7 +261,7 @@ class WeakForm:
             return None
         with torch.no_grad():
             points = piece.tables.points.transpose(0, 1).flatten(0, 1)
-            return self.problem.moduli(points, gradient_rows(piece.tables, values))
+            return self.problem.moduli(points, gradient_rows(piece.tables, values.T.contiguous()))
 
     def _at(self, piece: _Piece, t: float, jet: Jet) -> tuple[Tensor, Tensor]:
         return piece.density(t, piece.tables.points.flatten(0, 1), jet)

@@ -62,6 +62,26 @@ class Moduli:
             total.addcmul_(left[:, None, None, :], right[None, :, :, None])
         return total
 
+    def pairs(self, gradients: Tensor, weights: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        """Σ_JL w g_iJ A_aJbL g_jL of pairs (i, j) of vectors g ``(k, d, n)``, ``(a, b, pairs, n)``."""
+        d, n = self.like.shape[0], self.like.shape[-1]
+        total = self.like.new_zeros(d, d, len(i), n)
+        one, two = gradients[i], gradients[j]
+        for c, y, x in self.plain:
+            turned = two if x is None else contracted(two, x)
+            mapped = _scaled(c, weights) * _dot(one, turned)
+            if y is None:
+                total.diagonal(dim1=0, dim2=1).add_(mapped[..., None])
+            else:
+                total.addcmul_(y[:, :, None], mapped[None, None].expand_as(total))
+        for terms, first, second in ((self.outer, i, j), (self.crossed, j, i)):
+            for c, u, v in terms:
+                left = gradients.transpose(0, 1) if u is None else contracted(u, gradients)
+                right = left if v is u else gradients.transpose(0, 1) if v is None else contracted(v, gradients)
+                left = _scaled(c, weights) * left
+                total.addcmul_(left[:, first][:, None], right[:, second][None])
+        return total
+
     def _mapped(
         self,
         c: Tensor | float,
@@ -103,6 +123,14 @@ def contracted(a: Tensor, b: Tensor) -> Tensor:
     total = a[:, None, 0] * b[None, :, 0]
     for k in range(1, a.shape[1]):
         total = total.addcmul_(a[:, None, k], b[None, :, k])
+    return total
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Σ_k a_pk b_pk of ``(p, k, n)``, ``(p, n)``."""
+    total = a[:, 0] * b[:, 0]
+    for k in range(1, a.shape[1]):
+        total = total.addcmul_(a[:, k], b[:, k])
     return total
 
 

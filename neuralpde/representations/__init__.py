@@ -16,6 +16,7 @@ from neuralpde.representations._motion import Motion
 from neuralpde.representations._neural_field import NeuralField, TapedField
 from neuralpde.representations._neural_flow import NeuralFlow
 from neuralpde.representations._operators import chunks, restricted
+from neuralpde.representations._pair_sums import PairSums
 from neuralpde.representations._product import Product
 from neuralpde.representations._spectral_grid import SpectralGrid
 from neuralpde.representations._stream_function import StreamFunctionField
@@ -56,6 +57,7 @@ __all__ = [
     "NeuralField",
     "NeuralFlow",
     "NeuralVelocityPressure",
+    "PairSums",
     "Parts",
     "Product",
     "Projection",

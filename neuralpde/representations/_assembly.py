@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -75,13 +76,15 @@ class SparsePattern:
 
     def finished(self, entries: Tensor) -> sp.csr_matrix | sp.bsr_matrix:
         """The matrix ``(N c, N c)`` of entries: compressed rows, of c × c blocks where c > 1."""
+        return self.of_blocks(np.ascontiguousarray(entries[:, :-1].cpu().numpy().T))
+
+    def of_blocks(self, blocks: NDArray[np.floating[Any]]) -> sp.csr_matrix | sp.bsr_matrix:
+        """The matrix of its blocks ``(entries, c c)``."""
         pointers, columns, _ = self._found
         c, n = self.channels, self.size * self.channels
-        data = entries[:, :-1].cpu().numpy()
         if c == 1:
-            return sp.csr_matrix((data[0], columns.copy(), pointers.copy()), shape=(n, n))
-        blocks = np.ascontiguousarray(data.T).reshape(-1, c, c)
-        return sp.bsr_matrix((blocks, columns.copy(), pointers.copy()), shape=(n, n))
+            return sp.csr_matrix((blocks[:, 0], columns.copy(), pointers.copy()), shape=(n, n))
+        return sp.bsr_matrix((blocks.reshape(-1, c, c), columns.copy(), pointers.copy()), shape=(n, n))
 
     def matrix(self, elements: Tensor) -> sp.csr_matrix:
         """Σ of element matrices ``(e, k c, k c)``, channels running fastest."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neuralpde.representations._assembly import SparsePattern
@@ -37,8 +39,8 @@ class CutPattern(SparsePattern):
         cut.sort_indices()
         return cut.data - 1, cut.indices.astype(np.int32), cut.indptr.astype(np.int32)
 
-    def finished(self, entries: Tensor) -> sp.csr_matrix:
-        """The matrix ``(p, p)`` of entries."""
+    def of_blocks(self, blocks: NDArray[np.floating[Any]]) -> sp.csr_matrix:
+        """The matrix ``(p, p)`` of the blocks."""
         places, columns, pointers = self._cut
-        data = entries[:, :-1].cpu().numpy().T.reshape(-1)[places]
+        data = blocks.reshape(-1)[places]
         return sp.csr_matrix((data, columns.copy(), pointers.copy()), shape=(len(pointers) - 1,) * 2)

@@ -70,6 +70,20 @@ class ElementMatrices:
         rows = pulled.reshape(c * c, -1, e)
         return (rows.transpose(1, 2) @ self._rows).reshape(c, c, e, -1)
 
+    def of_pairs(self, pulled: Tensor) -> Tensor:
+        """Those of the pairs i < j of an element's nodes alone, elements running last, ``(c, c, k (k − 1)/2, e)``."""
+        c, e = pulled.shape[0], pulled.shape[-1]
+        if len(self.slopes) == 1 < pulled.shape[-2]:
+            pulled = pulled.sum(-2, keepdim=True)
+        return (self._pair_rows @ pulled.reshape(c * c, -1, e)).reshape(c, c, -1, e)
+
+    @cached_property
+    def _pair_rows(self) -> Tensor:
+        """The table of ∇φ_i ∇φ_j for i < j, ``(k (k − 1)/2, d d q)``."""
+        k = self.slopes.shape[1]
+        i, j = torch.triu_indices(k, k, 1)
+        return self._rows[:, i * k + j].T.contiguous()
+
     @cached_property
     def _rows(self) -> Tensor:
         """The table of ∇φ_i ∇φ_j with its points behind its axes, ``(d d q, k k)``."""

@@ -29,6 +29,7 @@ from neuralpde.representations._operators import (
     diffusion_parts,
     mass_parts,
 )
+from neuralpde.representations._pair_sums import PairSums
 from neuralpde.representations._set_nodes import set_nodes
 from neuralpde.types import Status, UsageError
 
@@ -174,6 +175,11 @@ class FiniteElementField(Representation):
         if not self.partly:
             return SparsePattern(dofs, size, self.channels)
         return CutPattern(dofs, size, self.channels, ~self.fixed[self.free].reshape(-1))
+
+    @cached_property
+    def free_pairs(self) -> PairSums:
+        """Of symmetric matrices on the free unknowns whose rows sum to zero before any is held."""
+        return PairSums(self.free_pattern, self.tables.dofs, self.tables.num_nodes)
 
     @cached_property
     def _scalar_pattern(self) -> SparsePattern:

@@ -40,6 +40,27 @@ class Tables:
         """∇φ_i, ``(e, q, k, d)``; q is 1 where they are constant."""
         return self.slopes @ self.inverse
 
+    @cached_property
+    def inverse_rows(self) -> Tensor:
+        """∂ξ_α/∂x_J with elements running last, ``(α, J, q, e)``."""
+        return self.inverse.detach().permute(2, 3, 1, 0).contiguous()
+
+    @cached_property
+    def weight_rows(self) -> Tensor:
+        """Weights with elements running last, ``(q e,)``."""
+        return self.weights.detach().T.reshape(-1)
+
+    @cached_property
+    def dof_rows(self) -> Tensor:
+        """Numbers of the basis functions with elements running last, ``(k e,)``."""
+        return self.dofs.T.reshape(-1)
+
+    @cached_property
+    def gradient_rows(self) -> Tensor:
+        """∇φ_i with elements running last where they are constant, ``(k, d, e)``."""
+        inverse = self.inverse_rows[:, :, 0]
+        return (self.slopes[0, 0] @ inverse.flatten(1)).unflatten(1, inverse.shape[1:])
+
     def jet(self, values: Tensor) -> Jet:
         """u and ∇u of nodal values ``(N, c)`` at the points, flat over elements: ``(e q, c)`` and ``(e q, c, d)``."""
         local = values[self.dofs]
