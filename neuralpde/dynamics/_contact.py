@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -208,6 +209,9 @@ class ContactPotential(Potential):
         """What the obstacle pushes the body with, ``(d,)``, in N (in 2D per metre of thickness)."""
         return -self._gradient(t, values).sum(0)
 
+    def driven(self, begin: float, t: float, values: Tensor) -> float:
+        return moved_work(self, begin, t, self.force(t, values))
+
     def outputs(self, t: float, values: Tensor) -> dict[str, float]:
         """The least gap in m, and the force on the body by components in N."""
         out = {f"{self.name} gap": self._deepest(t, values)[0]}
@@ -219,19 +223,27 @@ class ContactPotential(Potential):
 
 @contextmanager
 def shared(parts: Sequence[Potential], share: float) -> Iterator[None]:
-    """Contacts among some potentials with a factor, for as long as this lasts: what Newmark's method needs of them.
+    """Contacts and friction among potentials with a factor, for as long as this lasts: what Newmark's method needs.
 
-    Forces of contact that act as a whole at the end of a step, and not half at its beginning, make no energy: Kane,
+    Their forces that act as a whole at the end of a step, and not half at its beginning, make no energy: Kane,
     Repetto, Ortiz & Marsden, Comput. Methods Appl. Mech. Eng. 180 (1999).
     """
-    contacts = [part for part in parts if isinstance(part, ContactPotential)]
-    for part in contacts:
+    touching: list[Any] = [part for part in parts if hasattr(part, "share")]
+    for part in touching:
         part.share = share
     try:
         yield
     finally:
-        for part in contacts:
+        for part in touching:
             part.share = 1.0
+
+
+def moved_work(part: ContactPotential, begin: float, t: float, force: Tensor) -> float:
+    """Work on a body of an obstacle that moves while it pushes with a force ``(d,)``, in J."""
+    if not isinstance(part.contact, Contact) or part.contact.motion is None:
+        return 0.0
+    x = part.surface.start
+    return float(force @ (part.contact.shift(t, x) - part.contact.shift(begin, x)))
 
 
 def assembled(blocks: Sequence[tuple[Tensor, Tensor]], matrix: sp.csr_matrix, dim: int) -> sp.csr_matrix:

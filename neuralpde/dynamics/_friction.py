@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._contact import ContactPotential, assembled
+from neuralpde.dynamics._contact import ContactPotential, assembled, moved_work
 from neuralpde.dynamics._contact_barrier import barrier, slip
 from neuralpde.dynamics._potentials import Potential
 from neuralpde.problems import Contact
@@ -39,6 +39,8 @@ class FrictionPotential(Potential):
     λ and the tangent projections T = I − n nᵀ are those at the beginning of the step. f₀ is smooth: points that slide
     slower than ε_v are held by less than μ λ, so that what should stick creeps by less than ε_v.
 
+    D is a potential of one step alone: nothing of it is stored. What friction takes is :meth:`dissipated`.
+
     Args:
         contact: whose normal forces are meant.
         coefficient: μ.
@@ -48,9 +50,13 @@ class FrictionPotential(Potential):
     Source: Li et al., Incremental potential contact (2020), section 5.
     """
 
+    stores = False
+
     def __init__(self, contact: ContactPotential, coefficient: float, slip_speed: float, name: str) -> None:
         self.contact, self.coefficient, self.slip_speed, self.name = contact, coefficient, slip_speed, name
         self.begin, self.rubbing = 0.0, list[Rubbing]()
+        self.share = 1.0
+        """Factor of the potential, see :func:`~neuralpde.dynamics._contact.shared`."""
 
     def lag(self, t: float, values: Tensor) -> None:
         c = self.contact
@@ -76,12 +82,23 @@ class FrictionPotential(Potential):
         return out
 
     def energy(self, t: float, values: Tensor) -> float:
+        return self.share * self._whole(t, values)
+
+    def _whole(self, t: float, values: Tensor) -> float:
         return sum(
             float((r.load * slip(length, self.smooth(t))[0]).sum()) for r, _, length in self._slid(t, values)
         ) - sum(float(r.load.sum()) * self.smooth(t) / 3 for r in self.rubbing)
 
     def gradient(self, t: float, values: Tensor) -> Tensor:
-        return self.contact.surface.gather(self._gradient(t, values)).to(values)
+        return self.share * self.contact.surface.gather(self._gradient(t, values)).to(values)
+
+    def dissipated(self, t: float, values: Tensor) -> float:
+        """Σ μ λ f₁(y) y of the sliding y since the step began: the force at its end times the way."""
+        slid = self._slid(t, values)
+        return sum(float((r.load * slip(y, self.smooth(t))[1] * y.square()).sum()) for r, _, y in slid)
+
+    def driven(self, begin: float, t: float, values: Tensor) -> float:
+        return moved_work(self.contact, begin, t, -self._gradient(t, values).sum(0))
 
     def _gradient(self, t: float, values: Tensor) -> Tensor:
         out = torch.zeros_like(self.contact.surface.start)
@@ -99,7 +116,8 @@ class FrictionPotential(Potential):
             unit = along / length.clamp(min=1e-300)[:, None]
             plane = torch.eye(along.shape[1], dtype=along.dtype) - r.normal[:, :, None] * r.normal[:, None]
             line = unit[:, :, None] * unit[:, None]
-            block = (r.load * share)[:, None, None] * (plane - line) + (r.load * rise)[:, None, None] * line
+            load = self.share * r.load
+            block = (load * share)[:, None, None] * (plane - line) + (load * rise)[:, None, None] * line
             m, d = r.shares.shape[1], along.shape[1]
             whole = torch.einsum("ni,nj,nab->niajb", r.shares, r.shares, block)
             blocks.append((r.control, whole.reshape(len(length), m * d, m * d)))

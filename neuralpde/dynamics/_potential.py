@@ -17,6 +17,7 @@ from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._nodal_motion import NodalMotion
 from neuralpde.dynamics._potential_space import Inertia
 from neuralpde.dynamics._potential_spaces import make_space
+from neuralpde.dynamics._step_work import StepWork
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
 from neuralpde.optimize import NaturalGradient
 from neuralpde.problems import Problem
@@ -84,10 +85,6 @@ class PotentialDynamics(Dynamics):
     @property
     def touches(self) -> bool:  # type: ignore[override]
         return bool(getattr(self.problem, "contact", ()))
-
-    @property
-    def lags(self) -> bool:  # type: ignore[override]
-        return any(getattr(contact, "friction", 0.0) for contact in getattr(self.problem, "contact", ()))
 
     def steady(self, guess: Tensor) -> Stage:
         """θ with ∂Π/∂u = 0, a minimum that is reached from the guess by raising loads and moving supports."""
@@ -181,9 +178,10 @@ class PotentialDynamics(Dynamics):
         return {"kinetic": self.motion.kinetic(t, v), **self.space.energies(t, u)}
 
     def dissipated(self, before: State, after: State) -> float:
-        """∫ v·C v dt of the last step, with the damping that was frozen at its beginning and the mean velocity."""
-        first, last = (self.motion.nodal(state)[1] for state in (before, after))
-        return (after.t - before.t) * self.space.damping_power(0.5 * (first + last))
+        return StepWork(self.motion).dissipated(before, after)
+
+    def driven(self, before: State, after: State) -> float:
+        return StepWork(self.motion).driven(before, after)
 
     def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
         moves = isinstance(self.representation, Motion)

@@ -69,6 +69,18 @@ class PotentialSpace(ABC):
         """v·C v of nodal velocities ``(N, d)``, in W."""
         return 0.0
 
+    def follow(self, t: float, values: Tensor) -> None:  # noqa: B027 (most have none)
+        """Take the pressures that follow the body from nodal displacements ``(N, d)``."""
+
+    def rubbed(self, t: float, values: Tensor) -> float:
+        """What friction has taken since the step began, in J."""
+        return 0.0
+
+    def driven(self, before: tuple[float, Tensor], after: tuple[float, Tensor]) -> float:
+        """Work of loads that change in time and of obstacles that move, between two times with their nodal
+        displacements, in J; see :class:`StepWork`."""
+        return 0.0
+
     def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
         """What is recorded beside energies, by name: forces and gaps of contacts."""
         return {}

@@ -155,9 +155,6 @@ class Dynamics(ABC):
     touches: bool = False
     """Whether bodies touch: then every stage must be a state at the end of a step, not one between steps."""
 
-    lags: bool = False
-    """Whether forces are frozen over a step that no state alone gives: friction."""
-
     reached: str = ""
     """How far ``steady`` came where it failed, of a load that it raises in steps."""
 
@@ -197,7 +194,11 @@ class Dynamics(ABC):
         return {}
 
     def dissipated(self, before: State, after: State) -> float:
-        """The energy that damping has taken in the last step."""
+        """The energy that damping and friction have taken in the last step."""
+        return 0.0
+
+    def driven(self, before: State, after: State) -> float:
+        """The work of moving supports and obstacles, and of loads that change in time, in the last step."""
         return 0.0
 
     def outputs(self, t: float, theta: Tensor) -> dict[str, float]:

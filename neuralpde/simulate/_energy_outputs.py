@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def energy_table(solution: Solution) -> dict[str, np.ndarray]:
-    """Columns ``t``, every part of the energy, ``dissipated``, ``total`` and what is recorded of contacts, ``(k,)``.
+    """Columns ``t``, every part of the energy, ``total``, ``dissipated``, ``work`` and what is recorded of contacts.
 
     Raises:
         UsageError: for a run that has no energies.
@@ -25,7 +25,8 @@ def energy_table(solution: Solution) -> dict[str, np.ndarray]:
     energies = solution.energies
     if energies is None:
         raise UsageError(f"energies are recorded of bodies in motion; this run of {solution.problem.name} has none.")
-    columns = {"t": energies.times, **energies.parts, "total": energies.total, "dissipated": energies.dissipated}
+    columns = {"t": energies.times, **energies.parts, "total": energies.total}
+    columns |= {"dissipated": energies.dissipated, "work": energies.work}
     return {name.replace(" ", "_"): part.numpy() for name, part in {**columns, **energies.outputs}.items()}
 
 
@@ -33,7 +34,8 @@ def plot_energies(solution: Solution, path: str | Path, title: str = "") -> Path
     """A picture of all parts of the energy over time, and of their total."""
     columns = energy_table(solution)
     assert solution.energies is not None
-    shown = {name: columns[name.replace(" ", "_")] for name in (*solution.energies.parts, "dissipated", "total")}
+    names = (*solution.energies.parts, "dissipated", "work", "total")
+    shown = {name: columns[name.replace(" ", "_")] for name in names}
     shown = {name: values for name, values in shown.items() if np.any(values != 0)}
     unit = "J" if solution.problem.domain.dim == 3 else "J/m"
     name = title or f"{solution.problem.name}, {type(solution.representation).__name__}"
@@ -53,5 +55,6 @@ def joined_energies(before: Energies | None, after: Energies | None) -> Energies
         join(before.times, after.times),
         {name: join(before.parts[name], part) for name, part in after.parts.items() if name in before.parts},
         join(before.dissipated, after.dissipated + before.dissipated[-1]),
+        join(before.work, after.work + before.work[-1]),
         {name: join(before.outputs[name], part) for name, part in after.outputs.items() if name in before.outputs},
     )
