@@ -10,7 +10,7 @@ from torch import Tensor
 from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
 from neuralpde.dynamics._potential_space import PotentialSpace
 from neuralpde.integrators import Stage
-from neuralpde.types import UsageError
+from neuralpde.types import Status, UsageError
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ def raised(space: PotentialSpace, guess: Tensor, options: LoadSteps) -> tuple[St
             last = space.nodal(0.0, theta)
             space.lag(0.0, theta, torch.zeros_like(last))
             space.form.factor = at
+            for part in space.parts:
+                part.span = at - done
             stage = space.minimise(0.0, theta, None, last)
             count += stage.iterations
             history += stage.history
@@ -71,6 +73,8 @@ def raised(space: PotentialSpace, guess: Tensor, options: LoadSteps) -> tuple[St
             if not done:
                 theta = space.representation.initial()
             if step < options.smallest:
-                return replace(ended, theta=theta), tuple(factors)
+                # of a body that was turned inside out the minimum itself was found
+                status = Status.UPHILL if ended.status.ok else ended.status
+                return replace(ended, theta=theta, status=status), tuple(factors)
     finally:
         space.form.factor = 1.0

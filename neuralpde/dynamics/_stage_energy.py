@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -11,6 +12,12 @@ from torch import Tensor
 from neuralpde.dynamics._field_energy import NEEDS, FieldEnergy, Group, Moment
 from neuralpde.fields import Jet
 from neuralpde.optimize import Energy
+
+RIDGE = 1e-12
+"""Least eigenvalue of their scaled Hessian that is taken for one."""
+
+SHARES = (1.0, 0.5, 0.1)
+"""Of a step in the output layer that are tried."""
 
 
 class StageEnergy(Energy):
@@ -74,19 +81,45 @@ class StageEnergy(Energy):
                 yield group.weights @ self._density(group, field.jet(group.x, NEEDS)).abs()
 
     def metric(self, theta: Tensor, rows: float) -> Tensor:
-        total = theta.new_zeros(len(theta), len(theta))
-        groups = self._drawn(theta, rows)
+        return self._gram(theta, rows, len(theta))
+
+    def settled(self, theta: Tensor) -> Tensor:
+        """θ after a step of Newton's method in the output layer's weights, as far as E falls.
+
+        In them the field is linear: of a linear body it leads to the best ones. A nearly incompressible field that
+        moves its hidden weights changes its volume at second order, which costs as much as the whole step gains; the
+        output layer takes that back.
+        """
+        outer, value = self.body.representation.outer.to(theta.device), self.value(theta)
+        lower = self._gram(theta, math.inf, len(outer))
+        size = lower.diagonal().sqrt().clamp_min(1e-300)
+        scaled = lower / size[:, None] / size
+        scaled.diagonal().add_(RIDGE)
+        factor, failed = torch.linalg.cholesky_ex(scaled)
+        if int(failed) or not math.isfinite(value):
+            return theta
+        step = -torch.cholesky_solve((self.gradient(theta)[outer] / size)[:, None], factor)[:, 0] / size
+        for share in SHARES:
+            trial = theta.index_add(0, outer, share * step)
+            if self.value(trial) <= value:
+                return trial
+        return theta
+
+    def _gram(self, theta: Tensor, rows: float, count: int) -> Tensor:
+        """The metric of all weights, or of those of the output layer, from so many rows for each of them."""
+        total = theta.new_zeros(count, count)
+        groups = self._drawn(rows * count)
         whole = sum(float(group.weights.sum()) for group in self.body.inside)
         scale = whole / sum(float(group.weights.sum()) for group in groups)
         for group, factor in [*((g, scale) for g in groups), *((g, 1.0) for g in self.body.edges)]:
             self._add(total, theta, group, factor)
         return total
 
-    def _drawn(self, theta: Tensor, rows: float) -> list[Group]:
-        """As many groups as give that many rows a weight."""
+    def _drawn(self, rows: float) -> list[Group]:
+        """As many groups as give that many rows."""
         inside = self.body.inside
         floats = self.body.representation.channels * self.body.representation.dim
-        count = rows * len(theta) / (floats * len(inside[0].x))
+        count = rows / (floats * len(inside[0].x))
         count = len(inside) if count >= len(inside) else max(1, round(count))
         return [inside[k] for k in torch.randperm(len(inside), generator=self.generator)[:count]]
 
@@ -105,7 +138,8 @@ class StageEnergy(Energy):
         roots = (factor * group.weights[:, None] * size.clamp_min(0)).sqrt()[:, None] * axes
         with torch.enable_grad():
             numbers = torch.einsum("nm,nmk->kn", flat[:, used], roots)
-        add_gram(total, torch.cat([tape.gradients(row).detach() for row in numbers]))
+        by_weights = tape.gradients if len(total) == len(theta) else tape.outer_gradients
+        add_gram(total, torch.cat([by_weights(row).detach() for row in numbers]))
 
     def _now(self, group: Group, jet: Jet) -> Jet:
         """The jet with the factor of supports."""

@@ -75,6 +75,13 @@ class Tape:
             parts[f"biases.{k}"] = factor * cotangent[:, 0].T
         return torch.cat([parts[name].reshape(n, -1) for name in self.weights], dim=1)
 
+    def outer_gradients(self, numbers: Tensor) -> Tensor:
+        """The columns of :meth:`gradients` of the output layer's weights, then its biases, without the other layers."""
+        pull = [torch.ones_like(numbers)]
+        (found,) = torch.autograd.grad([numbers], [self.outputs[-1]], pull, retain_graph=True, materialize_grads=True)
+        rows = torch.bmm(found.permute(2, 0, 1), self.inputs[-1].permute(2, 1, 0))
+        return torch.cat([rows.flatten(1), found[:, 0].T], dim=1)
+
     def _first_gradients(self, cotangent: Tensor) -> dict[str, Tensor]:
         inner = self._inner
         if not inner:

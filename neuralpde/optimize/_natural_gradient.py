@@ -45,6 +45,8 @@ class NaturalGradient:
         scaling: the D in which steps are kept short: ``"columns"`` (every weight by its own effect; fields that start
             anywhere) or ``"uniform"`` (all weights alike; fields that follow a motion, so that they move evenly and the
             next one is well predicted).
+        settle: whether every step ends with :meth:`Energy.settled` (a nearly incompressible body needs it; fields that
+            follow a motion move more evenly without).
         accept: largest error that the tangent space could still remove, in the energy norm and relative to that of the
             solution, of a result that is usable; ``inf`` takes any.
         seconds: stop after that time; ``inf`` never does.
@@ -59,6 +61,7 @@ class NaturalGradient:
     damping: float = 1e-3
     rows: float = 8.0
     scaling: str = "columns"
+    settle: bool = True
     accept: float = 5e-2
     seconds: float = math.inf
 
@@ -116,6 +119,10 @@ class Energy(ABC):
             theta: where.
             rows: for each weight, that an estimate of it is made from.
         """
+
+    def settled(self, theta: Tensor) -> Tensor:
+        """θ with the best of those weights that are easily found for the others at hand, where there are any."""
+        return theta
 
     @abstractmethod
     def size(self, theta: Tensor) -> float:
@@ -204,8 +211,10 @@ class _Descent:
             self._model = _Model(metric, energy.gradient(self.theta), FORGET * self._scale, even)
             self._scale = self._model.scale
         step, self._promised, decrement = self._model.step(self._damping)
-        trial = self.theta + step
-        new = energy.value(trial) if self._promised > 0 else math.nan
+        trial, new = self.theta, math.nan
+        if self._promised > 0:
+            trial = self._settled(self.theta + step)
+            new = energy.value(trial)
         self._gain = (self.value - new) / self._promised if math.isfinite(new) else -1.0
         if self._gain <= ENOUGH:
             self._damping, self._growth = self._damping * self._growth, 2 * self._growth
@@ -215,6 +224,9 @@ class _Descent:
         self.history.append(new)
         self._decrements.append(decrement)
         return True
+
+    def _settled(self, theta: Tensor) -> Tensor:
+        return self.energy.settled(theta) if self.options.settle else theta
 
     def status(self) -> Status:
         """MAXITER as long as there is something to do."""

@@ -280,6 +280,11 @@ class TapedField(NeuralFieldAt):
         rows = self.tape.gradients(numbers)
         return rows if self.singular is None else torch.cat([rows, self._by_singular(numbers)], dim=1)
 
+    def outer_gradients(self, numbers: Tensor) -> Tensor:
+        """Its columns of the weights that :attr:`NeuralField.outer` numbers, in that order."""
+        rows = self.tape.outer_gradients(numbers)
+        return rows if self.singular is None else torch.cat([rows, self._by_singular(numbers)], dim=1)
+
     def _by_singular(self, numbers: Tensor) -> Tensor:
         """∂r_i/∂c, ``(n, K c)``: the derivatives by the jet's parts times the corner functions' own."""
         hard, parts = self.representation.hard, self.latest.parts()

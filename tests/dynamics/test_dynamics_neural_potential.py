@@ -76,6 +76,30 @@ def test_in_the_output_layer_of_a_linear_body_the_metric_is_the_hessian() -> Non
     assert torch.allclose(found, hessian.tril(), rtol=1e-9, atol=1e-12 * float(hessian.abs().max()))
 
 
+def test_the_output_layer_of_a_linear_body_is_the_best_for_its_hidden_layers() -> None:
+    problem = LinearElasticity(1.0, 0.3, domain=SQUARE, conditions=LOADED)
+    r = field(problem)
+    energy = StageEnergy(FieldEnergy(problem, r, 400), Moment(0.0))
+    before = somewhere(r)
+    after = energy.settled(before)
+    change = (after != before).nonzero()[:, 0]
+    assert set(change.tolist()) <= set(r.outer.tolist())
+    slopes = [float(energy.gradient(theta)[r.outer].norm()) for theta in (before, after)]
+    assert slopes[1] < 1e-6 * slopes[0] and energy.value(after) < energy.value(before)
+
+
+def test_nearly_incompressible_fields_find_their_way_by_settling_their_output_layer() -> None:
+    domain = MeshDomain(unit_mesh("triangle", 8))
+    problem = LinearElasticity(1.0, 0.4999, domain=domain, conditions=LOADED)
+    known = solve(problem, FiniteElementField.for_problem(problem, 2, dilatation="mean")).at(0.0)(END)
+    errors = []
+    for settle in (True, False):
+        r = NeuralField.for_problem(problem, hidden=(8, 8), steepness=2.0)
+        run = solve(problem, r, fit=NaturalGradient(maxiter=30, settle=settle), raise_on_failure=False)
+        errors.append(float((run.at(0.0)(END) - known).norm() / known.norm()))
+    assert errors[0] < 0.08 and errors[1] > 0.2
+
+
 def test_a_loaded_block_is_where_finite_elements_have_it() -> None:
     problem = block()
     r = NeuralField.for_problem(problem, hidden=(10, 10), steepness=2.0, corners=False)

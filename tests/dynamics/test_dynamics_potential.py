@@ -142,6 +142,16 @@ def test_a_load_beyond_what_a_body_carries_ends_with_the_factor_it_reached() -> 
         solve(problem, FiniteElementField.for_problem(problem, 1))
 
 
+def test_a_body_that_would_be_turned_inside_out_is_no_success() -> None:
+    held = (Dirichlet((-1.5, 0.0), "x+"), Dirichlet(0.0, ("y-", "y+"), components="y"))
+    problem = body(*held, material=NeoHookean(1.0, 0.3, form="stable"), n=2)
+    r = FiniteElementField.for_problem(problem, 1)
+    dynamics = make_dynamics(problem, r, "potential", load_steps=LoadSteps(smallest=1e-2))
+    stage = dynamics.steady(r.initial())
+    assert not stage.status.ok and "factor 0.6" in dynamics.reached
+    assert float(stage.theta.abs().max()) > 0.4  # the last state that was found
+
+
 @pytest.mark.parametrize("follower", [False, True])
 def test_pressure_all_around_shrinks_a_body_exactly(follower: bool) -> None:
     """Homogeneous shrinking F = s I: P = Ψ'(s) balances p (dead) or p s^(d−1) (follower)."""
