@@ -16,6 +16,7 @@ from neuralpde.dynamics._contact_solids import single_bodies
 from neuralpde.dynamics._contact_surface import ContactSurface
 from neuralpde.dynamics._friction import FrictionPotential
 from neuralpde.dynamics._potentials import Potential
+from neuralpde.dynamics._static_friction import StaticFriction
 from neuralpde.fields import Jet
 from neuralpde.geometry import Disc, HalfSpace, MeshDomain, Solid
 from neuralpde.problems import BodyContact, Contact, Problem
@@ -75,7 +76,8 @@ def _of_contact(problem: Problem, r: FiniteElementField, contact: Contact | Body
         out.append(made)
         if contact.friction > 0:
             rub = called.replace("contact", "friction")
-            out.append(FrictionPotential(made, contact.friction, contact.slip_speed or NEAR * size, rub))
+            kind = StaticFriction if problem.time_order == 0 else FrictionPotential
+            out.append(kind(made, contact.friction, contact.slip_speed or NEAR * size, rub))
     return out
 
 

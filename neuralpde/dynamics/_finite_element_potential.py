@@ -33,6 +33,9 @@ CONTRACTION = 0.7
 """Where a minimum with what follows the body taken from the one before misses the equilibrium by more than that part of
 what the one before missed it by, no more of them are made."""
 
+FIRST = 50
+"""Most iterations for the first of them: a body that slides away has none."""
+
 
 class FiniteElementPotential(PotentialSpace):
     """Π(t, u) = Σ of potentials of the nodal displacements, minimised by Newton's method.
@@ -162,14 +165,15 @@ class FiniteElementPotential(PotentialSpace):
         """Whether an element is turned inside out somewhere, det F ≤ 0; of small displacements it is not asked."""
         return not self.linear and self.form.least_volume(self.nodal(t, theta)) <= 0
 
+    @torch.no_grad()
     def minimise(self, t: float, guess: Tensor, inertia: Inertia | None = None, last: Tensor | None = None) -> Stage:
         objective, (rtol, maxiter) = BodyEnergy(self, t, inertia), (self.newton.rtol, self.newton.maxiter)
         start = objective.start(guess, last)
         if start is None:
             return Stage(guess, Status.NON_FINITE, math.inf, 0)
-        stages = [minimise(objective, start, rtol, maxiter)]
         if not any(part.follows for part in self.parts):
-            return stages[0]
+            return minimise(objective, start, rtol, maxiter)
+        stages = [minimise(objective, start, rtol, min(maxiter, FIRST))]
         equilibrium, before = Equilibrium(objective, maxiter), math.inf
         while True:
             held = stages[-1].status.ok

@@ -29,6 +29,9 @@ class Potential(ABC):
     follows: bool = False
     """Whether :meth:`lag` is called again at the minimum, until what is frozen belongs to the minimum itself."""
 
+    span: float = 1.0
+    """In statics the share of the loads by which the step at hand raises them."""
+
     @abstractmethod
     def energy(self, t: float, values: Tensor) -> float:
         """In joules (in 2D per metre of thickness); infinite or NaN where a displacement is not admissible."""
