@@ -11,7 +11,7 @@ from pathlib import Path
 from neuralpde.cases._document import Document
 from neuralpde.cases._mistakes import Place, nearest
 from neuralpde.cases._schema import DomainTable
-from neuralpde.geometry import Box, Condition, Defect, Domain, MeshDomain, MeshError, Periodic, read_mesh
+from neuralpde.geometry import Box, Condition, Defect, Domain, MeshDomain, MeshError, Periodic, read_mesh, with_points
 from neuralpde.types import DataError, UsageError
 
 FOLDER = "mesh"
@@ -49,7 +49,7 @@ def build_domain(table: DomainTable, base: Path, place: Place) -> Domain:
 
 
 def _box(table: DomainTable, place: Place) -> Box:
-    for name in ("repair", "scale"):
+    for name in ("repair", "scale", "points"):
         if getattr(table, name) is not None:
             message = f"expected {name} beside mesh only; this domain has none."
             raise UsageError(place.child(name).says(message))
@@ -72,10 +72,15 @@ def _mesh(table: DomainTable, path: Path, place: Place) -> MeshDomain:
         raise UsageError(where.says(f"expected a mesh file; {there}{hint}"))
     status = path.stat()
     try:
-        return _read(path, status.st_mtime_ns, status.st_size, bool(table.repair), table.scale or 1.0)
+        domain = _read(path, status.st_mtime_ns, status.st_size, bool(table.repair), table.scale or 1.0)
     except DataError as error:
         message = str(error).replace("read with repair=True", f"set {place.key}.repair = true")
         raise DataError(where.says(message)) from error
+    if not table.points:
+        return domain
+    with place.child("points").refusals():
+        # points that are not in the file, and that supports and loads may name: in metres, as all of the case is
+        return MeshDomain(with_points(domain.mesh, **table.points))
 
 
 @lru_cache(maxsize=4)

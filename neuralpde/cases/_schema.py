@@ -47,6 +47,7 @@ class DomainTable(Table):
     scale: Annotated[FiniteFloat | None, Field(gt=0)] = Field(
         None, description="a positive number, such as 0.001 for a mesh in millimetres"
     )
+    points: dict[str, list[FiniteFloat]] | None = Field(None, description="a table of points, such as {pin = [0, 0]}")
 
 
 class ConditionTable(OpenTable):

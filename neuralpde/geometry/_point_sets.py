@@ -11,7 +11,7 @@ from neuralpde.geometry._mesh import Mesh
 from neuralpde.types import UsageError
 
 
-def with_points(mesh: Mesh, **places: Sequence[float]) -> Mesh:
+def with_points(mesh: Mesh, /, **places: Sequence[float]) -> Mesh:
     """The mesh with names for the points that are nearest to some places: what a support can hold.
 
     Args:

@@ -11,6 +11,7 @@ from mesh_cases import write_square
 
 from neuralpde.cases import draw_saved, probe_saved, run_case
 from neuralpde.cases._build import load_study
+from neuralpde.cases._open import open_run
 from neuralpde.io import load_table
 from neuralpde.problems import BodyContact, Contact, Elasticity, NeoHookean
 from neuralpde.types import UsageError
@@ -131,6 +132,14 @@ MISTAKES = {
     "a negative stiffness": ("1e6", "-1e6", "Young's modulus must be positive and finite (Pa); got -1000000.0."),
     "a number with a unit": ("1e6", '"1 MPa"', "problem.material.young: expected a number"),
     "a load on an unknown part": ('on = "x+"', 'on = "tip"', "there is no 'tip'"),
+    "a point of one number": ('msh"}', 'msh", points = {pin = [0]}}', "domain.points: a point of this mesh has 2"),
+    "a point far away": ('msh"}', 'msh", points = {pin = [9, 0]}}', "pin = (9.0, 0.0) is not near the mesh"),
+    "a list of points": ('msh"}', 'msh", points = [0, 0]}', "expected a table of points, such as {pin = [0, 0]}"),
+    "a point of a box": (
+        'domain = {mesh = "body.msh"}',
+        "domain = {lower = [0, 0], upper = [1, 1], points = {pin = [0, 0]}}",
+        "problem.domain.points: expected points beside mesh only",
+    ),
     "a component in space": ('on = "x-"}', 'on = "x-", components = "z"}', "conditions[1].components"),
     "two supports of one component": (
         '{kind = "traction", value = 0.0}',
@@ -210,6 +219,23 @@ def test_a_body_that_nothing_holds_is_told_how_it_moves(case: Path) -> None:
     case.write_text(CASE.replace('on = "x-"}', 'on = "x-", components = "x"}'))
     with pytest.raises(UsageError, match="free to move along y"):
         run_case(case, out=case.parent / "out")
+
+
+def test_points_have_names(case: Path) -> None:
+    """A body on a pin and a roller, with a name that options have too; the run folder keeps them."""
+    held = """{kind = "dirichlet", value = 0.0, on = "mesh"},
+    {kind = "dirichlet", value = 0.0, on = "roll", components = "x"},"""
+    text = CASE.replace('msh"}', 'msh", points = {mesh = [0, 0], roll = [0.0, 1.0]}}')
+    case.write_text(text.replace('{kind = "dirichlet", value = 0.0, on = "x-"},', held))
+    folder = case.parent / "out"
+    run_case(case, out=folder)
+    domain = load_study(folder / "case.toml").problem.domain
+    assert {name: domain.mesh.points[ids].tolist() for name, ids in domain.sets.items()} == {  # type: ignore[attr-defined]
+        "mesh": [[[0.0, 0.0]]],
+        "roll": [[[0.0, 1.0]]],
+    }
+    moved = open_run(folder / "P1.h5")[1].probe([[0.0, 0.0], [0.0, 1.0]])[0]
+    assert float(moved[:, 0].abs().max()) <= 1e-15 and abs(float(moved[0, 1])) <= 1e-15 < abs(float(moved[1, 1]))
 
 
 def test_a_body_that_is_pulled_has_all_its_tables(case: Path) -> None:
