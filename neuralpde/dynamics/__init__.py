@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from neuralpde.dynamics._body_checks import check_body
 from neuralpde.dynamics._boundary_fluxes import Balance
 from neuralpde.dynamics._discrete import DiscreteDynamics
 from neuralpde.dynamics._finite_element import FiniteElementDynamics
@@ -206,6 +207,8 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
             f"with {problem.channels}{f', and their meshes differ in {differ}' if differ else ''}; "
             f"build it with {type(representation).__name__}.for_problem(problem)."
         )
+    if "displacement" in problem.unknowns:
+        check_body(problem, torch.zeros((), dtype=representation.dtype, device=representation.device))
     if not _same_conditions(problem, representation):
         raise UsageError(
             f"the representation holds the conditions {representation.conditions}, the problem has "

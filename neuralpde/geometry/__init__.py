@@ -19,6 +19,7 @@ from neuralpde.geometry._domain import AXES, Box, Domain
 from neuralpde.geometry._elements import ELEMENTS, Element
 from neuralpde.geometry._facets import facet_quadrature, facet_rule
 from neuralpde.geometry._grid import Grid
+from neuralpde.geometry._meetings import Meeting, contradictions
 from neuralpde.geometry._mesh import Mesh
 from neuralpde.geometry._mesh_checks import Defect, MeshError, check_mesh, defects
 from neuralpde.geometry._mesh_domain import MeshDomain
@@ -62,6 +63,7 @@ __all__ = [
     "Grid",
     "HalfSpace",
     "LevelSet",
+    "Meeting",
     "Mesh",
     "MeshDomain",
     "MeshError",
@@ -82,6 +84,7 @@ __all__ = [
     "at_points",
     "check_mesh",
     "chunks",
+    "contradictions",
     "cosine_lattice",
     "defects",
     "face_lattice",

@@ -89,7 +89,7 @@ class Boundary:
         return tuple(axis + side for axis in axes for side in "-+")
 
     def _claim(self, face: str, name: str, condition: Condition) -> None:
-        for other in self._on(face):
+        for other in self.all_on(face):
             holder = self._names[face, id(other)]
             if other is condition and holder != name:
                 return  # two names of one condition that overlap
@@ -121,7 +121,7 @@ class Boundary:
             if not bool(self.domain.contains(x, 1e-6).all()):
                 raise UsageError(f"{load} lies outside the domain {self.domain}.")
 
-    def _on(self, face: str) -> tuple[Condition, ...]:
+    def all_on(self, face: str) -> tuple[Condition, ...]:
         """All conditions of a face."""
         return (*self.partial.get(face, ()), *([self.table[face]] if face in self.table else []))
 

@@ -211,18 +211,6 @@ def test_a_load_against_a_roller_is_its_reaction() -> None:
         assert np.allclose(tables[0][name], tables[1][name], rtol=0, atol=1e-10)
 
 
-def test_supports_that_meet_with_different_data_are_told() -> None:
-    body = LinearElasticity(domain=SQUARE, conditions=(Dirichlet(0.0, "x-"), Dirichlet(0.5, "y+", "y"), Flux(0.0)))
-    run = solve(body, FiniteElementField.for_problem(body))
-    assert run.notes == (
-        "x- and y+ meet with different values of the component y: what they share has that of y+, whose condition "
-        "comes last",
-    )
-    assert run.at(0.0)(torch.tensor([[0.0, 1.0]], dtype=torch.float64)).tolist() == [[0.0, 0.5]]
-    alike = replace(body, conditions=(Dirichlet(lambda t, x: 0.5 * x, "x-"), *body.conditions[1:]))
-    assert solve(alike, FiniteElementField.for_problem(alike)).notes == ()
-
-
 def test_pairs_with_other_components_are_refused() -> None:
     body = LinearElasticity(domain=SQUARE, conditions=(*rollers(2), Flux(0.0)))
     other = replace(body, conditions=(Dirichlet(0.0, "x-", "x"), Dirichlet(0.0, "y-", "x"), Flux(0.0)))
