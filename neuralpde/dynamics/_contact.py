@@ -18,6 +18,7 @@ from neuralpde.dynamics._contact_barrier import barrier
 from neuralpde.dynamics._contact_collision import longest_step
 from neuralpde.dynamics._contact_gaps import Gaps
 from neuralpde.dynamics._contact_nearest import GapJet
+from neuralpde.dynamics._contact_outlines import BodyOutlines
 from neuralpde.dynamics._contact_surface import ContactSurface
 from neuralpde.dynamics._potentials import Potential
 from neuralpde.linalg import positive_part
@@ -41,6 +42,7 @@ class ContactPotential(Potential):
         distance: d̂ in m.
         stiffness: k in Pa.
         name: of its energy.
+        outlines: of bodies that may touch each other.
 
     Source: Li et al., Incremental potential contact (2020); Li et al., Convergent incremental potential contact,
     arXiv 2307.15908, for the weights.
@@ -55,10 +57,11 @@ class ContactPotential(Potential):
         distance: float,
         stiffness: float,
         name: str = "contact",
+        outlines: BodyOutlines | None = None,
     ) -> None:
         self.contact, self.surface, self.gaps, self.free = contact, surface, tuple(gaps), free
         self.distance, self.stiffness, self.name = distance, stiffness, name
-        self.checked = False
+        self.outlines, self.checked = outlines, False
         self.share = 1.0
         """Factor of the potential, see :func:`shared`."""
 
@@ -176,6 +179,7 @@ class ContactPotential(Potential):
             )
         if not self.checked:
             self._refuse_crossings(self.places(t, values))
+            self._refuse_enclosed(values)
             self.checked = True
 
     def _refuse_crossings(self, places: Tensor) -> None:
@@ -188,6 +192,15 @@ class ContactPotential(Potential):
                     f"{len(found)} edges of the boundary cut others, the first near ({place}): bodies that may touch "
                     "start apart from each other."
                 )
+
+    def _refuse_enclosed(self, values: Tensor) -> None:
+        """Of bodies that start inside others."""
+        found = values[:0] if self.outlines is None else self.outlines.enclosed(values)
+        if len(found):
+            place = ", ".join(f"{v:.4g}" for v in found[0].tolist())
+            raise UsageError(
+                f"a body lies inside another near ({place}): bodies that may touch start apart from each other."
+            )
 
     def _deepest(self, t: float, values: Tensor) -> tuple[float, Tensor]:
         """The least gap and a point of the boundary that has it; infinite where there is none."""

@@ -11,6 +11,7 @@ import torch
 
 from neuralpde.dynamics._contact import ContactPotential
 from neuralpde.dynamics._contact_gaps import CoveredGaps, DiscGaps, Gaps, PointGaps
+from neuralpde.dynamics._contact_outlines import BodyOutlines
 from neuralpde.dynamics._contact_pairs import CornerGaps, PairGaps
 from neuralpde.dynamics._contact_solids import single_bodies
 from neuralpde.dynamics._contact_surface import ContactSurface
@@ -70,9 +71,10 @@ def _of_contact(problem: Problem, r: FiniteElementField, contact: Contact | Body
         groups = [_against(r, facets, body, distance) for body in single_bodies(_fitting(contact.obstacle, r.dim))]
     stiffness = contact.stiffness or rigidity(problem)
     out: list[Potential] = []
+    outlines = BodyOutlines(r) if isinstance(contact, BodyContact) else None
     for number, (surface, gaps) in enumerate(groups, 1):
         called = name if len(groups) == 1 else f"{name} with body {number}"
-        made = ContactPotential(contact, surface, gaps, r.free_dofs, distance, stiffness, called)
+        made = ContactPotential(contact, surface, gaps, r.free_dofs, distance, stiffness, called, outlines)
         out.append(made)
         if contact.friction > 0:
             rub = called.replace("contact", "friction")

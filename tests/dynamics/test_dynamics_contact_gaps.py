@@ -113,6 +113,24 @@ def test_points_do_not_tunnel_through_edges() -> None:
         touch.lag(0.0, 0.06 * step)
 
 
+def test_a_body_inside_another_is_refused_and_one_in_its_hole_is_not() -> None:
+    frame = placed("quad", 3, 3.0)
+    middle = np.abs(frame.points[frame.cells].mean(1)).max(1) < 0.1
+    inner = placed("quad", 1, 0.4)
+    points = np.concatenate([frame.points, inner.points])
+    cells = np.concatenate([frame.cells[~middle], inner.cells + len(frame.points)])
+    used, numbers = np.unique(cells, return_inverse=True)
+    field, touch = parts_of(Mesh(points[used], numbers.reshape(cells.shape), "quad"), 1, BodyContact(distance=0.01))
+    rest, moved = torch.zeros_like(field.nodes), torch.zeros_like(field.nodes)
+    touch.lag(0.0, rest)
+    moved[field.nodes.abs().amax(1) < 0.3] = torch.tensor([1.0, 0.1], dtype=torch.float64)
+    _, touch = parts_of(field.mesh, 1, BodyContact(distance=0.01))
+    with pytest.raises(UsageError, match=r"a body lies inside another near \(0\.\d+"):
+        touch.lag(0.0, moved)
+    moved[field.nodes.abs().amax(1) < 0.3] = torch.tensor([3.0, 0.1], dtype=torch.float64)
+    touch.lag(0.0, moved)
+
+
 @pytest.mark.parametrize(
     ("corners", "d", "foot"), [(2, 2, "line"), (2, 3, "line"), (3, 2, "curve"), (3, 3, "triangle")]
 )
