@@ -29,6 +29,12 @@ NUDGE = 1e-6
 RESOLVED = 32
 """Roundings of a place that a step has to be longer than: forces of contact are differences of places."""
 
+ANCHOR = 1e-8
+"""Stiffness of springs at nodes over the mean of the Hessian's diagonal."""
+
+PIVOT = 1e-13
+"""Least pivot over the largest one of a matrix that counts as positive definite."""
+
 DRAWN = 1e-6
 """Relative residual of the linear step by which a body follows its supports."""
 
@@ -42,6 +48,7 @@ class BodyEnergy(Objective):
         inertia: None in statics.
     """
 
+    @torch.no_grad()
     def __init__(self, body: FiniteElementPotential, t: float, inertia: Inertia | None) -> None:
         self.body, self.t, self.inertia = body, t, inertia
         self._latest: dict[str, tuple[Tensor, Any]] = {}
@@ -64,6 +71,7 @@ class BodyEnergy(Objective):
             self._latest[what] = (theta, found())
         return self._latest[what][1]
 
+    @torch.no_grad()
     def _energy(self, values: Tensor) -> tuple[float, float]:
         body, inertia = self.body, self.inertia
         parts = [*body.form.energies(self.t, values), *(part.energy(self.t, values) for part in body.parts[1:])]
@@ -73,6 +81,7 @@ class BodyEnergy(Objective):
             parts.append(0.5 * inertia.rate * float((moved * body.damped(moved)).sum()))
         return sum(parts), sum(abs(part) for part in parts)
 
+    @torch.no_grad()
     def forces(self, values: Tensor) -> list[Tensor]:
         """The parts of ∂E/∂u at all nodes, ``(N, d)`` each."""
         body, inertia = self.body, self.inertia
@@ -110,6 +119,7 @@ class BodyEnergy(Objective):
         except NotConvergedError:
             return None
 
+    @torch.no_grad()
     def _matrix(self, values: Tensor, projected: bool, follow: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
         """∂²E/∂θ²; or ∂g/∂θ where what follows the body does so."""
         body, inertia = self.body, self.inertia
@@ -125,7 +135,7 @@ class BodyEnergy(Objective):
         others = [slopes(part) for part in body.parts[1:]]
         whole = sum((matrix for matrix in others if matrix is not None), start=whole)
         if inertia is None:
-            return whole
+            return whole + self._anchor(whole) if projected and len(body.parts) > 1 else whole
         whole = whole + inertia.mass * body.free_mass
         return whole if body.damping is None else whole + inertia.rate * body.free_damping
 
@@ -139,6 +149,13 @@ class BodyEnergy(Objective):
     def tangent(self, theta: Tensor) -> sp.csr_matrix | sp.bsr_matrix:
         """∂g/∂θ of forces of which nothing that follows is frozen: not symmetric."""
         return self._matrix(self.values(theta), False, follow=True)
+
+    def _anchor(self, whole: Matrix) -> sp.csr_matrix | sp.bsr_matrix:
+        """Soft springs at a body that only a contact which may be open yet holds: Newton's steps along its free motions
+        are long then, and end where the contact begins. They do not change the minimum."""
+        size = whole.shape[0]
+        springs = sp.identity(size, format="csr") * (ANCHOR * float(np.abs(whole.diagonal()).mean()))
+        return springs.tobsr(whole.blocksize) if sp.issparse(whole) and whole.format == "bsr" else springs
 
     def resolution(self, theta: Tensor) -> float:
         place = (self.body.representation.nodes + self.values(theta)).abs().max()
@@ -190,4 +207,5 @@ def _definite(factors: SuperLU | Iteration) -> bool:
     if not isinstance(factors, SuperLU):
         return True
     pivoted = not np.array_equal(factors.perm_r, factors.perm_c)
-    return not pivoted and bool((factors.U.diagonal() > 0).all())
+    pivots = factors.U.diagonal()
+    return not pivoted and bool((pivots > PIVOT * pivots.max()).all())
