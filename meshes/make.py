@@ -283,8 +283,8 @@ def nafems_le10() -> float:
     at_middle = on_box(1, (0, 0, 0.3), (4, 4, 0.3))
     name(1, [tag for tag in edges_of(sides["outer"]) if tag in at_middle], "EE")
     name(3, [tag for _, tag in gmsh.model.getEntities(3)], "plate")
-    grade(edges_of(sides["inner"]), 0.1, 0.45, 0.0, 1.0)
-    return 0.45
+    grade(edges_of(sides["inner"]), 0.17, 0.65, 0.0, 1.2)
+    return 0.65
 
 
 MESHES: dict[str, tuple[Callable[[], float], int, int]] = {
