@@ -49,6 +49,7 @@ class BodyEnergy(Objective):
     """
 
     @torch.no_grad()
+    @torch.no_grad()
     def __init__(self, body: FiniteElementPotential, t: float, inertia: Inertia | None) -> None:
         self.body, self.t, self.inertia = body, t, inertia
         self._latest: dict[str, tuple[Tensor, Any]] = {}
@@ -72,6 +73,7 @@ class BodyEnergy(Objective):
         return self._latest[what][1]
 
     @torch.no_grad()
+    @torch.no_grad()
     def _energy(self, values: Tensor) -> tuple[float, float]:
         body, inertia = self.body, self.inertia
         parts = [*body.form.energies(self.t, values), *(part.energy(self.t, values) for part in body.parts[1:])]
@@ -81,6 +83,7 @@ class BodyEnergy(Objective):
             parts.append(0.5 * inertia.rate * float((moved * body.damped(moved)).sum()))
         return sum(parts), sum(abs(part) for part in parts)
 
+    @torch.no_grad()
     @torch.no_grad()
     def forces(self, values: Tensor) -> list[Tensor]:
         """The parts of ∂E/∂u at all nodes, ``(N, d)`` each."""
@@ -119,6 +122,7 @@ class BodyEnergy(Objective):
         except NotConvergedError:
             return None
 
+    @torch.no_grad()
     @torch.no_grad()
     def _matrix(self, values: Tensor, projected: bool, follow: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
         """∂²E/∂θ²; or ∂g/∂θ where what follows the body does so."""

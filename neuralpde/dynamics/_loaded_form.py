@@ -10,6 +10,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._moduli_rows import gradient_rows
+from neuralpde.dynamics._strain_forces import FLOATS, StrainForces
 from neuralpde.dynamics._weak_form import POINT, Density, WeakForm, _jet, _Piece
 from neuralpde.fields import Jet
 from neuralpde.geometry import Condition, MeshDomain, Neumann, Pressure, Robin
@@ -41,6 +43,7 @@ class LoadedForm(WeakForm):
     def __init__(self, problem: Problem, representation: FiniteElementField) -> None:
         super().__init__(problem, representation)
         self._made: list[FollowerPressure] = []
+        self.strain = StrainForces(self)
         assert isinstance(representation.domain, MeshDomain)
         table = representation.boundary.table
         for face in representation.domain.sides:
@@ -52,6 +55,12 @@ class LoadedForm(WeakForm):
 
     def energies(self, t: float, values: Tensor) -> tuple[float, float]:
         """The strain energy ∫ Ψ, and the energy of the loads −∫ s b·u − ∮ s g·u, of nodal values ``(N, d)``."""
+        if self.strain.serve:
+            whole = -self.factor * float((self.strain.loads(t) * values).sum())
+            for piece in self.boundary:
+                jet = _jet(piece.tables, values)
+                whole += float(piece.tables.weights.reshape(-1) @ self._exchanged(piece, t, jet))
+            return self.strain(values)[0], whole
         strain = whole = 0.0
         for piece in self._parts(POINT):
             weights, jet = piece.tables.weights.reshape(-1), _jet(piece.tables, values)
@@ -64,6 +73,14 @@ class LoadedForm(WeakForm):
             else:
                 whole += float(weights @ self._exchanged(piece, t, jet))
         return strain, whole
+
+    def residual(self, t: float, values: Tensor) -> Tensor:
+        if not self.strain.serve:
+            return super().residual(t, values)
+        total = self.factor * self.strain.loads(t) - self.strain(values)[1]
+        for piece in self.boundary:
+            self._gather(total, piece, *self._at(piece, t, _jet(piece.tables, values)))
+        return total
 
     def load_energy(self, t: float, values: Tensor) -> float:
         """−∫ s b·u − ∮ s g·u alone, of nodal values ``(N, d)``."""
@@ -134,9 +151,9 @@ class LoadedForm(WeakForm):
 
     def least_volume(self, values: Tensor) -> float:
         """The smallest det F at the points of the quadrature, F = I + ∇u."""
-        least = torch.inf
-        for table in self.representation.chunks(1):
-            least = min(least, float(Deformation(_jet(table, values).grad).volume_ratio.min()))
+        least, rows = torch.inf, values.T.contiguous()
+        for table in self.chunks(FLOATS):
+            least = min(least, float(Deformation(gradient_rows(table, rows).permute(2, 0, 1)).volume_ratio.min()))
         return least
 
     def _exchanged(self, piece: _Piece, t: float, jet: Jet) -> Tensor:

@@ -59,8 +59,8 @@ class Deformation:
         """J − 1, J = det F, ``(n,)``."""
         if self.dim == 2:
             return self.trace + determinant(self.grad)
-        second = 0.5 * (self.trace**2 - (self.grad * self.grad.mT).sum((-2, -1)))
-        return self.trace + second + determinant(self.grad)
+        first, changes = self.grad[:, 0], self.cofactor_change[:, 0]  # J = Σ_k F_0k C_0k
+        return first[:, 0] + changes[:, 0] + (first * changes).sum(-1)
 
     @cached_property
     def volume_ratio(self) -> Tensor:
@@ -72,7 +72,8 @@ class Deformation:
         """∂J/∂F − I, ∂J/∂F = J F⁻ᵀ, ``(n, d, d)``."""
         if self.dim == 2:
             return cofactor(self.grad)
-        return self.trace[:, None, None] * self.eye - self.grad.mT + cofactor(self.grad)
+        shift = (self.trace * self.eye[..., None]).permute(2, 0, 1)
+        return cofactor(self.grad) - self.grad.mT + shift
 
     @cached_property
     def cofactor(self) -> Tensor:
@@ -123,9 +124,12 @@ def cofactor(a: Tensor) -> Tensor:
     if a.shape[-1] == 2:
         xx, xy, yx, yy = a.flatten(-2).unbind(-1)
         return torch.stack([yy, -yx, -xy, xx], dim=-1).unflatten(-1, (2, 2))
-    first, second, third = a.unbind(-2)
-    rows = [torch.linalg.cross(*pair) for pair in ((second, third), (third, first), (first, second))]
-    return torch.stack(rows, dim=-2)
+    # entries in long rows: six products of whole blocks, and no cross products of three numbers each
+    wide = a.permute(1, 2, 0)
+    wide = torch.cat([wide, wide[:2]])
+    wide = torch.cat([wide, wide[:, :2]], dim=1)
+    out = wide[1:4, 1:4] * wide[2:, 2:] - wide[1:4, 2:] * wide[2:, 1:4]
+    return out.permute(2, 0, 1)
 
 
 def in_space(grad: Tensor) -> Tensor:
