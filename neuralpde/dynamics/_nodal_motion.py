@@ -79,9 +79,13 @@ class NodalMotion:
         free = self.velocity.free_dofs
         return self.systems.factors(self.mass[free][:, free])
 
+    def solved(self, g: Tensor) -> Tensor:
+        """M⁻¹ g of the free unknowns' g, ``(p,)``."""
+        return self.systems.solve(self._factors, g)
+
     def _solved(self, g: Tensor) -> Tensor:
         """M⁻¹ g on the free unknowns, of g at all nodes."""
-        return self.systems.solve(self._factors, self.velocity.free_part(g))
+        return self.solved(self.velocity.free_part(g))
 
     def acceleration(self, t: float, u: Tensor, velocity: Tensor) -> Tensor:
         """a with M a = −∂Π/∂u − C v at what is free, and that of the supports."""

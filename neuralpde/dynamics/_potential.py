@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from neuralpde.dynamics._boundary_fluxes import Balance, balance
 from neuralpde.dynamics._contact import shared
+from neuralpde.dynamics._decay import fastest_decay
 from neuralpde.dynamics._finite_element_potential import FiniteElementPotential
 from neuralpde.dynamics._free_motions import refuse_unsupported
 from neuralpde.dynamics._load_steps import LoadSteps, raised
@@ -18,7 +20,7 @@ from neuralpde.dynamics._nodal_motion import NodalMotion
 from neuralpde.dynamics._potential_space import Inertia
 from neuralpde.dynamics._potential_spaces import make_space
 from neuralpde.dynamics._step_work import StepWork
-from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
+from neuralpde.integrators import Blend, Decay, Dynamics, Stage, State, Terms
 from neuralpde.optimize import NaturalGradient
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, Motion, Representation, meeting_notes
@@ -206,6 +208,14 @@ class PotentialDynamics(Dynamics):
         others = damped + sum((part.gradient(t, values) for part in space.parts[1:]), start=torch.zeros_like(values))
         found = balance(space.form, t, values, stored + others)
         return Balance(found.fluxes, found.source - others.sum(0), stored.sum(0))
+
+    def decay(self, theta: Tensor, times: tuple[float, float]) -> Decay | None:
+        """The fastest vibration of the body's form, its loads included; contacts may vibrate faster."""
+        if not isinstance(self.space, FiniteElementPotential):
+            return None
+        mass, solve = self.space.free_mass, self.motion.solved
+        found = fastest_decay(self.space.form, mass, solve, self.motion.split(theta)[0], times)
+        return found and Decay(math.sqrt(max(found.rate, 0.0)), found.linear, vibrates=True)
 
     def check_march(self) -> None:
         if not isinstance(self.representation, Motion):

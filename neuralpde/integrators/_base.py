@@ -105,15 +105,17 @@ class StepInfo:
 
 @dataclass(frozen=True)
 class Decay:
-    """How fast a problem's fastest mode decays.
+    """How fast a problem's fastest mode decays, or a body's vibrates.
 
     Args:
-        rate: λ of exp(−λt) at the start of a run, not above the largest one.
+        rate: λ of exp(−λt) at the start of a run, or ω of exp(iωt), not above the largest one.
         linear: whether the problem is linear and λ the same all the time.
+        vibrates: whether it is ω.
     """
 
     rate: float
     linear: bool
+    vibrates: bool = False
 
 
 Terms = Sequence[tuple[float, Any]]
@@ -254,7 +256,7 @@ class Dynamics(ABC):
         return ()
 
     def decay(self, theta: Tensor, times: tuple[float, float]) -> Decay | None:
-        """The fastest decay from the first to the last time, or None where it is not known."""
+        """The fastest decay or vibration from the first to the last time, or None where it is not known."""
         return None
 
     def check_march(self) -> None:  # noqa: B027 (most can march)
@@ -282,7 +284,12 @@ class Integrator(ABC):
         """The largest dt·λ with which u' = −λu does not grow; infinite where that is not known."""
         return math.inf
 
-    def amplification(self, z: float) -> float:
+    @property
+    def imaginary_limit(self) -> float:
+        """The largest dt·ω with which u' = iωu does not grow; infinite where that is not known."""
+        return math.inf
+
+    def amplification(self, z: complex) -> float:
         """|u_{n+1} / u_n| of u' = λu with z = dt·λ, where :attr:`real_limit` is known."""
         return 1.0
 

@@ -59,19 +59,29 @@ class RungeKutta(Integrator):
     @property
     def real_limit(self) -> float:
         """The end of the stability interval on the negative real axis of an explicit method: 2.785 for RK4."""
+        return self._limit(-1.0)
+
+    @property
+    def imaginary_limit(self) -> float:
+        """That on the imaginary axis: 2.828 for RK4, 0 for explicit methods of order 1 and 2."""
+        found = self._limit(1j)
+        return found if found > 0.05 else 0.0
+
+    def _limit(self, way: complex) -> float:
+        """How far |R| ≤ 1 reaches from 0 into a direction."""
         if any(row[i] != 0 for i, row in enumerate(self.tableau.a)):
             return math.inf
         low = high = 0.0
-        while self.amplification(-high) <= 1 + 1e-12:
+        while self.amplification(way * high) <= 1 + 1e-12:
             low, high = high, high + 0.05
         for _ in range(50):
             middle = 0.5 * (low + high)
-            low, high = (middle, high) if self.amplification(-middle) <= 1 else (low, middle)
+            low, high = (middle, high) if self.amplification(way * middle) <= 1 else (low, middle)
         return low
 
-    def amplification(self, z: float) -> float:
+    def amplification(self, z: complex) -> float:
         """|R(z)| of the stability function R(z) = 1 + z bᵀ (1 − z A)⁻¹ 1 (Hairer & Wanner II, IV.3)."""
-        stages: list[float] = []
+        stages: list[complex] = []
         for i, row in enumerate(self.tableau.a):
             known = sum(a * u for a, u in zip(row[:i], stages, strict=True))
             stages.append((1 + z * known) / (1 - z * row[i]))
