@@ -49,7 +49,6 @@ class BodyEnergy(Objective):
     """
 
     @torch.no_grad()
-    @torch.no_grad()
     def __init__(self, body: FiniteElementPotential, t: float, inertia: Inertia | None) -> None:
         self.body, self.t, self.inertia = body, t, inertia
         self._latest: dict[str, tuple[Tensor, Any]] = {}
@@ -73,7 +72,6 @@ class BodyEnergy(Objective):
         return self._latest[what][1]
 
     @torch.no_grad()
-    @torch.no_grad()
     def _energy(self, values: Tensor) -> tuple[float, float]:
         body, inertia = self.body, self.inertia
         parts = [*body.form.energies(self.t, values), *(part.energy(self.t, values) for part in body.parts[1:])]
@@ -83,7 +81,6 @@ class BodyEnergy(Objective):
             parts.append(0.5 * inertia.rate * float((moved * body.damped(moved)).sum()))
         return sum(parts), sum(abs(part) for part in parts)
 
-    @torch.no_grad()
     @torch.no_grad()
     def forces(self, values: Tensor) -> list[Tensor]:
         """The parts of ∂E/∂u at all nodes, ``(N, d)`` each."""
@@ -123,7 +120,6 @@ class BodyEnergy(Objective):
             return None
 
     @torch.no_grad()
-    @torch.no_grad()
     def _matrix(self, values: Tensor, projected: bool, follow: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
         """∂²E/∂θ²; or ∂g/∂θ where what follows the body does so."""
         body, inertia = self.body, self.inertia
@@ -153,6 +149,17 @@ class BodyEnergy(Objective):
     def tangent(self, theta: Tensor) -> sp.csr_matrix | sp.bsr_matrix:
         """∂g/∂θ of forces of which nothing that follows is frozen: not symmetric."""
         return self._matrix(self.values(theta), False, follow=True)
+
+    def hessian(self, theta: Tensor) -> sp.csr_matrix | sp.bsr_matrix:
+        """∂²E/∂θ²."""
+        return self._matrix(self.values(theta), False)
+
+    def definite(self, theta: Tensor) -> bool:
+        """Whether the Hessian is positive definite; of a system that a Krylov method solves True."""
+        try:
+            return _definite(self.body.systems.factors(self.hessian(theta), once=True))
+        except NotConvergedError:
+            return False
 
     def _anchor(self, whole: Matrix) -> sp.csr_matrix | sp.bsr_matrix:
         """Soft springs at a body that only a contact which may be open yet holds: Newton's steps along its free motions

@@ -95,6 +95,11 @@ class FiniteElementSystems:
         except RuntimeError as error:
             raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
 
+    def iterates(self, matrix: sp.csr_matrix | sp.bsr_matrix) -> bool:
+        """Whether a matrix that is solved with once is solved with by a Krylov method."""
+        small = matrix.shape[0] <= DIRECT_ONCE.get(self.dim, 0)
+        return not (self.options.linear == "direct" or (self.options.linear == "auto" and small))
+
     def _iteration(self, matrix: sp.csr_matrix | sp.bsr_matrix, once: bool) -> Iteration:
         symmetry = max(SYMMETRY, ROUNDINGS * np.finfo(matrix.dtype).eps)
         matrix = matrix.astype(np.float64, copy=False)

@@ -19,6 +19,7 @@ from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._nodal_motion import NodalMotion
 from neuralpde.dynamics._potential_space import Inertia
 from neuralpde.dynamics._potential_spaces import make_space
+from neuralpde.dynamics._stable import settled
 from neuralpde.dynamics._step_work import StepWork
 from neuralpde.integrators import Blend, Decay, Dynamics, Stage, State, Terms
 from neuralpde.optimize import NaturalGradient
@@ -89,12 +90,19 @@ class PotentialDynamics(Dynamics):
         return bool(getattr(self.problem, "contact", ()))
 
     def steady(self, guess: Tensor) -> Stage:
-        """θ with ∂Π/∂u = 0, a minimum that is reached from the guess by raising loads and moving supports."""
+        """θ with ∂Π/∂u = 0, reached from the guess by raising loads and moving supports.
+
+        It is a minimum of Π where direct solvers tell that, see :func:`settled`: saddle points are left, or noted.
+        """
         refuse_unsupported(self.problem, self.representation)
         stage, factors = raised(self.space, guess, self.load_steps)
+        self._notes = ()
         if factors and factors != (1.0,):
             self._notes = (f"load steps at the factors {', '.join(f'{f:.4g}' for f in factors)}",)
-        if not stage.status.ok:
+        if stage.status.ok:
+            stage, found = settled(self.space, stage)
+            self._notes += found
+        else:
             self.reached = f"the largest load that is carried has the factor {max(factors, default=0.0):.4g}"
         return stage
 
