@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -74,9 +76,14 @@ class MeanDilatation(Potential):
         return total
 
     def hessian(self, t: float, values: Tensor, projected: bool) -> Matrix:
-        r = self.representation
-        pattern = r.free_pattern
-        entries = pattern.zeros(values.dtype)
+        return self._assembled(self.representation.free_pattern, values, projected)
+
+    def stiffness(self, t: float, values: Tensor) -> Matrix:
+        return self._assembled(self.representation.pattern, values, True)
+
+    def _assembled(self, pattern: Any, values: Tensor, projected: bool) -> Matrix:
+        """The Hessian in a pattern of sparsity."""
+        r, entries = self.representation, pattern.zeros(values.dtype)
         for table in r.chunks(2 * values.shape[1] ** 4):
             pattern.add(entries, self._matrices(table, values, projected), table.elements)
         return pattern.finished(entries)

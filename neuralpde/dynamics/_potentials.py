@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TypeAlias
 
+import numpy as np
 import scipy.sparse as sp
 from torch import Tensor
 
@@ -50,6 +51,10 @@ class Potential(ABC):
             projected: clamp negative eigenvalues of every element's (point's, contact's) share, so that the sum is
                 positive semi-definite.
         """
+
+    def stiffness(self, t: float, values: Tensor) -> Matrix | None:
+        """Its projected Hessian between all unknowns where it is of the body's own strain: what damps with it."""
+        return None
 
     def longest(self, t: float, values: Tensor, step: Tensor) -> float:
         """The largest s ≤ 1 such that values + s' · step is admissible for all s' ≤ s."""
@@ -102,6 +107,9 @@ class ElasticPotential(Potential):
     def lag(self, t: float, values: Tensor) -> None:
         self.form.lag(values)
 
+    def stiffness(self, t: float, values: Tensor) -> Matrix:
+        return -self.form.slopes(t, values, definite=True, whole=True)
+
     def slopes(self, t: float, values: Tensor) -> Matrix:
         with self.form.following():
             return self.hessian(t, values, False)
@@ -113,4 +121,6 @@ class ElasticPotential(Potential):
         return -self.form.residual(t, values)
 
     def hessian(self, t: float, values: Tensor, projected: bool) -> Matrix:
-        return -self.form.slopes(t, values, projected)
+        matrix = self.form.slopes(t, values, projected)
+        np.negative(matrix.data, out=matrix.data)  # in place: it is ours alone
+        return matrix

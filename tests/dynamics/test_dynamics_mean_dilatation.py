@@ -11,6 +11,7 @@ from torch import Tensor
 from unit_meshes import unit_mesh
 
 from neuralpde.benches._mapped_meshes import mapped_mesh
+from neuralpde.dynamics import make_dynamics
 from neuralpde.dynamics._mean_dilatation import MeanDilatation
 from neuralpde.geometry import Dirichlet, Flux, MeshDomain
 from neuralpde.problems import (
@@ -21,6 +22,7 @@ from neuralpde.problems import (
     MooneyRivlin,
     NeoHookean,
     Poisson,
+    Rayleigh,
     traction,
 )
 from neuralpde.problems import SaintVenantKirchhoff as Kirchhoff
@@ -156,3 +158,21 @@ def test_stresses_take_the_mean_too(kind: str, degree: int, material: Material) 
     wanted = -bending / (3 if d == 3 else 2)
     found = run.probe(x, quantity="pressure")[0, :, 0]
     torch.testing.assert_close(found, wanted, rtol=0.1, atol=0)
+
+
+def test_damping_takes_the_stiffness_of_the_volume_too() -> None:
+    """C = β K of a linear body: with all its forces, those of the volume included."""
+    problem = Elasticity(
+        domain=MeshDomain(unit_mesh("quad", 3)),
+        conditions=(Dirichlet(0.0, "x-"), Flux(0.0)),
+        material=Linear(1.0, 0.499),
+        density=1.0,
+        steady=False,
+        damping=Rayleigh(0.0, 0.25),
+    )
+    r = FiniteElementField.for_problem(problem, 1, dilatation="mean")
+    space = make_dynamics(problem, r).space
+    u = torch.randn(r.displacement.nodes.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    space.damp(0.0, u)
+    wanted = 0.25 * sum(part.gradient(0.0, u) for part in space.parts)
+    torch.testing.assert_close(space.damped(u), wanted, rtol=0, atol=1e-9 * float(wanted.abs().max()))
