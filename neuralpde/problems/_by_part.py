@@ -64,6 +64,11 @@ class ByPart:
         return self._plain if self.elsewhere is None else (*self._plain, self.elsewhere)
 
     @property
+    def by_element(self) -> np.ndarray:
+        """The number of every element of the domain that it is bound to, ``(e,)``."""
+        return self._numbers  # type: ignore[attr-defined, no-any-return]
+
+    @property
     def _plain(self) -> tuple[float, ...]:
         return tuple(value.item() if isinstance(value, Tensor) else value for value in self.values.values())
 

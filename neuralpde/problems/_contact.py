@@ -141,6 +141,22 @@ class BodyContact:
         _check_numbers(self)
 
 
+def contacts_of(given: object) -> tuple[Contact | BodyContact, ...]:
+    """A body's contacts as a tuple.
+
+    Raises:
+        UsageError: for what is no sequence of contacts.
+    """
+    found = tuple(given) if isinstance(given, list | tuple) else (None,)
+    for contact in found:
+        if not isinstance(contact, Contact | BodyContact):
+            raise UsageError(
+                "contact is a tuple of Contact(obstacle) and BodyContact(), for instance "
+                f"(Contact(HalfSpace((0, 0), (0, 1))),); got {given!r}."
+            )
+    return found  # type: ignore[return-value]
+
+
 def obstacles(contacts: Sequence[Contact | BodyContact], t: float = 0.0) -> tuple[Solid, ...]:
     """The obstacles of some contacts at time t.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -12,13 +11,14 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Jet, PointMemory
-from neuralpde.geometry import BoundaryValue, Box, Condition, Dirichlet, Domain, Flux, prescribed
+from neuralpde.geometry import BoundaryValue, Box, Condition, Dirichlet, Domain, Flux, at_points, is_number, prescribed
 from neuralpde.problems._base import Problem, Quantity, divergence_of_flux
+from neuralpde.problems._body_vectors import body_vector
 from neuralpde.problems._by_part import ByPart, bound
-from neuralpde.problems._contact import BodyContact, Contact
+from neuralpde.problems._contact import BodyContact, Contact, contacts_of
 from neuralpde.problems._elastic_quantities import elastic_quantities
 from neuralpde.problems._hyperelastic import Linear
-from neuralpde.problems._manufactured import at_time, manufactured_source, time_derivative
+from neuralpde.problems._manufactured import at_time, manufactured_source, takes_time, time_derivative
 from neuralpde.problems._material_moduli import has_moduli, material_moduli
 from neuralpde.problems._materials import INFINITE, Material, check_constant, constant
 from neuralpde.problems._moduli import Moduli
@@ -47,8 +47,9 @@ class Rayleigh:
 
     def __post_init__(self) -> None:
         for name in ("mass", "stiffness"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise UsageError(f"the {name} of Rayleigh damping is a number, 0 or more; got {getattr(self, name)}.")
+            value = getattr(self, name)
+            if not is_number(value) or value < 0:
+                raise UsageError(f"the {name} of Rayleigh damping is a number, 0 or more; got {value!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +106,13 @@ class ElasticBody(Problem):
         d = self.domain.dim
         if d not in (2, 3):
             raise UsageError(f"{self.name} lives in 2D or 3D; got a domain in {d}D.")
-        vectors = {"a body force": self.body_force, "gravity": self.gravity}
-        vectors |= {"a start": self.start, "a start_velocity": self.start_velocity}
-        for what, value in vectors.items():
-            if isinstance(value, Sequence) and len(value) != d:
-                raise UsageError(f"{what} in {d}D has {d} components; got {tuple(value)}.")
+        for name in ("body_force", "gravity", "start", "start_velocity"):
+            object.__setattr__(self, name, body_vector(name, getattr(self, name), d))
+        if callable(self.gravity):
+            raise UsageError("gravity is the same everywhere; a load that varies is a body_force, in N/m³.")
+        if self.damping is not None and not isinstance(self.damping, Rayleigh):
+            raise UsageError(f"damping is Rayleigh, for instance Rayleigh(mass=0.5); got {self.damping!r}.")
+        object.__setattr__(self, "contact", contacts_of(self.contact))
         object.__setattr__(self, "density", bound(self.density, self.domain))
         if self.density is not None:
             check_constant("the density", self.density, 0, INFINITE, "be positive and finite (kg/m³)")
@@ -187,7 +190,8 @@ class ElasticBody(Problem):
             return memory(lambda p: self._balance(t, p), x, t, at_time(self.solution, t, x))
         total = torch.zeros_like(x)
         if callable(self.body_force):
-            total = total + at_time(self.body_force, t, x)
+            given = self.body_force(t, x) if takes_time(self.body_force) else self.body_force(x)
+            total = total + at_points(given, x, (x.shape[1],), "body_force")
         elif self.body_force is not None:
             total = total + x.new_tensor(tuple(self.body_force))
         if self.gravity is not None:
@@ -233,8 +237,8 @@ class ElasticBody(Problem):
         if not self.steady and self.start is None and self.start_velocity is None:
             known = self.exact(0.0, x)
             return torch.zeros(len(x), self.channels, dtype=x.dtype, device=x.device) if known is None else known
-        u = _vectors(self.start, x)
-        return u if self.steady else torch.cat([u, _vectors(self.start_velocity, x)], dim=1)
+        u = _vectors("start", self.start, x)
+        return u if self.steady else torch.cat([u, _vectors("start_velocity", self.start_velocity, x)], dim=1)
 
     def near_nullspace(self, x: Tensor) -> Tensor:
         """Rigid motions: d shifts and the rotations in each plane, ``(n, d, 3)`` or ``(n, 3, 6)``."""
@@ -251,10 +255,12 @@ class ElasticBody(Problem):
         return elastic_quantities(self.material, self.domain.dim)
 
 
-def _vectors(value: Start, x: Tensor) -> Tensor:
+def _vectors(name: str, value: Start, x: Tensor) -> Tensor:
     """A start at points, ``(n, d)``."""
     if callable(value):
-        return value(x)
+        if takes_time(value):
+            raise UsageError(f"{name} is a function of x alone: the body is there at t = 0.")
+        return at_points(value(x), x, (x.shape[1],), name)
     return torch.zeros_like(x) if value is None else x.new_tensor(tuple(value)).expand(len(x), -1)
 
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from neuralpde.geometry import Domain
 from neuralpde.problems._kinematics import Deformation, in_space, trace
 from neuralpde.problems._materials import INFINITE, Isotropic, Split, check_constant, constant, scaled
 from neuralpde.problems._polar import away_from_rotation
@@ -42,6 +43,11 @@ class Linear(Isotropic, Split):
         super().__post_init__()
         if self.plane not in PLANES:
             raise UsageError(f"plane is 'strain' or 'stress'; got {self.plane!r}.")
+
+    def on(self, domain: Domain) -> Linear:
+        if self.plane == "stress" and domain.dim == 3:
+            raise UsageError("plane='stress' is of a thin sheet in 2D; the domain is in 3D: leave plane away.")
+        return super().on(domain)
 
     def _bulk(self, x: Tensor, d: int) -> Tensor | float:
         bulk, shear = self.lame(x)

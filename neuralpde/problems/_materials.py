@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import product
+from numbers import Real
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.func import jvp
@@ -79,17 +83,18 @@ class Material(ABC):
         Raises:
             UsageError: for constants by parts that do not fit the domain, or functions out of range there.
         """
-        held = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        functions = {k: v for k, v in held.items() if callable(v) and not isinstance(v, ByPart)}
-        x = domain.some_points(LOOKS) if functions else None
+        held = {f.name: bound(getattr(self, f.name), domain) for f in fields(self)}  # type: ignore[arg-type]
+        functions = {k: v for k, v in held.items() if callable(v)}
+        varies = not all(isinstance(v, ByPart) for v in functions.values())
+        x = domain.some_points(LOOKS) if varies else None
         for k in range(LOOKS if x is not None else 0):
-            numbers = {name: float(torch.as_tensor(constant(v, x[k : k + 1]))) for name, v in functions.items()}  # type: ignore[index]
+            numbers = {name: _one_number(name, v, x[k : k + 1]) for name, v in functions.items()}  # type: ignore[index]
             try:
                 replace(self, **numbers)  # type: ignore[type-var]
             except UsageError as error:
                 place = ", ".join(f"{c:.3g}" for c in x[k].tolist())  # type: ignore[index]
                 raise UsageError(f"{str(error)[:-1]} at x = ({place}).") from None
-        return replace(self, **{name: bound(value, domain) for name, value in held.items()})  # type: ignore[type-var]
+        return replace(self, **held)  # type: ignore[type-var]
 
     @property
     def jumps(self) -> bool:
@@ -166,9 +171,35 @@ def check_constant(what: str, value: ScalarOrField | None, low: float, high: flo
     """
     numbers = value.numbers if isinstance(value, ByPart) else () if callable(value) else (value,)
     for number in numbers:
-        known = number.item() if isinstance(number, Tensor) and number.ndim == 0 else number
-        if isinstance(known, bool) or not isinstance(known, int | float) or not low < known < high:
+        known = number.item() if isinstance(number, Tensor | np.ndarray) and number.ndim == 0 else number
+        if not isinstance(known, Real) or isinstance(known, bool):
+            raise UsageError(
+                f"{what} is a number, a function of x, ByPart, or a tensor of one number without axes; got {known!r}."
+            )
+        if not low < known < high:
             raise UsageError(f"{what} must {wanted}; got {known if number is value else value}.")
+
+
+def _one_number(name: str, value: Callable[[Tensor], Tensor], x: Tensor) -> float:
+    """What a function says at one point ``(1, d)``."""
+    out = value(x)
+    if not isinstance(out, Tensor) or out.shape not in ((1, 1), (1,)):
+        got = tuple(out.shape) if isinstance(out, Tensor) else f"a {type(out).__name__}"
+        raise UsageError(f"{name} as a function of points (n, d) returns (n, 1); for n = 1 it gave {got}.")
+    return float(out)
+
+
+def _pairs(one: ScalarOrField | None, other: ScalarOrField | None) -> Iterator[tuple[float, float]]:
+    """Values that two constants have at the same place; nothing where one is a function."""
+    if isinstance(one, ByPart) and isinstance(other, ByPart):
+        together = [np.asarray(v.by_element) for v in (one, other) if v.domain is not None]
+        if len(together) == 2:
+            yield from np.unique(np.stack(together, axis=1), axis=0).tolist()
+    elif not any(callable(v) and not isinstance(v, ByPart) for v in (one, other)):
+        firsts, others = (
+            v.numbers if isinstance(v, ByPart) else (float(torch.as_tensor(v).detach()),) for v in (one, other)
+        )
+        yield from product(firsts, others)
 
 
 @dataclass(frozen=True)
@@ -205,8 +236,10 @@ class Isotropic(Material):
             check_constant("Poisson's ratio", self.poisson_ratio, -1, 0.5, what)
         else:
             check_constant("the shear modulus", self.shear_modulus, 0, INFINITE, "be positive and finite (Pa)")
-            least = -2 / 3 * float(self.shear_modulus) if isinstance(self.shear_modulus, int | float) else -INFINITE
-            check_constant("Lamé's λ", self.lame_lambda, least, INFINITE, "be above −2μ/3 and finite (Pa)")
+            check_constant("Lamé's λ", self.lame_lambda, -INFINITE, INFINITE, "be finite (Pa)")
+            for shear, bulk in _pairs(self.shear_modulus, self.lame_lambda):
+                if not bulk > -2 / 3 * shear:
+                    raise UsageError(f"Lamé's λ must be above −2μ/3 (Pa); got λ = {bulk:g} where μ = {shear:g}.")
 
     def lame(self, x: Tensor) -> tuple[Tensor | float, Tensor | float]:
         """λ and μ at points in Pa, numbers or ``(n,)``."""
