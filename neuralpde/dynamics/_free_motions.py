@@ -143,7 +143,10 @@ def _direction(v: np.ndarray) -> str:
 
 def _parts(r: FiniteElementField, matrix: sp.csr_matrix, bodies: bool) -> Iterator[tuple[np.ndarray, str]]:
     """Unknowns of each connected part and, for ``bodies``, of elements that share facets; and where that is."""
-    count, part = connected_components(matrix, directed=False)
+    width = matrix.blocksize[0] if matrix.format == "bsr" else 1
+    graph = (np.ones(len(matrix.indices), dtype=np.int8), matrix.indices, matrix.indptr)  # of whole blocks
+    count, part = connected_components(sp.csr_matrix(graph, shape=(matrix.shape[0] // width,) * 2), directed=False)
+    part = np.repeat(part, width)
     for number in range(count):
         yield np.flatnonzero(part == number), " on a part of the mesh that nothing else joins" if count > 1 else ""
     assert isinstance(r.domain, MeshDomain)
