@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import torch
 
 from neuralpde.dynamics import METHODS, methods_for
+from neuralpde.geometry import Boundary
 from neuralpde.integrators import INTEGRATORS, Integrator, State
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
@@ -70,6 +72,26 @@ def check_initial(problem: Problem, representation: Representation) -> None:
         )
 
 
+def start_notes(problem: Problem, representation: Representation) -> tuple[str, ...]:
+    """Sentences about supports of a moving body that hold it elsewhere than where it starts.
+
+    Such a support jumps at t = 0, which sends a shock through the body that no mesh resolves.
+    """
+    if problem.time_order != 2 or "displacement" not in problem.unknowns:
+        return ()
+    boundary, d, notes = Boundary(problem.domain, problem.conditions), problem.evolving, list[str]()
+    for name, condition in boundary.essential:
+        x, columns = boundary.places(name, POINTS), list(condition.held(d))
+        x = x.to(representation.device, representation.dtype)
+        jump = (condition.at(0.0, x, d) - problem.initial(x)[:, :d])[:, columns].detach().abs()
+        if float(jump.max()) > JUMP * max(problem.domain.lengths):
+            notes.append(
+                f"at t = 0 {name} is held {float(jump.max()):.3g} m away from where the body starts: it jumps there, "
+                "and the shock is as sharp as the mesh and the steps; start from that place, or move it smoothly"
+            )
+    return tuple(notes)
+
+
 def as_number(name: str, value: Any) -> float:
     """A number given as such, of whatever kind.
 
@@ -109,7 +131,27 @@ def check_options(
             meant = f" Did you mean {close[0]!r}?" if close else ""
             offered = f"has the options {', '.join(known)}" if known else "has no options"
             raise UsageError(f"{made.__name__} {offered}; got {name!r}.{meant}")
+    _check_kinds(made, options)
 
+
+def _check_kinds(made: type, options: Mapping[str, Any]) -> None:
+    """Refuse an option of another class than that of its parameter, such as a dict for a :class:`Newton`."""
+    kinds = get_type_hints(made.__init__)  # type: ignore[misc]
+    for name, value in options.items():
+        wanted = get_args(kinds.get(name)) or (kinds.get(name),)
+        own = [kind for kind in wanted if dataclasses.is_dataclass(kind)]
+        if not own or not all(isinstance(kind, type) for kind in wanted):
+            continue
+        if not isinstance(value, tuple(wanted)):  # type: ignore[arg-type]
+            asked = " or ".join(f"{kind.__name__}(...)" for kind in own)  # type: ignore[union-attr]
+            raise UsageError(f"{name} is {asked}, made with the options that it should have; got {value!r}.")
+
+
+POINTS = 20
+"""Points of a support that are looked at."""
+
+JUMP = 1e-6
+"""A displacement that is a jump, as a share of the body's length."""
 
 MOST_SAVED = 4 * 2**30
 """Bytes of saved states that a run may keep in memory."""

@@ -15,7 +15,15 @@ from neuralpde.dynamics import ForceRecord, make_dynamics
 from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import FIRST_FIT, Projection, Representation
-from neuralpde.simulate._arguments import as_number, check_initial, check_march, check_options, check_parts, check_saved
+from neuralpde.simulate._arguments import (
+    as_number,
+    check_initial,
+    check_march,
+    check_options,
+    check_parts,
+    check_saved,
+    start_notes,
+)
 from neuralpde.simulate._energies import EnergyRecorder
 from neuralpde.simulate._evolving import EvolvingValues
 from neuralpde.simulate._growth import GrowthGuard
@@ -179,6 +187,7 @@ def simulate(
             state, fit_error = State(0.0, allowed), math.hypot(fit_error, removed)
     times, states, infos = [state.t], [dynamics.complete(state.t, state.theta)], list[StepInfo]()
     guard = GrowthGuard(problem, representation, dynamics, state, t_end, growth_limit)
+    started = () if restart else start_notes(problem, representation)
     unstable = check_step(integrator, dynamics, state, length, steps - done) if status.ok else ()
     rest = RestTest(problem, representation, until_steady)
     energies = EnergyRecorder(dynamics, state)
@@ -226,7 +235,7 @@ def simulate(
         time.perf_counter() - begin - setup,
         fit_error,
         recipe,
-        (*locking_notes(problem, representation), *dynamics.notes, *unstable),
+        (*locking_notes(problem, representation), *dynamics.notes, *started, *unstable),
         options,
         energies.finished(),
     )
