@@ -139,7 +139,7 @@ class FiniteElementPotential(PotentialSpace):
     def damp(self, t: float, values: Tensor) -> None:
         damping = getattr(self.problem, "damping", None)
         if damping is not None and (self.damping is None or not self.linear):
-            found = [stiffness for part in self.parts if (stiffness := part.stiffness(t, values)) is not None]
+            found = [k for part in self.parts if (k := part.damping_stiffness(t, values)) is not None]
             self.damping = (damping.mass * self.mass + damping.stiffness * sum(found[1:], start=found[0])).tocsr()
 
     def damping_power(self, velocity: Tensor) -> float:

@@ -78,7 +78,7 @@ class MeanDilatation(Potential):
     def hessian(self, t: float, values: Tensor, projected: bool) -> Matrix:
         return self._assembled(self.representation.free_pattern, values, projected)
 
-    def stiffness(self, t: float, values: Tensor) -> Matrix:
+    def damping_stiffness(self, t: float, values: Tensor) -> Matrix:
         return self._assembled(self.representation.pattern, values, True)
 
     def _assembled(self, pattern: Any, values: Tensor, projected: bool) -> Matrix:

@@ -52,7 +52,7 @@ class Potential(ABC):
                 positive semi-definite.
         """
 
-    def stiffness(self, t: float, values: Tensor) -> Matrix | None:
+    def damping_stiffness(self, t: float, values: Tensor) -> Matrix | None:
         """Its projected Hessian between all unknowns where it is of the body's own strain: what damps with it."""
         return None
 
@@ -107,7 +107,7 @@ class ElasticPotential(Potential):
     def lag(self, t: float, values: Tensor) -> None:
         self.form.lag(values)
 
-    def stiffness(self, t: float, values: Tensor) -> Matrix:
+    def damping_stiffness(self, t: float, values: Tensor) -> Matrix:
         return -self.form.slopes(t, values, definite=True, whole=True)
 
     def slopes(self, t: float, values: Tensor) -> Matrix:

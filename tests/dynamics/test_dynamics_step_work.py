@@ -23,6 +23,7 @@ from neuralpde import (
     MeshDomain,
     simulate,
 )
+from neuralpde.dynamics import make_dynamics
 from neuralpde.geometry import Dirichlet, Pressure
 from neuralpde.integrators import BDF2, Integrator, Newmark
 from neuralpde.problems import Elasticity, Linear, NeoHookean, Rayleigh
@@ -145,3 +146,17 @@ def test_work_is_kept_in_files_and_older_files_have_none() -> None:
     torch.testing.assert_close(energies_from(arrays).work, energies.work)
     del arrays["energy_work"]
     assert not bool(energies_from(arrays).work.any())
+
+
+def test_damping_beside_contact_takes_the_body_alone() -> None:
+    """C = α M + β K with K of the body's strain: the stiff barrier of a contact does not damp."""
+    free, touching = (
+        moving(placed("triangle", 1, 0.1, (0.0, 0.0501)), contacts, damping=Rayleigh(0.1, 0.01))
+        for contacts in ((), (Contact(FLOOR, distance=1e-3),))
+    )
+    spaces = [make_dynamics(p, FiniteElementField.for_problem(p, 1)).space for p in (free, touching)]
+    u = torch.zeros(4, 2, dtype=torch.float64)
+    for space in spaces:
+        space.damp(0.0, u)
+    assert abs(spaces[0].damping - spaces[1].damping).max() == 0
+    assert spaces[0].damping.diagonal().min() > 0
