@@ -13,17 +13,17 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from problem_rows import CIRCLE as CIRCLE
 from problem_rows import FLOWS, PROBLEMS, SQUARE, UNIT, ProblemRow, has
-from problem_rows import Drift as Drift
-from problem_rows import Forced as Forced
-from problem_rows import GrowingWave as GrowingWave
 from problem_rows import Hill as Hill
-from problem_rows import Spin as Spin
-from problem_rows import Waves as Waves
 from problem_rows import hill_slope as hill_slope
 from problem_rows import moving_walls as moving_walls
 from torch import Tensor
+from user_equations import CIRCLE as CIRCLE
+from user_equations import Drift as Drift
+from user_equations import Forced as Forced
+from user_equations import GrowingWave as GrowingWave
+from user_equations import Spin as Spin
+from user_equations import Waves as Waves
 
 from neuralpde.fields import Jet
 from neuralpde.geometry import Box, Condition, Dirichlet, Neumann, Periodic
