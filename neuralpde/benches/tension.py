@@ -117,7 +117,8 @@ def compared(known: Tensor, dofs: int) -> list[Row]:
 
 def neural(known: Tensor, hidden: tuple[int, ...], seeds: Sequence[int], cells: int, maxiter: int) -> list[Row]:
     """The neural field, and what it holds before it is fitted."""
-    posed, fit = problem(cells, 1.5), replace(FIT, maxiter=maxiter)
+    # a best output layer at every step costs as much here as it gains
+    posed, fit = problem(cells, 1.5), replace(FIT, maxiter=maxiter, settle=False)
     out = neural_rows(posed, partial(field_rows, known), hidden, "rms_error", seeds, fit)
     x = places()
     alone = torch.stack([0.5 * STRETCH * (1 + x[:, 0]), torch.zeros(len(x), dtype=x.dtype)], dim=1)

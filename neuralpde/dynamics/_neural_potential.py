@@ -6,10 +6,12 @@ import math
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neuralpde.dynamics._field_contact import contact_densities
+from neuralpde.dynamics._field_damping import FieldDamping
 from neuralpde.dynamics._field_energy import FieldEnergy, Moment
 from neuralpde.dynamics._loaded_form import LoadedForm
 from neuralpde.dynamics._potential_space import Inertia, PotentialSpace
@@ -18,7 +20,7 @@ from neuralpde.fields import Jet
 from neuralpde.geometry import MeshDomain
 from neuralpde.integrators import Stage
 from neuralpde.optimize import Energy, EnergySolution, GaussNewton, NaturalGradient, natural_gradient
-from neuralpde.problems import Problem
+from neuralpde.problems import ElasticBody, Problem
 from neuralpde.representations import FiniteElementField, NeuralField
 from neuralpde.types import Status, UsageError
 
@@ -130,11 +132,24 @@ class NeuralPotential(PotentialSpace):
         return LoadedForm(self.problem, self.elements)
 
     @cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Elements of the points inside, and reference coordinates there."""
+        domain = self.elements.domain
+        assert isinstance(domain, MeshDomain)
+        return domain.locator.nearest(self.body.quadrature.points.cpu().double().numpy())
+
+    @cached_property
+    def damping(self) -> FieldDamping | None:
+        """Of a motion."""
+        problem = self.problem
+        if not isinstance(problem, ElasticBody) or problem.damping is None:
+            return None
+        return FieldDamping(problem, self.form, self.body.quadrature.points, *self._places)
+
+    @cached_property
     def _inner(self) -> tuple[Tensor, Tensor]:
         """What takes nodal values to the points inside: numbers of nodes ``(n, k)`` and their shares ``(n, k)``."""
-        domain, tables = self.elements.domain, self.elements.tables
-        assert isinstance(domain, MeshDomain)
-        element, xi = domain.locator.nearest(self.body.quadrature.points.cpu().double().numpy())
+        tables, (element, xi) = self.elements.tables, self._places
         shares, _ = tables.basis(torch.from_numpy(xi))
         return tables.dofs[torch.from_numpy(element).to(tables.dofs.device)], shares
 
@@ -173,7 +188,14 @@ class NeuralPotential(PotentialSpace):
                 jet = field.jet(piece.tables.points.flatten(0, 1), frozenset({"value", "grad"}))
             load, flux = form._at(piece, t, Jet(jet.value, jet.grad))
             form._gather(total, piece, load.detach(), flux.detach())
-        return total
+        return total if self.damping is None else total - self.damping.force(velocity)
+
+    def damp(self, t: float, values: Tensor) -> None:
+        if self.damping is not None:
+            self.damping.freeze(t, values)
+
+    def damping_power(self, velocity: Tensor) -> float:
+        return 0.0 if self.damping is None else float((velocity * self.damping.force(velocity)).sum())
 
     def lag(self, t: float, theta: Tensor, velocity: Tensor) -> None:
         self._begin = theta
@@ -186,7 +208,8 @@ class NeuralPotential(PotentialSpace):
     def minimise(self, t: float, guess: Tensor, inertia: Inertia | None = None, last: Tensor | None = None) -> Stage:
         if inertia is not None:
             mass, target = inertia.mass * self.density, self.at_points(inertia.target)
-            energy = StageEnergy(self.body, Moment(t), mass, target)
+            drag = None if self.damping is None else self.damping.drag(inertia.rate, inertia.origin)
+            energy = StageEnergy(self.body, Moment(t), mass, target, drag)
             starts = [guess] if self._begin is None else [guess, self._begin]
             found = natural_gradient(
                 energy, min(starts, key=lambda theta: _finite(energy.value(theta))), self.fit_options

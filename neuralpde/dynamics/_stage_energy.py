@@ -9,6 +9,7 @@ import torch
 from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
+from neuralpde.dynamics._field_damping import Drag
 from neuralpde.dynamics._field_energy import NEEDS, FieldEnergy, Group, Moment
 from neuralpde.fields import Jet
 from neuralpde.optimize import Energy
@@ -21,7 +22,7 @@ SHARES = (1.0, 0.5, 0.1)
 
 
 class StageEnergy(Energy):
-    """E(θ) = Π(t, u_θ) + ½ ∫ m |u_θ − y|² dx: a static state's, or an implicit stage's.
+    """E(θ) = Π(t, u_θ) + ½ ∫ m |u_θ − y|² dx, and damping: a static state's, or an implicit stage's.
 
     Its metric is Jᵀ (∂²Ψ/∂(u, ∇u)²)₊ J with J = ∂(u, ∇u)/∂θ, at points drawn anew each time.
 
@@ -30,6 +31,7 @@ class StageEnergy(Energy):
         when: time and factor of loads.
         mass: m at the points inside, ``(n,)``, or None in statics.
         target: y there, ``(n, c)``.
+        drag: what damping adds.
         seed: of the points of metrics.
     """
 
@@ -39,9 +41,10 @@ class StageEnergy(Energy):
         when: Moment,
         mass: Tensor | None = None,
         target: Tensor | None = None,
+        drag: Drag | None = None,
         seed: int = 0,
     ) -> None:
-        self.body, self.when, self.mass, self.target = body, when, mass, target
+        self.body, self.when, self.mass, self.target, self.drag = body, when, mass, target, drag
         self.generator = torch.Generator().manual_seed(seed)
         self._size: tuple[Tensor, float] | None = None
 
@@ -50,7 +53,8 @@ class StageEnergy(Energy):
         if self.mass is None or group.rows is None:
             return out
         assert self.target is not None
-        return out + 0.5 * self.mass[group.rows] * (u.value - self.target[group.rows]).square().sum(-1)
+        out = out + 0.5 * self.mass[group.rows] * (u.value - self.target[group.rows]).square().sum(-1)
+        return out if self.drag is None else out + self.drag.density(group.rows, u)
 
     def _sums(self, theta: Tensor) -> Iterator[Tensor]:
         field = self.body.field(theta, self.when)

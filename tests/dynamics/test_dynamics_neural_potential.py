@@ -13,10 +13,11 @@ from neuralpde.dynamics import make_dynamics, methods_for
 from neuralpde.dynamics._field_energy import FieldEnergy, Moment
 from neuralpde.dynamics._neural_potential import NeuralPotential, Watch
 from neuralpde.dynamics._stage_energy import StageEnergy
-from neuralpde.geometry import Box, Dirichlet, Flux, HalfSpace, MeshDomain, Pressure, Quadrature, Robin
-from neuralpde.integrators import ImplicitEuler
+from neuralpde.fields import Jet
+from neuralpde.geometry import Box, Dirichlet, Flux, HalfSpace, MeshDomain, PointLoad, Pressure, Quadrature, Robin
+from neuralpde.integrators import BDF2, ImplicitEuler, Newmark
 from neuralpde.optimize import Energy, NaturalGradient
-from neuralpde.problems import BodyContact, Contact, Elasticity, LinearElasticity, NeoHookean, traction
+from neuralpde.problems import BodyContact, Contact, Elasticity, LinearElasticity, NeoHookean, Rayleigh, traction
 from neuralpde.representations import FiniteElementField, NeuralField
 from neuralpde.simulate import simulate, solve
 from neuralpde.types import UsageError
@@ -196,6 +197,55 @@ def test_a_block_falls_as_finite_elements_have_it() -> None:
         ends.append(run.at(1.5)(END)[0])
     assert float((ends[1] - ends[0])[:2].norm()) < 0.02 * float(ends[0][:2].norm())
     assert float((ends[1] - ends[0])[2:].norm()) < 0.05 * float(ends[0][2:].norm())
+
+
+@pytest.mark.parametrize("integrator", [BDF2(), Newmark()])
+def test_a_damped_block_falls_as_finite_elements_have_it(integrator: BDF2 | Newmark) -> None:
+    free, slow = (Dirichlet(0.0, on="x-"), Flux(0.0, on=("x+", "y-", "y+"))), Rayleigh(mass=2.0, stiffness=0.5)
+    problem = block(free, density=1.0, gravity=(0.0, -0.05), steady=False, damping=slow)
+    ends = []
+    for r in (
+        FiniteElementField.for_problem(problem, degree=2),
+        NeuralField.for_problem(problem, hidden=(6, 6), steepness=2.0),
+    ):
+        run = simulate(problem, r, integrator, dt=0.5, t_end=1.0)
+        ends.append(run.at(1.0)(END)[0])
+    known, found = ends
+    assert float((found - known)[:2].norm()) < 0.04 * float(known[:2].norm())
+    assert float((found - known)[2:].norm()) < 0.06 * float(known[2:].norm())
+
+
+def test_damping_at_points_is_that_at_nodes() -> None:
+    problem = block(density=2.0, steady=False, damping=Rayleigh(mass=3.0, stiffness=0.5))
+    motion = NeuralField.for_problem(problem, hidden=(6, 6), steepness=2.0)
+    space = make_dynamics(problem, motion, "potential").space
+    nodes = space.elements.nodes
+    origin = nodes @ torch.tensor([[0.1, 0.02], [0.03, -0.05]], dtype=nodes.dtype)
+    space.damp(0.0, 0 * nodes)
+    drag, points = space.damping.drag(4.0, origin), space.body.quadrature
+    moved = Jet(3 * drag.value, 3 * drag.grad)
+    found = float(points.weights @ drag.density(torch.arange(len(points.weights)), moved))
+    assert found == pytest.approx(0.5 * 4.0 * space.damping_power(2 * origin), rel=2e-3)
+
+
+def test_a_bar_between_rollers_is_exact() -> None:
+    young, ratio, pull = 1.0, 0.3, 0.1
+    rollers = (Dirichlet(0.0, on="x-", components="x"), Dirichlet(0.0, on="y-", components="y"))
+    conditions = (*rollers, traction((pull, 0.0), on="x+"), Flux(0.0))
+    problem = LinearElasticity(young, ratio, domain=SQUARE, conditions=conditions)
+    run = solve(problem, field(problem))
+    x = SQUARE.some_points(40)
+    stretch = pull * (1 - ratio**2) / young
+    exact = torch.stack([stretch * x[:, 0], -pull * ratio * (1 + ratio) / young * x[:, 1]], dim=1)
+    assert torch.allclose(run.at(0.0)(x), exact, rtol=0, atol=1e-9)
+    assert float(run.energies.parts["elastic"][0]) == pytest.approx(0.5 * pull * stretch, rel=1e-9)
+    assert float(run.energies.parts["external"][0]) == pytest.approx(-pull * stretch, rel=1e-9)
+
+
+def test_loads_at_points_are_refused() -> None:
+    problem = block((*LOADED, PointLoad((0.0, -0.1), (1.0, 1.0))))
+    with pytest.raises(UsageError, match="knows no single points"):
+        field(problem)
 
 
 @pytest.mark.parametrize(
