@@ -34,7 +34,7 @@ CONTRACTION = 0.7
 what the one before missed it by, no more of them are made."""
 
 FIRST = 50
-"""Most iterations for the first of them: a body that slides away has none."""
+"""Most iterations for each of them: a body that slides away has none."""
 
 
 class FiniteElementPotential(PotentialSpace):
@@ -165,7 +165,6 @@ class FiniteElementPotential(PotentialSpace):
         """Whether an element is turned inside out somewhere, det F ≤ 0; of small displacements it is not asked."""
         return not self.linear and self.form.least_volume(self.nodal(t, theta)) <= 0
 
-    @torch.no_grad()
     def minimise(self, t: float, guess: Tensor, inertia: Inertia | None = None, last: Tensor | None = None) -> Stage:
         objective, (rtol, maxiter) = BodyEnergy(self, t, inertia), (self.newton.rtol, self.newton.maxiter)
         start = objective.start(guess, last)
@@ -184,7 +183,7 @@ class FiniteElementPotential(PotentialSpace):
                 return _joined(stages)
             before = stages[-1].history[0]
             objective.relag(begin)
-            stages.append(minimise(objective, begin, rtol, maxiter))
+            stages.append(minimise(objective, begin, rtol, min(maxiter, FIRST)))
 
 
 def _joined(stages: Sequence[Stage]) -> Stage:
