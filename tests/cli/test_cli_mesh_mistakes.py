@@ -45,7 +45,7 @@ MISTAKES = {
     "misspelled": (
         DOMAIN,
         'domain = {mash = "plate.msh"}',
-        "problem.domain.mash: expected one of lower, upper, mesh, repair, scale; got mash; did you mean mesh?",
+        "problem.domain.mash: expected one of lower, upper, mesh, repair, scale, points; got mash; did you mean mesh?",
     ),
     "box and mesh": (
         DOMAIN,
