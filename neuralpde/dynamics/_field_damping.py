@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._loaded_form import LoadedForm, positive_part
+from neuralpde.dynamics._loaded_form import LoadedForm
 from neuralpde.fields import Jet
 from neuralpde.problems import ElasticBody
 from neuralpde.representations import FiniteElementField
@@ -67,10 +67,17 @@ class FieldDamping:
         rates = self.problem.damping
         assert rates is not None
         grad = self.elements.tables.evaluate(nodal, *self.places)[1]
-        self.moduli = positive_part(self.problem.material.tangent(self.x, grad)[None])[0]
+        self.moduli = self._positive(self.problem.material.tangent(self.x, grad))
         stiffness = -self.form.slopes(t, nodal, definite=True, whole=True)
         mass = self.elements.mass(self.problem.mass_density)
         self.matrix = (rates.mass * mass + rates.stiffness * stiffness).tocsr()
+
+    @staticmethod
+    def _positive(tangent: Tensor) -> Tensor:
+        """Without negative eigenvalues, ``(n, d, d, d, d)``."""
+        matrices = tangent.flatten(3, 4).flatten(1, 2)
+        sizes, axes = torch.linalg.eigh(0.5 * (matrices + matrices.mT))
+        return ((axes * sizes.clamp_min(0.0)[:, None]) @ axes.mT).reshape(tangent.shape)
 
     def drag(self, rate: float, origin: Tensor) -> Drag:
         """½ rate |u − origin|²_C of nodal displacements ``(N, d)``."""

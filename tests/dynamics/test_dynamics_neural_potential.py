@@ -220,7 +220,7 @@ def test_damping_at_points_is_that_at_nodes() -> None:
     motion = NeuralField.for_problem(problem, hidden=(6, 6), steepness=2.0)
     space = make_dynamics(problem, motion, "potential").space
     nodes = space.elements.nodes
-    origin = nodes @ torch.tensor([[0.1, 0.02], [0.03, -0.05]], dtype=nodes.dtype)
+    origin = 0.1 * torch.stack([nodes[:, 0] ** 2, nodes.prod(1)], dim=1)
     space.damp(0.0, 0 * nodes)
     drag, points = space.damping.drag(4.0, origin), space.body.quadrature
     moved = Jet(3 * drag.value, 3 * drag.grad)
