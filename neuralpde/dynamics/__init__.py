@@ -124,7 +124,8 @@ def check_pair(problem: Problem, kind: type[Representation]) -> None:
     if not flow and mine and all(made.constrained is True for made in mine):
         on_mesh = isinstance(problem.domain, MeshDomain)
         kinds = [kind for name, (made, _) in METHODS.items() if made.constrained is False for kind in served_by(name)]
-        use = _or([served for served in kinds if issubclass(served, FiniteElementField) == on_mesh])
+        alone = [served for served in kinds if served is not Motion]  # which for_problem makes
+        use = _or([served for served in alone if issubclass(served, FiniteElementField) == on_mesh])
         raise UsageError(f"a {kind.__name__} keeps incompressible flow, and {problem.name} is none; use {use}.")
     if flow:
         check_standard_flow(problem, kind.__name__)
