@@ -90,7 +90,9 @@ def test_other_fields_have_a_note() -> None:
 
 def test_boxes() -> None:
     box = Box((0.0, 0.0, 0.0), (2.0, 1.0, 1.0))
-    walls = Boundary(box, (CLAMP, Dirichlet(lambda t, x: x[:, 0] * (2 - x[:, 0]), "y-"), Dirichlet(1.0, "x+", "y"), Flux(0.0)))
+    walls = Boundary(
+        box, (CLAMP, Dirichlet(lambda t, x: x[:, 0] * (2 - x[:, 0]), "y-"), Dirichlet(1.0, "x+", "y"), Flux(0.0))
+    )
     (found,) = contradictions(walls, 3)
     assert (found.first, found.second, found.component, found.values) == ("y-", "x+", 1, (0.0, 1.0))
     assert found.place == (2.0, 0.0, 0.0)

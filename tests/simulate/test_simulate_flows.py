@@ -64,7 +64,9 @@ def test_another_quantity_or_an_unknown_may_be_chosen(
 def test_speed_is_a_quantity_and_wrong_names_are_refused() -> None:
     run = _walsh(16)
     assert run.samples(points=9, quantity="speed").values.min() >= 0
-    with pytest.raises(UsageError, match="one of vorticity, speed, pressure, velocity; got 'vortcity'; did you mean vorticity"):
+    with pytest.raises(
+        UsageError, match="vorticity, speed, pressure, velocity; got 'vortcity'; did you mean vorticity"
+    ):
         run.samples(quantity="vortcity")
     with pytest.raises(UsageError, match="unknowns of WalshFlow are velocity, pressure; got 'speed'"):
         run.error(unknown="speed")
