@@ -102,7 +102,7 @@ class PotentialDynamics(Dynamics):
         if stage.status.ok:
             stage, found = settled(self.space, stage)
             self._notes += found
-        else:
+        elif isinstance(self.space, FiniteElementPotential):  # neural fields take the whole load
             self.reached = f"the largest load that is carried has the factor {max(factors, default=0.0):.4g}"
         return stage
 

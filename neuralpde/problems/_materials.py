@@ -12,7 +12,6 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import jvp
 
 from neuralpde.geometry import Domain
 from neuralpde.problems._by_part import ByPart, bound
@@ -52,11 +51,20 @@ class Material(ABC):
         """First Piola–Kirchhoff stress P = ∂Ψ/∂F in Pa, ``(n, d, d)``."""
 
     def tangent(self, x: Tensor, grad: Tensor) -> Tensor:
-        """∂P_ij/∂F_kl = ∂²Ψ/∂F_ij∂F_kl, ``(n, d, d, d, d)``; of the stress by forward differentiation."""
-        n, d = grad.shape[:2]
-        units = torch.eye(d * d, dtype=grad.dtype, device=grad.device).reshape(-1, d, d)
-        columns = [jvp(lambda g: self.stress(x, g), (grad,), (unit.expand_as(grad),))[1] for unit in units]
-        return torch.stack(columns, dim=-1).reshape(n, d, d, d, d)
+        """∂P_ij/∂F_kl = ∂²Ψ/∂F_ij∂F_kl, ``(n, d, d, d, d)``; of the stress by a backward pass per component.
+
+        (Constants by part are looked up by their points, which ``torch.func`` would hide.)
+        """
+        again = torch.is_grad_enabled() and grad.requires_grad
+        with torch.enable_grad():
+            at = grad if again else grad.detach().requires_grad_()
+            stress = self.stress(x, at).flatten(1)
+            units = torch.eye(stress.shape[1], dtype=grad.dtype, device=grad.device)
+            rows = [
+                torch.autograd.grad(stress, at, unit.expand_as(stress), retain_graph=True, create_graph=again)[0]
+                for unit in units
+            ]
+        return torch.stack(rows, dim=1).reshape(*grad.shape, *grad.shape[1:])
 
     def cauchy(self, x: Tensor, grad: Tensor) -> Tensor:
         """True stress σ = P Fᵀ / J in Pa, ``(n, 3, 3)``: in plane strain with the stress σ_zz that keeps it plane."""

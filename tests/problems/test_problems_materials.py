@@ -227,6 +227,8 @@ def test_constants_by_parts_of_a_mesh() -> None:
     x = domain.some_points(4)
     grad = gradients(4, 2)[1]
     torch.testing.assert_close(body.stress(x, grad), NeoHookean(3.0, 0.3).stress(x, grad))
+    assert isinstance(body.material, NeoHookean)
+    torch.testing.assert_close(body.material.tangent(x, grad), NeoHookean(3.0, 0.3).tangent(x, grad))
     with pytest.raises(UsageError, match="there is no 'steel'"):
         Elasticity(NeoHookean(ByPart({"steel": 3.0}), 0.3), domain=domain)
 
