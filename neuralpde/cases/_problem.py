@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+
 from neuralpde.cases._domain import build_domain, needs_conditions
 from neuralpde.cases._mistakes import Place, nearest, shown
 from neuralpde.cases._parameters import Reader, parameters
 from neuralpde.cases._schema import ConditionTable, ProblemTable
 from neuralpde.cases._user_code import describe_object, is_reference, load_object
+from neuralpde.dynamics import check_body
 from neuralpde.geometry import (
     Boundary,
     Condition,
@@ -74,6 +77,8 @@ def build_problem(table: ProblemTable, reader: Reader, place: Place) -> Problem:
         _check_conditions(problem, place, table.conditions or ())
     with place.refusals():
         check_problem(problem)
+    with place.child("conditions").refusals():
+        check_body(problem, torch.zeros((), dtype=torch.float64))
     return problem
 
 

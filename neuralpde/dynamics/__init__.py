@@ -208,8 +208,7 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
             f"with {problem.channels}{f', and their meshes differ in {differ}' if differ else ''}; "
             f"build it with {type(representation).__name__}.for_problem(problem)."
         )
-    if "displacement" in problem.unknowns:
-        check_body(problem, torch.zeros((), dtype=representation.dtype, device=representation.device))
+    check_body(problem, torch.zeros((), dtype=representation.dtype, device=representation.device))
     if not _same_conditions(problem, representation):
         raise UsageError(
             f"the representation holds the conditions {representation.conditions}, the problem has "
@@ -256,6 +255,7 @@ __all__ = [
     "SpectralDynamics",
     "VelocityPressureDynamics",
     "WeakNeuralDynamics",
+    "check_body",
     "make_dynamics",
     "mean_gradient",
     "methods_for",

@@ -22,12 +22,14 @@ def check_body(problem: Problem, like: Tensor) -> None:
     Where a velocity or a temperature jumps at a corner, one value is as good as another; a body would have to tear.
 
     Args:
-        problem: of a body.
+        problem: other problems than bodies pass.
         like: a tensor of the kind and place in which functions are asked.
 
     Raises:
         UsageError: naming the condition, or both supports.
     """
+    if "displacement" not in problem.unknowns:
+        return
     boundary = Boundary(problem.domain, problem.conditions)
     _check_values(problem, boundary, like)
     times = TIMES if problem.time_order else TIMES[:1]

@@ -119,6 +119,11 @@ def test_a_constant_start_needs_no_file(tmp_path: Path) -> None:
 
 
 MISTAKES = {
+    "supports that contradict each other": (
+        '    {kind = "traction", value = 0.0},\n',
+        '    {kind = "dirichlet", value = 0.1, on = "y-"},\n    {kind = "traction", value = 0.0},\n',
+        "problem.conditions: the supports x- and y- contradict each other where they meet: at (0, 0) x- holds u_x at 0",
+    ),
     "a material that there is not": (
         "neo_hookean",
         "neohookean",
