@@ -185,8 +185,8 @@ PLAIN = (
         "elasticity",
         lambda: Elasticity(
             NeoHookean(2.0, 0.3, form="stable"),
-            solution=lambda x: 0.1 * bend(x),
-            conditions=(Dirichlet(lambda t, x: 0.1 * bend(x)),),
+            solution=lambda x: 0.11 * bend(x),
+            conditions=(Dirichlet(lambda t, x: 0.11 * bend(x)),),
         ),
         states_flux=True,
     ),

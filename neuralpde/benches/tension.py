@@ -137,7 +137,7 @@ def rows(quick: bool = False) -> list[Row]:
     """
     elements(4, EVEN, 2)  # imports are nobody's time
     fine, coarser = (10, 7) if quick else (FINE, COARSER)
-    x, hidden = places(), (6, 6) if quick else HIDDEN
+    x, hidden = places(), (8, 8) if quick else HIDDEN
     known = elements(fine, GRADED, 2)[0].at(0.0)(x)
     out = field_rows(known, f"reference, {coarser} × {coarser}", *elements(coarser, GRADED, 2))
     found = neural(known, hidden, SEEDS[:1] if quick else SEEDS, 6 if quick else 16, 15 if quick else 160)

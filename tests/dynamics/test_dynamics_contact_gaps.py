@@ -203,7 +203,7 @@ def test_points_of_any_field() -> None:
         (lambda: parts_of(placed("triangle", 1), 1, Contact(LevelSet(lambda x: x[:, 0]))), "state the obstacle as a"),
         (lambda: parts_of(placed("triangle", 1), 2, BodyContact()), "straight edges in 2D"),
         (lambda: parts_of(placed("triangle", 1), 1, Contact(HalfSpace((0, -9), (0, 1)), on="sole")), "no 'sole'"),
-        (lambda: parts_of(placed("triangle", 1), 1, SimpleNamespace()), "a contact is Contact"),
+        (lambda: parts_of(placed("triangle", 1), 1, SimpleNamespace()), "contact is a tuple of Contact"),
         (
             lambda: Contact(HalfSpace((0, 0), (0, 1)), motion=lambda t: t).shift(1.0, torch.zeros(1, 2)),
             "gives 2 finite",
