@@ -141,7 +141,7 @@ class StageEnergy(Energy):
         # rows of the square root of ∂²Ψ: each is a number of its point, whose derivative by θ is a row of the metric's
         roots = (factor * group.weights[:, None] * size.clamp_min(0)).sqrt()[:, None] * axes
         with torch.enable_grad():
-            numbers = torch.einsum("nm,nmk->kn", flat[:, used], roots)
+            numbers = torch.einsum("nm,nmk->kn", flat[:, used], roots).unbind()
         by_weights = tape.gradients if len(total) == len(theta) else tape.outer_gradients
         add_gram(total, torch.cat([by_weights(row).detach() for row in numbers]))
 
