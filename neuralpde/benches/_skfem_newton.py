@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
-from typing import Any
+from itertools import combinations_with_replacement, product
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,9 @@ from neuralpde.dynamics._newton import forcing
 SHEAR, BULK = _skfem.SHEAR, _skfem.BULK
 LARGEST_LU = {2: 120_000, 3: 25_000}
 """Unknowns up to which SuperLU can be the fastest, by dimension."""
+
+PATIENCE = 8
+"""Iterations from which on new factors pay: they take as long as some sixteen solves with them."""
 
 
 @dataclass
@@ -126,41 +129,87 @@ class NeoHookeanForms:
         matrix = sp.bmat(blocks, format="csr")[self.order][:, self.order]
         return matrix[self.free][:, self.free]
 
+    def idioms(self) -> dict[str, Callable[..., Any]]:
+        """Ways to the matrix."""
+        return {"vectors": self.by_vectors, "scalars": self.by_scalars}
+
+    def ways(self) -> list[Solver]:
+        """Ways to solve."""
+        return solvers(self.where[self.free], self.d, len(self.free))
+
+
+Work = Callable[[Any, np.ndarray, float, Any], tuple[np.ndarray, Any, int]]
+"""(matrix, right side, relative residual, what an earlier call made) → solution, what is made, and iterations."""
+
 
 class Solver:
-    """One way to solve the systems of Newton's method: SuperLU, or CG with PyAMG's smoothed aggregation.
+    """One way to solve the systems of Newton's method.
 
     Args:
         name: of the way.
-        build: makes a preconditioner of a matrix; None is SuperLU.
-        keep: whether the first matrix's serves all.
+        work: solves one.
+        keep: whether what the first matrix made, factors or a hierarchy, serves the next ones.
+        patience: iterations of a solve after which it is made anew for the next one.
     """
 
-    def __init__(self, name: str, build: Callable[[sp.csr_matrix], Any] | None, keep: bool = False) -> None:
-        self.name, self.build, self.keep, self.seconds, self.made = name, build, keep, 0.0, None
+    def __init__(self, name: str, work: Work, keep: bool = False, patience: int = 1000) -> None:
+        self.name, self.work, self.keep, self.patience = name, work, keep, patience
+        self.seconds, self.made = 0.0, None
 
-    def __call__(self, matrix: sp.csr_matrix, right: np.ndarray, rtol: float) -> np.ndarray:
+    def __call__(self, matrix: Any, right: np.ndarray, rtol: float) -> np.ndarray:
         begin = time.process_time()
-        if self.build is None:
-            options = {"SymmetricMode": True}
-            lu = spla.splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options=options)
-            x = lu.solve(right)
-        else:
-            if self.made is None or not self.keep:
-                self.made = self.build(matrix)
-            x = spla.cg(matrix, right, rtol=rtol, maxiter=500, M=self.made)[0]
+        x, made, count = self.work(matrix, right, rtol, self.made)
+        self.made = made if self.keep and count <= self.patience else None
         self.seconds += time.process_time() - begin
         return x
 
 
-def solvers(where: np.ndarray, dim: int, size: int) -> list[Solver]:
-    """Every way that is tried."""
+def superlu(matrix: sp.csr_matrix) -> spla.SuperLU:
+    """Factors with an ordering for symmetric patterns, which halves the fill."""
+    options = {"SymmetricMode": True}
+    return spla.splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options=options)
+
+
+def exactly(matrix: sp.csr_matrix, right: np.ndarray, rtol: float, made: Any) -> tuple[np.ndarray, Any, int]:
+    """Factors of every matrix."""
+    return superlu(matrix).solve(right), None, 0
+
+
+def iterating(build: Callable[[sp.csr_matrix], spla.LinearOperator]) -> Work:
+    """CG with a preconditioner."""
+
+    def work(matrix: sp.csr_matrix, right: np.ndarray, rtol: float, made: Any) -> tuple[np.ndarray, Any, int]:
+        made, count = build(matrix) if made is None else made, [0]
+
+        def counted(_: np.ndarray) -> None:
+            count[0] += 1
+
+        return spla.cg(matrix, right, rtol=rtol, maxiter=500, M=made, callback=counted)[0], made, count[0]
+
+    return work
+
+
+def factors(matrix: sp.csr_matrix) -> spla.LinearOperator:
+    """SuperLU as a preconditioner."""
+    return spla.LinearOperator(matrix.shape, superlu(matrix).solve, dtype=float)
+
+
+SMOOTHERS: dict[str, dict[str, Any]] = {
+    "": {
+        "presmoother": ("block_gauss_seidel", {"sweep": "forward"}),
+        "postsmoother": ("block_gauss_seidel", {"sweep": "backward"}),
+    },
+    " Jacobi": dict.fromkeys(("presmoother", "postsmoother"), ("block_jacobi", {"omega": 4 / 3})),
+}
+"""Of PyAMG's, by what is added to a way's name."""
+
+
+def multigrids(where: np.ndarray, dim: int) -> Iterator[tuple[str, Callable[[sp.csr_matrix], Any]]]:
+    """PyAMG's smoothed aggregations of blocks with rigid motions."""
     import pyamg
 
-    modes, out = _skfem.rigid_motions(where), []
-    name = "block_gauss_seidel"
-    sweeps = {"presmoother": (name, {"sweep": "forward"}), "postsmoother": (name, {"sweep": "backward"})}
-    for theta, cycle, light in _skfem.OPTIONS[dim, True]:
+    modes = _skfem.rigid_motions(where)
+    for (theta, cycle, light), (smoother, sweeps) in product(_skfem.OPTIONS[dim, True], SMOOTHERS.items()):
         options: dict[str, Any] = {"strength": ("symmetric", {"theta": theta}), "max_coarse": 100, "B": modes, **sweeps}
         if light:
             options |= {"smooth": ("jacobi", {"omega": 4 / 3, "weighting": "local"}), "improve_candidates": None}
@@ -168,9 +217,17 @@ def solvers(where: np.ndarray, dim: int, size: int) -> list[Solver]:
         def build(matrix: sp.csr_matrix, options: dict[str, Any] = options, cycle: str = cycle) -> Any:
             return pyamg.smoothed_aggregation_solver(matrix.tobsr((dim, dim)), **options).aspreconditioner(cycle=cycle)
 
-        label = f"SA θ={theta} {cycle}" + (" light" if light else "")
-        out += [Solver(label, build), Solver(f"{label}, kept", build, True)]
-    return out + ([Solver("SuperLU", None)] if size <= LARGEST_LU[dim] else [])
+        yield f"SA θ={theta} {cycle}" + (" light" if light else "") + smoother, build
+
+
+def solvers(where: np.ndarray, dim: int, size: int) -> list[Solver]:
+    """Every way that is tried."""
+    out = list[Solver]()
+    for name, build in multigrids(where, dim):
+        out += [Solver(name, iterating(build)), Solver(f"{name}, kept", iterating(build), True)]
+    if size <= LARGEST_LU[dim]:
+        out += [Solver("SuperLU", exactly), Solver("SuperLU, kept", iterating(factors), True, PATIENCE)]
+    return out
 
 
 @dataclass(frozen=True)
@@ -184,7 +241,22 @@ class March:
     places: np.ndarray
 
 
-def newton(forms: NeoHookeanForms, factors: Sequence[float], rtol: float) -> March:
+class Forms(Protocol):
+    """What Newton's method is told of a body: places of its unknowns, and numbers of those that are solved for."""
+
+    where: np.ndarray
+    free: np.ndarray
+
+    def state(self, u: np.ndarray) -> Any: ...
+
+    def residual(self, state: Any, factor: float) -> np.ndarray: ...
+
+    def idioms(self) -> dict[str, Callable[..., Any]]: ...
+
+    def ways(self) -> list[Solver]: ...
+
+
+def newton(forms: Forms, factors: Sequence[float], rtol: float) -> March:
     """Load steps by full steps of Newton's method, whose systems every solver solves to the same forcing term.
 
     Args:
@@ -193,13 +265,13 @@ def newton(forms: NeoHookeanForms, factors: Sequence[float], rtol: float) -> Mar
         rtol: of the residual, over the load.
     """
     clock, u, count = Clock(), np.zeros(len(forms.where)), 0
-    ways = solvers(forms.where[forms.free], forms.d, len(forms.free))
+    ways = forms.ways()
     size = float(np.linalg.norm(forms.residual(forms.state(u), 1.0)))
-    idioms = {"vectors": forms.by_vectors, "scalars": forms.by_scalars}
+    idioms = forms.idioms()
     trial = forms.state(u)
-    for name, idiom in idioms.items():
-        clock(name, idiom, trial)
-    best = idioms[min(idioms, key=lambda name: clock.seconds[name])]
+    for name, work in idioms.items():
+        clock(name, work, trial)
+    idiom = min(idioms, key=lambda name: clock.seconds[name])
     clock.seconds.clear()
     for factor in factors:
         before = 0.0
@@ -209,7 +281,7 @@ def newton(forms: NeoHookeanForms, factors: Sequence[float], rtol: float) -> Mar
             norm = float(np.linalg.norm(right))
             if norm <= rtol * factor * size:
                 break
-            matrix = clock("assembly", best, state)
+            matrix = clock("assembly", idioms[idiom], state)
             aim = max(0.5 * rtol * factor * size / norm, forcing(norm / before if before else 0.0))
             steps = [way(matrix, right, aim) for way in ways]
             u[forms.free] -= steps[0]
@@ -218,4 +290,4 @@ def newton(forms: NeoHookeanForms, factors: Sequence[float], rtol: float) -> Mar
     rebuilt = min(way.seconds for way in ways if not way.keep)
     seconds = {"assembly": clock.seconds["assembly"] / count, "solve": fastest.seconds / count}
     seconds["rebuilt"] = rebuilt / count
-    return March(count, seconds, f"{fastest.name}, {best.__name__.removeprefix('by_')}", u, forms.where)
+    return March(count, seconds, f"{fastest.name}, {idiom}", u, forms.where)

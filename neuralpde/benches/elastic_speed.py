@@ -1,17 +1,21 @@
-"""Newton's method for a neo-Hookean cantilever against scikit-fem: assembly and linear solve, seconds an iteration.
+"""Newton's method for a neo-Hookean cantilever against scikit-fem and torch-fem: seconds an iteration.
 
-A beam four times as long as high, clamped at one end, bends under its own weight by a fifth of its length. Both sides
+A beam four times as long as high, clamped at one end, bends under its own weight by a fifth of its length. All sides
 take the load in the same two steps, to the same residual of 1e-8 of the load, and solve every linear system to the same
-forcing term. Ours is what ``solve`` does, with its line search on the energy: energies and residuals count as assembly.
+forcing term. Ours is what ``solve`` does, with its line search on the energy, energies and residuals counted as
+assembly, and with the factors that tell at the end whether the equilibrium is stable.
+
 scikit-fem's side is a loop of full Newton steps with forms written by hand, stress and tangent in closed form, the same
 quadrature (one point for P1), in the faster of two idioms, and the fastest of several solvers, which all solve every
-system: SuperLU, and CG with PyAMG's smoothed aggregation with rigid motions, made anew for every matrix, or kept from
-the first.
+system: SuperLU, and CG with PyAMG's smoothed aggregation with rigid motions, by Gauss–Seidel or by Jacobi sweeps; each
+made anew for every matrix, or kept (SuperLU until it takes some iterations). torch-fem's, where the extra ``bench``
+is installed, is the same loop with its parts: its hyperelastic material, its assembly, its CG with multigrid made anew
+or kept, or its direct solver. Its quadratic elements have half as many quadrature points or fewer.
 
 Seconds are processor time of one thread, the least of the repeats. ``setup`` is what is made once for a mesh: its
 checks, that of its supports among them, names of its sides, tables and patterns; the first hierarchy is part of the
-iterations. ``ratio`` is their seconds an iteration over ours, ``ratio_rebuilt`` the same without preconditioners that
-are kept, ``displacement`` the relative difference of both solutions.
+iterations. ``ratio`` is scikit-fem's seconds an iteration over ours, ``ratio_rebuilt`` the same without preconditioners
+that are kept, ``over_torch_fem`` our seconds over torch-fem's, ``displacement`` the relative difference from ours.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neuralpde.benches import _skfem, _torch_fem, fem_speed
+from neuralpde.benches import _skfem, _torch_fem, _torch_fem_newton, fem_speed
 from neuralpde.benches._marching import one_thread
 from neuralpde.benches._one_process import in_a_process
 from neuralpde.benches._rows import Row
@@ -116,30 +120,41 @@ def theirs(setting: Setting, mesh: Any) -> tuple[March, float]:
     return newton(forms, STEPS, RTOL), setup
 
 
+def others(setting: Setting, mesh: Any) -> tuple[March, float]:
+    """torch-fem's, and the seconds of its set-up."""
+    force = (0.0,) * (setting.dim - 1) + (-WEIGHT,)
+    return _torch_fem_newton.cantilever(fem_speed.domain_of(mesh).mesh, setting.degree, force, STEPS, RTOL)
+
+
 def setting_rows(setting: Setting) -> list[Row]:
-    """One beam: seconds an iteration of both sides."""
+    """One beam: seconds an iteration of every side."""
     mesh = beam(setting)
-    runs = [(ours(setting, mesh), theirs(setting, mesh)) for _ in range(setting.repeats)]
-    (mine, _), (other, _) = runs[-1]
-    free = int((other.places[:, 0] > 1e-9).sum())
+    sides = (ours, theirs, others) if _torch_fem.installed() else (ours, theirs)
+    runs = [[side(setting, mesh) for side in sides] for _ in range(setting.repeats)]
+    marches = [march for march, _ in runs[-1]]
+    free = int((marches[1].places[:, 0] > 1e-9).sum())
     case = f"neo-Hookean cantilever {setting.dim}D P{setting.degree}, {free} unknowns"
     rows, sums = [], []
-    for side, (name, march) in enumerate((("neuralpde", mine), (f"scikit-fem, {other.method}", other))):
+    for side, (name, march) in enumerate(zip(("neuralpde", "scikit-fem", "torch-fem"), marches, strict=False)):
+        method = name if side == 0 else f"{name}, {march.method}"
         parts = {part: min(run[side][0].seconds[part] for run in runs) for part in ("assembly", "solve")}
         sums.append(sum(parts.values()))
-        rows += [Row(case, name, part, value, "s") for part, value in parts.items()]
-        rows.append(Row(case, name, "iteration", sums[-1], "s"))
-        rows.append(Row(case, name, "setup", min(run[side][1] for run in runs), "s"))
-        rows.append(Row(case, name, "iterations", march.iterations))
-    a, b = (m.displacement[fem_speed.order_of(m.places)] for m in (mine, other))
-    apart = float(np.linalg.norm(a - b) / np.linalg.norm(b))
+        rows += [Row(case, method, part, value, "s") for part, value in parts.items()]
+        rows.append(Row(case, method, "iteration", sums[-1], "s"))
+        rows.append(Row(case, method, "setup", min(run[side][1] for run in runs), "s"))
+        rows.append(Row(case, method, "iterations", march.iterations))
+        if side:
+            rows.append(Row(case, name, "displacement", difference(marches[0], march)))
     rebuilt = min(run[1][0].seconds["assembly"] + run[1][0].seconds["rebuilt"] for run in runs)
-    return [
-        *rows,
-        Row(case, "both", "ratio", sums[1] / sums[0]),
-        Row(case, "both", "ratio_rebuilt", rebuilt / sums[0]),
-        Row(case, "both", "displacement", apart),
-    ]
+    rows.append(Row(case, "both", "ratio", sums[1] / sums[0]))
+    rows.append(Row(case, "both", "ratio_rebuilt", rebuilt / sums[0]))
+    return [*rows, Row(case, "both", "over_torch_fem", sums[0] / sums[2])] if len(sums) > 2 else rows
+
+
+def difference(one: March, other: March) -> float:
+    """Relative difference of two displacements, however each side numbers its unknowns."""
+    a, b = (march.displacement[fem_speed.order_of(march.places)] for march in (one, other))
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
 def rows(quick: bool = False) -> list[Row]:
