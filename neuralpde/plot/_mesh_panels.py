@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuralpde.plot._level_set import solid_surface
 from neuralpde.plot._samples import Samples
 from neuralpde.plot._scales import Scale
 from neuralpde.plot._section import Body
 from neuralpde.plot._solid_shapes import draw_solid, with_solids
-from neuralpde.plot._triangulation import Floats
+from neuralpde.plot._triangulation import Floats, Ints
 from neuralpde.plot._view import FRONT, Surface, draw_axes, space_limits
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 MOST_SEAMS = 2500
 """Elements of a moving body whose edges are drawn; more would hide the colours."""
+
+_SOLID = 0.72
+"""The grey of solids that a body in space meets, without light."""
+
+_NOTHING = 2e-3
+"""Places nearer to zero than that share of the body's size are called zero."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +102,14 @@ def body_views(ax: Axes, samples: Samples, field: Floats, scale: Scale, when: in
         if not seen or (seen[0][0] != when and samples.displacement is not None):
             for surface in seen.pop()[1] if seen else ():
                 surface.remove()
-            pieces = ((body.triangles, 0, 0.0), (body.opened, body.face, right - left))
             points = samples.placed(when)
-            seen.append((when, [Surface(ax, FRONT, points, some, front, shift) for some, front, shift in pieces]))
+            middle = float(points[body.opened[len(body.opened) - body.face :], 1].mean()) if body.face else None
+            pieces = ((body.triangles, 0, 0.0, None), (body.opened, body.face, right - left, middle))
+            drawn = [
+                Surface(ax, FRONT, *_beside(points, some, _met(samples, when, low, high, behind)), front, shift)
+                for some, front, shift, behind in pieces
+            ]
+            seen.append((when, drawn))
         return seen[0][1]
 
     def redraw(values: np.ndarray, when: int) -> None:
@@ -105,7 +117,7 @@ def body_views(ax: Axes, samples: Samples, field: Floats, scale: Scale, when: in
         mappable.set_array(shown)
         colours = np.where(np.ma.getmaskarray(shown)[:, None], 0.9, mappable.to_rgba(shown)[:, :3])
         for surface in surfaces(when):
-            surface.colour(colours)
+            surface.colour(colours, _SOLID)
         # what draws the surfaces may set limits of its own
         ax.set(xlim=(left, right + (right - left)), ylim=space_limits(FRONT, low, high)[1])
 
@@ -113,8 +125,26 @@ def body_views(ax: Axes, samples: Samples, field: Floats, scale: Scale, when: in
     draw_axes(ax, FRONT, low, high)
     ax.set_xlim(left, right + (right - left))
     caption: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "bottom", "color": "0.2"}
-    ax.text(0.75, 0.0, f"cut at y = {body.cut_at:.3g}", transform=ax.transAxes, **caption)
+    near = abs(body.cut_at) <= _NOTHING * np.ptp(body.points[:, 1])
+    ax.text(0.75, 0.0, f"cut at y = {0 if near else body.cut_at:.3g}", transform=ax.transAxes, **caption)
     return Shown(mappable, redraw)
+
+
+def _met(samples: Samples, when: int, low: Floats, high: Floats, behind: float | None) -> list[tuple[Floats, Ints]]:
+    """Surfaces of the solids that a body in space meets; in the panel of the cut body cut as it is."""
+    solids = samples.solids(float(samples.times[when])) if samples.solids is not None else ()
+    return [solid_surface(solid, low, high, behind) for solid in solids]
+
+
+def _beside(points: Floats, triangles: Ints, solids: list[tuple[Floats, Ints]]) -> tuple[Floats, Ints]:
+    """A body's surface after those of solids, so that what is known to be in front stays last."""
+    found, at = [points], len(points)
+    faces: list[Ints] = []
+    for corners, some in solids:
+        found.append(corners)
+        faces.append(some + at)
+        at += len(corners)
+    return np.concatenate(found), np.concatenate([*faces, triangles])
 
 
 def body_proportion(samples: Samples) -> float:
@@ -126,7 +156,7 @@ def body_proportion(samples: Samples) -> float:
 def drawn_box(samples: Samples) -> tuple[Floats, Floats]:
     """What a panel shows: the body at all times, with air where it moves or meets solids."""
     low, high = samples.box
-    if samples.solids is not None and samples.dim == 2:
+    if samples.solids is not None:
         return with_solids(low, high, [solid for t in samples.times for solid in samples.solids(float(t))])
     air = 0.02 * float((high - low).max()) if samples.displacement is not None and samples.dim == 2 else 0.0
     return low - air, high + air

@@ -15,6 +15,7 @@ from neuralpde.fields import Jet
 from neuralpde.geometry import MeshDomain, Solid
 from neuralpde.plot._condition_text import FREE, grouped_conditions
 from neuralpde.plot._domain_panels import DOTS, Panel, domain_panels, normal_arrows
+from neuralpde.plot._level_set import solid_surface
 from neuralpde.plot._mesh_picture import tag_colours, tag_legend
 from neuralpde.plot._panels import colour_bar, plane, upright_label
 from neuralpde.plot._samples import Samples
@@ -23,6 +24,7 @@ from neuralpde.plot._solid_shapes import draw_solid, with_solids
 from neuralpde.plot._style import METHODS, style, trim, wrapped
 from neuralpde.plot._supports import draw_supports, is_solid
 from neuralpde.plot._triangulation import Floats, triangulation
+from neuralpde.plot._view import View, draw_faces, space_limits
 from neuralpde.plot._write import PICTURES, checked_path, save
 from neuralpde.problems import Problem, check_problem, obstacles
 from neuralpde.representations import Representation
@@ -88,8 +90,9 @@ def problem_figure(problem: Problem, representation: Representation | None = Non
         draw_supports(panel, problem) if is_solid(problem) else normal_arrows(panel, domain)
     if is_solid(problem):
         entries += _body_at_start(panels, problem)
-    if met := obstacles(getattr(problem, "contact", ())):
-        draw_obstacles(panels, met)
+    met = obstacles(getattr(problem, "contact", ()))
+    if met and (domain.dim < 3 or not _starts_elsewhere(problem)):
+        draw_obstacles(panels, met, np.array(domain.lower), np.array(domain.upper))
         entries.append(("obstacles", "0.6", "patch"))
     if getattr(problem, "solid", None) is not None:
         entries.append(("solid", "0.6", "patch"))
@@ -123,16 +126,34 @@ def _body_at_start(panels: Sequence[Panel], problem: Problem) -> list[tuple[str,
     return [("at t = 0", METHODS[0], "line")]
 
 
-def draw_obstacles(panels: Sequence[Panel], solids: Sequence[Solid]) -> None:
-    """What a body may touch, on a plane, with more room around the body."""
+def _starts_elsewhere(problem: Problem) -> bool:
+    """Whether the body in motion of a mesh begins in another place: obstacles around the mesh would mislead."""
+    if problem.time_order != 2 or not isinstance(problem.domain, MeshDomain):
+        return False
+    return bool(_start(problem, problem.domain.mesh.points)[:, : problem.domain.dim].any())
+
+
+def draw_obstacles(panels: Sequence[Panel], solids: Sequence[Solid], low: Floats, high: Floats) -> None:
+    """What a body in the box from ``low`` to ``high`` may touch, with more room around the body; in space behind it."""
     for panel in panels:
         if panel.view is not None:
+            _obstacles_in_space(panel.ax, panel.view, solids, *with_solids(low, high, solids))
             continue
         (left, right), (bottom, top) = panel.ax.get_xlim(), panel.ax.get_ylim()
-        low, high = with_solids(np.array([left, bottom]), np.array([right, top]), solids)
+        near, far = with_solids(np.array([left, bottom]), np.array([right, top]), solids)
         for solid in solids:
-            draw_solid(panel.ax, solid, low, high, above=0.5)
-        panel.ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+            draw_solid(panel.ax, solid, near, far, above=0.5)
+        panel.ax.set(xlim=(near[0], far[0]), ylim=(near[1], far[1]))
+
+
+def _obstacles_in_space(ax: Axes, view: View, solids: Sequence[Solid], low: Floats, high: Floats) -> None:
+    for solid in solids:
+        points, triangles = solid_surface(solid, low, high)
+        outlines = points[triangles[:, [0, 1, 2, 0]]]
+        look = {"edgecolors": "face", "linewidths": 0.3, "zorder": 0.5}
+        draw_faces(ax, view, outlines, np.full((len(outlines), 3), 0.72), look)
+    xlim, ylim = space_limits(view, low, high)
+    ax.set(xlim=xlim, ylim=ylim)
 
 
 def condition_colours(texts: list[str]) -> list[Any]:

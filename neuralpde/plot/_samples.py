@@ -39,7 +39,7 @@ class Samples:
             x + s u.
         magnification: s.
         outlined: whether the body at rest is seen as a thin line behind it.
-        solids: t → bodies that it meets, as signed distances, for pictures of a plane.
+        solids: t → bodies that it meets, as signed distances.
 
     Raises:
         UsageError: for d = 3, for shapes that disagree, for coordinates or times that do not increase, for a velocity

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuralpde.geometry import Element, Mesh
+from neuralpde.plot._level_set import KUHN, between, zero_surface
 from neuralpde.plot._triangulation import MOST_PIECES, TRIANGLES, Floats, Ints, Triangulation, refined, triangulation
 
 _EIGHT = (
@@ -15,9 +16,6 @@ _EIGHT = (
     *((4, 9, 5, 6), (4, 9, 6, 7), (4, 9, 7, 8), (4, 9, 8, 5)),
 )
 """The tetrahedra between the nodes of one of second order."""
-
-_KUHN = ((0, 1, 2, 6), (0, 2, 3, 6), (0, 3, 7, 6), (0, 7, 4, 6), (0, 4, 5, 6), (0, 5, 1, 6))
-"""Six tetrahedra around the diagonal of a cube from corner 0 to corner 6."""
 
 _HALVINGS = 2
 """A curved element is cut as the 8² straight tetrahedra that it is divided into."""
@@ -80,7 +78,7 @@ def _clipped(surface: Triangulation, side: Floats) -> Triangulation:
         odd = np.argmax(signs[chosen] if count == 1 else ~signs[chosen], axis=1)
         a, b, c = (surface.triangles[chosen, (odd + j) % 3] for j in range(3))
         ab, ac = start + np.arange(len(chosen)), start + len(chosen) + np.arange(len(chosen))
-        points += [_between(surface.points, side, a, b), _between(surface.points, side, a, c)]
+        points += [between(surface.points, side, a, b), between(surface.points, side, a, c)]
         start += 2 * len(chosen)
         pieces += [np.stack([a, ab, ac], 1)] if count == 1 else [np.stack([ab, b, c], 1), np.stack([ab, c, ac], 1)]
         elements += [surface.elements[chosen]] * count
@@ -100,39 +98,17 @@ def _section(mesh: Mesh, at: float, slack: float) -> Triangulation:
     pieces = _tetrahedra(mesh.element)
     nodes = np.einsum("qk,ekd->eqd", mesh.element.values(pieces.reshape(-1, 3)), mesh.points[mesh.cells[cells]])
     corners, owners = nodes.reshape(-1, 4, 3), np.repeat(cells, len(pieces))
-    points, triangles, elements, start = [np.zeros((0, 3))], [], [], 0
-    height = _side(corners, at, slack)
-    for count, ends in _MET.items():
-        chosen = np.flatnonzero((height > 0).sum(1) == count)
-        order = np.argsort(height[chosen] <= 0, axis=1, kind="stable")  # those above come first
-        ordered = np.take_along_axis(corners[chosen], order[..., None], axis=1)
-        flat, side = ordered.reshape(-1, 3), np.take_along_axis(height[chosen], order, axis=1).reshape(-1)
-        numbers = 4 * np.arange(len(chosen))
-        points += [_between(flat, side, numbers + p, numbers + q) for p, q in ends]
-        for corner in [(0, 1, 2), (0, 2, 3)][: len(ends) - 2]:
-            triangles.append(start + np.stack([j * len(chosen) + np.arange(len(chosen)) for j in corner], axis=1))
-            elements.append(owners[chosen])
-        start += len(ends) * len(chosen)
-    found = Triangulation(np.concatenate(points), np.concatenate(triangles), np.concatenate(elements))
+    points, triangles, number = zero_surface(corners, _side(corners, at, slack))
+    found = Triangulation(points, triangles, owners[number])
     turned = np.where((found.normals[:, _AXIS] > 0)[:, None], found.triangles[:, ::-1], found.triangles)
     return Triangulation(found.points, turned, found.elements)
-
-
-_MET = {1: ((0, 1), (0, 2), (0, 3)), 2: ((0, 2), (0, 3), (1, 3), (1, 2)), 3: ((0, 3), (1, 3), (2, 3))}
-"""Edges that the plane meets, in order around the cut, by how many corners (the first ones) lie above it."""
 
 
 def _tetrahedra(element: Element) -> Floats:
     """Reference coordinates of straight tetrahedra that fill an element, ``(k, 4, 3)``."""
     nodes = np.asarray(element.nodes)
-    out = nodes[np.asarray(_KUHN)] if element.shape == "hexahedron" else nodes[None, :4]
+    out = nodes[np.asarray(KUHN)] if element.shape == "hexahedron" else nodes[None, :4]
     for _ in range(_HALVINGS if element.order > 1 or element.shape == "hexahedron" else 0):
         middles = 0.5 * (out[:, [0, 1, 0, 0, 1, 2]] + out[:, [1, 2, 2, 3, 3, 3]])
         out = np.concatenate([out, middles], axis=1)[:, np.asarray(_EIGHT)].reshape(-1, 4, 3)
     return out
-
-
-def _between(points: Floats, side: Floats, a: Ints, b: Ints) -> Floats:
-    """Where the lines from points a to points b meet the plane on which ``side`` is 0."""
-    s = side[a] / (side[a] - side[b])
-    return points[a] + s[:, None] * (points[b] - points[a])

@@ -25,7 +25,7 @@ _FAR = 0.6
 
 
 def distances(solid: Solid, low: Floats, high: Floats, nodes: int = _NODES) -> tuple[list[Floats], Floats]:
-    """A lattice over a rectangle, and the signed distances at its nodes ``(n, n)``."""
+    """A lattice over a rectangle or box, and the signed distances at its nodes ``(n, n)`` or ``(n, n, n)``."""
     axes = [np.linspace(a, b, nodes) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     with torch.no_grad():
@@ -45,18 +45,23 @@ def draw_solid(ax: Axes, solid: Solid, low: Floats, high: Floats, above: float =
 
 
 def with_solids(low: Floats, high: Floats, solids: Sequence[Solid]) -> tuple[Floats, Floats]:
-    """The rectangle with air around it, and with those solids whole that end near it."""
+    """The rectangle (box in space) with air around it, with those solids whole that end near it, and with the surfaces
+    near it of those that do not end."""
     size = float((high - low).max())
     near = low - _FAR * size, high + _FAR * size
     low, high = low - _AIR * size, high + _AIR * size
     for solid in solids:
-        axes, distance = distances(solid, *near, nodes=101)
+        axes, distance = distances(solid, *near, nodes=101 if len(low) == 2 else 41)
         inside = np.argwhere(distance < 0)
-        for k in range(2) if len(inside) else ():
+        for k in range(len(low)) if len(inside) else ():
             first, last = inside[:, k].min(), inside[:, k].max()
             step = axes[k][1] - axes[k][0]
             if first > 0:
                 low[k] = min(low[k], axes[k][first] - 2 * step)
             if last < len(axes[k]) - 1:
                 high[k] = max(high[k], axes[k][last] + 2 * step)
+            if first == 0 and last < len(axes[k]) - 1:
+                low[k] = min(low[k], axes[k][last] - 2 * step)
+            if first > 0 and last == len(axes[k]) - 1:
+                high[k] = max(high[k], axes[k][first] + 2 * step)
     return low, high

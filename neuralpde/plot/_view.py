@@ -127,9 +127,11 @@ class Surface:
         for artist in self._artists:
             artist.remove()
 
-    def colour(self, colours: Floats) -> None:
-        """Show the points in these colours, ``(n, 3)``."""
-        self._shown(np.clip(colours[self._corners] * self._light, 0, 1))
+    def colour(self, colours: Floats, rest: float = 0.9) -> None:
+        """Show the first points in these colours, ``(k, 3)``, and the others in that grey."""
+        whole = np.full((int(self._corners.max(initial=-1)) + 1, 3), rest)
+        whole[: len(colours)] = colours[: len(whole)]
+        self._shown(np.clip(whole[self._corners] * self._light, 0, 1))
 
 
 def _painted(ax: Axes, corners: Floats) -> Callable[[Floats], None]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SHOWN = (("displacement", "m"), ("von Mises stress", "Pa"))
 
+ZERO = 1e-9
+"""Coordinates nearer to zero than that share of the body's size are rounding."""
+
 
 def largest(solution: Solution) -> list[str]:
     """Sentences such as ``largest displacement 0.0123 m at (4, 0.5)``, of the last state at the nodes of the mesh.
@@ -29,11 +32,12 @@ def largest(solution: Solution) -> list[str]:
         return []
     t = float(solution.times[-1])
     x = torch.as_tensor(problem.domain.mesh.points, dtype=r.dtype, device=r.device)
+    nothing = ZERO * float((x.amax(0) - x.amin(0)).max())
     jets, out = smooth_jet(problem, solution.at(t)), list[str]()
     for name, unit in SHOWN:
         if name in offered:
             values = quantity_of(jets, chosen_quantity(problem, name)[0], x, t)[:, 0]
             k = int(values.nan_to_num(-1.0).argmax())
-            place = ", ".join(f"{float(c):.4g}" for c in x[k])
+            place = ", ".join(f"{float(c) if abs(float(c)) > nothing else 0.0:.4g}" for c in x[k])
             out.append(f"largest {name} {float(values[k]):.4g} {unit} at ({place})")
     return out

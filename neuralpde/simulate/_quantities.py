@@ -185,6 +185,9 @@ def samples_of(
     parts = [torch.stack([quantity_of(jet, shown, part, t) for t, jet in timed]) for part in x.split(CHUNK)]
     values = torch.cat(parts, dim=1)
     moved = displacements(problem, fields, x) if on_mesh else None
+    met = met_solids(problem) if moved is not None else None
+    if met is not None and magnification is None:
+        magnification = 1.0  # enlarged displacements would lead into what a body may not enter
     velocity = None
     if shown.streamlines and d == 2:
         at = places.lattice
@@ -207,7 +210,7 @@ def samples_of(
         moved,
         magnification_of(places.triangulation, moved, magnification),
         outlined=moved is not None and (len(times) == 1 or held(problem)),
-        solids=met_solids(problem) if moved is not None else None,
+        solids=met,
     )
 
 
