@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -45,6 +47,22 @@ def test_gradients_of_the_elements_own_polynomials_are_exact(kind: str, degree: 
     found, known = recovered_gradient(r, u, everything(r))
     assert bool(known.all())
     torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["quad", "hexahedron"])
+def test_thin_elements_have_patches_too(kind: str) -> None:
+    """Forty times as long as wide, turned by half a radian: quadratics of their own axes are determined."""
+    mesh = unit_mesh(kind, 3)
+    c, s = np.cos(0.5), np.sin(0.5)
+    thin = mesh.points * np.array([1.0, *([1 / 40] * (mesh.dim - 1))])
+    thin[:, :2] = thin[:, :2] @ np.array([[c, s], [-s, c]])
+    r = FiniteElementField(MeshDomain(replace(mesh, points=thin)), channels=1, degree=2)
+    x = r.nodes
+    found, known = recovered_gradient(r, x[:, :1] ** 2 - x[:, :1] * x[:, 1:2], everything(r))
+    wanted = torch.zeros_like(x)
+    wanted[:, 0], wanted[:, 1] = 2 * x[:, 0] - x[:, 1], -x[:, 0]
+    assert bool(known.all())
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(("kind", "degree"), [pair for pair in KINDS if pair[0] in ("triangle", "quad")])
