@@ -37,9 +37,10 @@ def elliptic_multigrid(problem: Problem, representation: FiniteElementField) -> 
         near_nullspace=None if modes is None else modes.flatten(0, 1),
         theta=STRENGTH.get((field.dim, c > 1)),
         block=c,
-        cycle="W",
+        cycle="V" if c > 1 and field.dim == 3 else "W",
         prolongation=prolongation,
         single=True,
+        smoother="jacobi" if c > 1 else "gauss_seidel",
     )
     r = representation
     return NodeBlocks(made, ~r.fixed[r.free].reshape(-1)) if r.partly else made

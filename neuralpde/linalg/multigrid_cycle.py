@@ -69,7 +69,7 @@ class GaussSeidelCycle:
     def __init__(self, hierarchy: Any, cycle: str, dtype: type[np.floating[Any]] = np.float64) -> None:
         self.visits, self.dtype = {"V": 1, "W": 2}[cycle], dtype
         self.levels = [_level(level, dtype) for level in hierarchy.levels[:-1]]
-        self._coarsest = _inverse(hierarchy.levels[-1].A.toarray()).astype(dtype)
+        self._coarsest = dense_inverse(hierarchy.levels[-1].A.toarray()).astype(dtype)
 
     def __call__(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         largest = float(np.abs(r).max(initial=0.0))
@@ -96,7 +96,7 @@ class GaussSeidelCycle:
 def _level(level: Any, dtype: type[np.floating[Any]]) -> Level:
     from pyamg.util.utils import get_block_diag
 
-    a, ways = level.A, (_cast(level.P, dtype), _cast(level.R, dtype))
+    a, ways = level.A, (cast(level.P, dtype), cast(level.R, dtype))
     if a.format != "bsr" or a.blocksize == (1, 1):
         a = a.tocsr()
         return Level(_part(a, np.less_equal, dtype), _part(a, np.greater_equal, dtype), _diagonal(a, dtype), *ways)
@@ -104,7 +104,7 @@ def _level(level: Any, dtype: type[np.floating[Any]]) -> Level:
     return Level(_part(a, np.less, dtype), _part(a, np.greater, dtype), inverses, *ways)
 
 
-def _cast(a: sp.spmatrix, dtype: type[np.floating[Any]]) -> sp.spmatrix:
+def cast(a: sp.spmatrix, dtype: type[np.floating[Any]]) -> sp.spmatrix:
     """A sparse matrix in another precision, without SciPy's search for duplicates, a loop over rows in Python."""
     if a.format != "bsr" or a.blocksize == (1, 1):
         return a.tocsr().astype(dtype)
@@ -123,7 +123,7 @@ def _part(a: sp.csr_matrix | sp.bsr_matrix, which: np.ufunc, dtype: type[np.floa
     return type(a)((a.data[chosen].astype(dtype), a.indices[chosen], pointers), shape=a.shape)
 
 
-def _inverse(a: NDArray[np.float64]) -> NDArray[np.float64]:
+def dense_inverse(a: NDArray[np.float64]) -> NDArray[np.float64]:
     """That of a coarsest matrix, or its pseudoinverse where it is singular."""
     if np.allclose(a, a.T, rtol=0.0, atol=1e-12 * np.abs(a).max(initial=0.0)):
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +12,30 @@ import torch
 from torch import Tensor
 
 from neuralpde.linalg.operators import LinearOperator
+
+LARGEST_BLOCK = 4
+"""Rows of blocks, up to which MKL multiplies with them faster than with numbers."""
+
+
+def product_with(matrix: sp.csr_matrix | sp.bsr_matrix) -> Callable[[Tensor], Tensor]:
+    """x → A x for tensors of the type of A, ``(n,)`` or ``(n, k)``, on the CPU, with the threads of torch.
+
+    Where torch has MKL its kernels take half of the time of SciPy's, and several threads; else the product is SciPy's.
+    Entries are shared, but those of blocks that MKL has no kernel for, which are multiplied in rows.
+
+    Args:
+        matrix: CSR or BSR, of float32 or float64.
+    """
+    if not (torch.backends.mkl.is_available() and matrix.nnz):
+        return lambda x: torch.from_numpy(np.asarray(matrix @ x.numpy()))
+    if matrix.format != "csr" and (matrix.blocksize[0] != matrix.blocksize[1] or matrix.blocksize[0] > LARGEST_BLOCK):
+        matrix = matrix.tocsr()
+    make = torch.sparse_csr_tensor if matrix.format == "csr" else torch.sparse_bsr_tensor
+    rows, columns, entries = (torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse (CSR|BSR) tensor support is in beta")
+        shared = make(rows, columns, entries, matrix.shape, check_invariants=False)
+    return lambda x: shared @ x
 
 
 class SparseOperator(LinearOperator):
@@ -34,8 +60,12 @@ class SparseOperator(LinearOperator):
         super().__init__(matrix.shape, symmetric=symmetric, positive_definite=positive_definite)
         self.matrix = matrix
 
+    @cached_property
+    def _product(self) -> Callable[[Tensor], Tensor]:
+        return product_with(self.matrix.astype(np.float64, copy=False))
+
     def matvec(self, x: Tensor) -> Tensor:
-        return torch.from_numpy(np.asarray(self.matrix @ x.detach().cpu().double().numpy()))
+        return self._product(x.detach().cpu().double())
 
     def rmatvec(self, x: Tensor) -> Tensor:
         return torch.from_numpy(np.asarray(self.matrix.T @ x.detach().cpu().double().numpy()))

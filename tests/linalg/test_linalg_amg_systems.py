@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
 
 from neuralpde.linalg import AlgebraicMultigrid, MatrixOperator, SparseOperator, solve_linear
+from neuralpde.linalg.jacobi_cycle import JacobiCycle
 from neuralpde.linalg.multigrid_cycle import GaussSeidelCycle
+from neuralpde.linalg.sparse import product_with
 from neuralpde.types import UsageError
 
 
@@ -117,7 +121,87 @@ def test_sparse_operators_hold_what_they_get(form: str) -> None:
     assert (operator.to_csr() != sp.csr_matrix(A)).nnz == 0
 
 
+def pyamg_levels(block: int) -> Any:
+    import pyamg
+
+    A = coupled(30).tobsr((2, 2)) if block == 2 else square(60)
+    return pyamg.smoothed_aggregation_solver(A, max_coarse=20)
+
+
+@pytest.mark.parametrize("cycle", ["V", "W"])
+@pytest.mark.parametrize("block", [1, 2])
+def test_a_jacobi_cycle_is_symmetric_and_positive_and_contracts(block: int, cycle: str) -> None:
+    levels = pyamg_levels(block)
+    A, made = levels.levels[0].A.toarray(), JacobiCycle(levels, cycle)
+    n = len(A)
+    rows = np.random.default_rng(0).standard_normal((n, 40))
+    M = rows.T @ np.stack([made(column) for column in rows.T], axis=1)
+    assert np.abs(M - M.T).max() <= 1e-12 * np.abs(M).max()
+    assert np.linalg.eigvalsh(0.5 * (M + M.T)).min() > 0
+    error = rows[:, 0]
+    for _ in range(30):
+        left = error - made(A @ error)
+        rate = np.sqrt((left @ A @ left) / (error @ A @ error))
+        error = left
+    assert rate < 0.8  # of the slowest errors, in the norm of energy
+    single = JacobiCycle(levels, cycle, np.float32)
+    assert np.abs(single(rows[:, 0]) - made(rows[:, 0])).max() <= 1e-5 * np.abs(made(rows[:, 0])).max()
+
+
+def test_a_jacobi_cycle_of_two_levels_is_its_formula() -> None:
+    import pyamg
+
+    levels = pyamg.smoothed_aggregation_solver(coupled(12).tobsr((2, 2)), max_levels=2)
+    A, P = levels.levels[0].A.toarray(), levels.levels[0].P.toarray()
+    blocks = A.reshape(144, 2, 144, 2)[range(144), :, range(144)]
+    D = np.zeros_like(A)
+    for i, block in enumerate(blocks):
+        D[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = block
+    r = np.random.default_rng(0).standard_normal(len(A))
+    made = JacobiCycle(levels, "V")
+    first = np.linalg.solve(D, r)
+    found = made.levels[0].damping(torch.from_numpy(r)).numpy()
+    damping = float(found @ first / (first @ first))
+    assert np.abs(found - damping * first).max() <= 1e-13 * np.abs(found).max()
+    largest = np.abs(np.linalg.eigvals(np.linalg.solve(D, A))).max()
+    assert 1.1 < damping * largest < 2 / 1.3 + 1e-12
+    x = found + P @ np.linalg.solve(P.T @ A @ P, P.T @ (r - A @ found))
+    wanted = x + damping * np.linalg.solve(D, r - A @ x)
+    assert np.abs(made(r) - wanted).max() <= 1e-9 * np.abs(wanted).max()
+
+
+def test_jacobi_sweeps_serve_cg_and_leave_other_methods_alone() -> None:
+    options = {"block": 2, "near_nullspace": torch.eye(2, dtype=torch.float64).repeat(900, 1)}
+    M = AlgebraicMultigrid("smoothed_aggregation", smoother="jacobi", **options)  # type: ignore[arg-type]
+    assert symmetric(coupled(30), M) and solved(coupled(30), M) <= 30
+    skew = coupled(30) + sp.diags(np.full(1799, 0.3), 1)
+    made = M.build(MatrixOperator(skew))
+    assert isinstance(made._cycle, GaussSeidelCycle)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("block", [(1, 1), (2, 2), (3, 3), (6, 6), (3, 6)])
+def test_products_are_those_of_dense_matrices(block: tuple[int, int], dtype: type) -> None:
+    A = sp.random(60, 120, 0.05, format="csr", random_state=0, dtype=dtype)
+    for matrix in (A, A.tobsr(block), 0 * A[:0], sp.csr_matrix((60, 120), dtype=dtype)):
+        x = torch.from_numpy(np.random.default_rng(1).standard_normal((120, 3)).astype(dtype))
+        wanted = torch.from_numpy(matrix.toarray()) @ x
+        product = product_with(matrix)
+        for found, right in ((product(x), wanted), (product(x[:, 0].contiguous()), wanted[:, 0])):
+            assert found.dtype == x.dtype and torch.allclose(found, right, rtol=0, atol=1e-5)
+
+
+def test_products_without_mkl_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    A = coupled(6).tobsr((2, 2))
+    x = torch.rand(72, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    wanted = product_with(A)(x)
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    assert torch.allclose(product_with(A)(x), wanted, rtol=0, atol=1e-14)
+
+
 def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(UsageError, match="the smoothers are 'gauss_seidel' and 'jacobi'; got 'sor'"):
+        AlgebraicMultigrid(smoother="sor")
     A = MatrixOperator(square(7))
     with pytest.raises(UsageError, match="the cycles are 'V' and 'W'; got 'F'"):
         AlgebraicMultigrid(cycle="F")
