@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,14 +13,19 @@ from torch import Tensor
 
 from neuralpde.dynamics import FiniteElementDynamics, PotentialDynamics, make_dynamics
 from neuralpde.dynamics._traced import TracedDynamics
-from neuralpde.dynamics._traced_form import traced_field
+from neuralpde.dynamics._traced_form import traced_field, traced_projection
 from neuralpde.dynamics._traced_motion import TracedBody
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import MeshDomain
-from neuralpde.integrators import Integrator, State
+from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, Motion, Representation
-from neuralpde.types import UsageError, raise_for
+from neuralpde.simulate._arguments import check_options, check_parts
+from neuralpde.simulate._growth import GrowthGuard
+from neuralpde.simulate._stability import check_step
+from neuralpde.types import Status, UsageError, raise_for
+
+Plain: TypeAlias = PotentialDynamics | FiniteElementDynamics
 
 
 def solve(
@@ -72,7 +78,7 @@ def solve(
     if problem.time_order:
         raise UsageError(f"{problem.name} moves in time: use differentiable.simulate.")
     problem, representation = _moved(problem, representation, points)
-    dynamics = _traced(problem, representation, points, method, options)
+    dynamics = _traced(_plain(problem, representation, method, options), points)
     with torch.no_grad():
         start = representation.initial() if guess is None else guess
         if guess is None and problem.guesses:
@@ -91,6 +97,7 @@ def simulate(
     t_end: float,
     points: Tensor | None = None,
     start: Tensor | None = None,
+    growth_limit: float | None = 1e6,
     method: str = "auto",
     **options: Any,
 ) -> tuple[DifferentiableField, ...]:
@@ -106,14 +113,15 @@ def simulate(
         integrator: a Runge–Kutta method, BDF2 or Newmark's.
         dt, t_end: equal steps, none longer than dt.
         points: see :func:`solve`.
-        start: θ at t = 0 ``(p,)``, which may require a gradient; by default the problem's initial data, projected.
-        method, options: as of :func:`neuralpde.simulate`.
+        start: θ at t = 0 ``(p,)``; by default the problem's initial data, projected. Both may require a gradient.
+        growth_limit, method, options: as of :func:`neuralpde.simulate`.
 
     Returns:
         The fields at all steps, the first one at t = 0. Those of a body are displacement and velocity.
 
     Raises:
         UsageError: for a steady problem, and for what has no gradient here.
+        NonFiniteError: where NaN appears, or the field outgrows ``growth_limit``.
         NotConvergedError: where a step fails.
     """
     if not problem.time_order:
@@ -121,32 +129,48 @@ def simulate(
     if not (dt > 0 and t_end > 0):
         raise UsageError(f"dt and t_end must be positive; got {dt} and {t_end}.")
     problem, representation = _moved(problem, representation, points)
-    dynamics = _traced(problem, representation, points, method, options)
+    plain = _plain(problem, representation, method, options)
+    dynamics = _traced(plain, points)
     dynamics.check_march()
     integrator.check(dynamics)
-    theta = representation.project(problem.initial).theta if start is None else start
+    theta = _start(problem, representation, points) if start is None else start
     steps = max(1, int(-(-t_end // (dt * (1 + 1e-12)))))
     state, states = State(0.0, theta), [State(0.0, theta)]
+    with torch.no_grad():
+        still = State(0.0, theta.detach())
+        guard = GrowthGuard(problem, representation, plain, still, t_end, growth_limit)
+        check_step(integrator, plain, still, t_end / steps, steps)
     for _ in range(steps):
         state, info = integrator.step(dynamics, state, t_end / steps)
-        raise_for(info.status, f"{problem.name} at t = {state.t:.4g}", info)
+        raise_for(_status(state, info, guard), f"{problem.name} at t = {state.t:.4g}", info)
         states.append(state)
     return tuple(_field(representation, points, s) for s in states)
 
 
-def _traced(
-    problem: Problem, representation: Representation, points: Tensor | None, method: str, options: dict[str, Any]
-) -> TracedDynamics | PotentialDynamics:
+def _plain(problem: Problem, representation: Representation, method: str, options: dict[str, Any]) -> Plain:
+    """The dynamics without gradients, with which everything is solved."""
+    check_parts(problem, representation)
+    check_options(problem, representation, method, options)
     with torch.no_grad():
         dynamics = make_dynamics(problem, representation, method, **options)
-    if isinstance(dynamics, PotentialDynamics):
-        return TracedBody(dynamics, points)
-    if isinstance(dynamics, FiniteElementDynamics):
-        return TracedDynamics(dynamics, points)
+    if isinstance(dynamics, PotentialDynamics | FiniteElementDynamics):
+        return dynamics
     raise UsageError(
         f"gradients through solutions are those of finite elements; {problem.name} on a "
         f"{type(representation).__name__} has none: use a FiniteElementField."
     )
+
+
+def _traced(plain: Plain, points: Tensor | None) -> TracedDynamics | PotentialDynamics:
+    return TracedBody(plain, points) if isinstance(plain, PotentialDynamics) else TracedDynamics(plain, points)
+
+
+def _status(state: State, info: StepInfo, guard: GrowthGuard) -> Status:
+    """How a step went: bad where the field is no number, or has outgrown its problem."""
+    with torch.no_grad():
+        if not bool(torch.isfinite(state.theta).all()):
+            return Status.NON_FINITE
+        return info.status if not info.status.ok or guard.holds(state) else Status.UNSTABLE
 
 
 def _moved(problem: Any, representation: Any, points: Tensor | None) -> tuple[Any, Any]:
@@ -161,8 +185,23 @@ def _moved(problem: Any, representation: Any, points: Tensor | None) -> tuple[An
     places = points.detach().cpu().double().numpy()
     moved = replace(problem, domain=MeshDomain(replace(domain.mesh, points=np.array(places))))
     field: Any = representation.displacement if isinstance(representation, Motion) else representation
-    kind = {"degree": field.degree, "dtype": field.dtype, "device": field.device}
+    kind = {"degree": field.degree, "dilatation": field.dilatation, "dtype": field.dtype, "device": field.device}
     return moved, type(field).for_problem(moved, **kind)
+
+
+def _start(problem: Problem, representation: Any, points: Tensor | None) -> Tensor:
+    """θ of the problem's initial data, with the gradients of what these are made from."""
+    blocks: Any = representation.blocks.values() if isinstance(representation, Motion) else (representation,)
+    found, first = list[Tensor](), 0
+    for field in blocks:
+        mine = slice(first, first + field.channels)
+        found.append(traced_projection(field, partial(_some_channels, problem.initial, mine), points))
+        first += field.channels
+    return torch.cat(found)
+
+
+def _some_channels(function: Callable[[Tensor], Tensor], mine: slice, x: Tensor) -> Tensor:
+    return function(x)[:, mine]
 
 
 def _field(representation: Any, points: Tensor | None, state: State) -> DifferentiableField:

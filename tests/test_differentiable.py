@@ -34,7 +34,7 @@ from neuralpde.problems import (
     traction,
 )
 from neuralpde.representations import FiniteElementField, NeuralField
-from neuralpde.types import UsageError
+from neuralpde.types import NonFiniteError, UsageError
 
 TIGHT = Newton(rtol=1e-13)
 AGREE = 1e-6
@@ -195,6 +195,22 @@ def test_motion_by_material_density_loads_supports_start_and_shape(integrator: I
     check(scalar, START[0], number(0.8), START[2], START[4], start, torch.from_numpy(domain.mesh.points.copy()))
 
 
+def test_motion_by_gravity_and_a_start_of_numbers() -> None:
+    domain = square()
+
+    def scalar(gravity: Tensor, start: Tensor, velocity: Tensor) -> Tensor:
+        held = (Dirichlet(0.0, "x-"), Flux(0.0))
+        problem = Elasticity(
+            NeoHookean(2.0, 0.3), domain=domain, conditions=held, density=0.8, steady=False,
+            gravity=gravity, start=start, start_velocity=velocity,
+        )  # fmt: skip
+        r = FiniteElementField.for_problem(problem, 1)
+        u = differentiable.simulate(problem, r, ImplicitEuler(), dt=0.1, t_end=0.2, newton=TIGHT)
+        return looked_at(u[-1], problem)
+
+    check(scalar, number(0.1, -0.3), number(0.05, 0.02), number(0.1, -0.2))
+
+
 def test_motion_is_that_of_simulate() -> None:
     problem = moving(*(v.clone() for v in (START[0], number(0.8), START[2], START[4])), square())  # type: ignore[misc]
     r = FiniteElementField.for_problem(problem, 1)
@@ -288,3 +304,23 @@ def test_roots_refuse_another_number_of_equations() -> None:
     x = number(2.0)
     assert root(x, lambda x: x - 2, lambda v: v) is not None
     assert not root(x, lambda x: x - 2, lambda v: v).requires_grad
+
+
+def test_moved_elements_keep_their_options() -> None:
+    """Elements of mean dilatation are refused with other points too, and not replaced by plain ones."""
+    domain = square()
+    still = Elasticity(NeoHookean(1.0, 0.3), domain=domain, conditions=(Dirichlet(0.0, "x-"), Flux(0.0)))
+    r = FiniteElementField.for_problem(still, 2, dilatation="mean")
+    for points in (None, torch.from_numpy(domain.mesh.points.copy())):
+        with pytest.raises(UsageError, match="dilatation"):
+            differentiable.solve(still, r, points=points)
+
+
+def test_steps_that_are_too_long_are_told() -> None:
+    fast = moving(number(2e4), number(1.0), number(1.0, 0.0), number(0.1, 0.0), square())
+    r = FiniteElementField.for_problem(fast, 1)
+    with pytest.raises(NonFiniteError, match="an explicit step may be unstable"):
+        differentiable.simulate(fast, r, RK4(), dt=0.1, t_end=1.0)
+    hooke = LinearElasticity(young=2e4, density=1.0, domain=square(), steady=False, start_velocity=(1.0, 0.0))
+    with pytest.raises(UsageError, match="beyond the stability limit"):
+        differentiable.simulate(hooke, FiniteElementField.for_problem(hooke, 1), RK4(), dt=0.1, t_end=1.0)

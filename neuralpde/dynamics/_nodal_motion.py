@@ -30,7 +30,7 @@ class NodalMotion:
     def __init__(self, problem: Problem, representation: Motion, space: PotentialSpace) -> None:
         assert isinstance(representation.velocity, FiniteElementField)
         self.representation, self.space, self.velocity = representation, space, representation.velocity
-        self.mass = self.velocity.mass(problem.mass_density)  # type: ignore[attr-defined]
+        self.mass = self.velocity.mass(problem.mass_density)
         self.systems = FiniteElementSystems(problem.name, representation.dim, Newton())
         self._fields = [_held_by(self.velocity, problem, order) for order in range(3)]
         self._held: dict[int, tuple[float, Tensor]] = {}

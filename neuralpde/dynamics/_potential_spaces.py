@@ -35,7 +35,7 @@ def make_space(
                 raise UsageError(
                     f"{name} is an option of a NeuralField; a FiniteElementField takes newton, load_steps."
                 )
-        mass = field.mass(problem.mass_density) if moves else None  # type: ignore[attr-defined]
+        mass = field.mass(problem.mass_density) if moves else None
         shape, others = dilatation_parts(problem, field)
         parts = (*others, *contact_potentials(problem, field))
         return FiniteElementPotential(problem, field, LoadedForm(shape, field), newton, parts, mass)

@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from neuralpde.dynamics._finite_element_systems import LEAST, SYMMETRY, FiniteElementSystems, Iteration
+from neuralpde.dynamics._newton import Newton
 from neuralpde.dynamics._weak_form import WeakForm
 from neuralpde.implicit import root
 from neuralpde.problems import energy_flux
-from neuralpde.representations import FiniteElementField, add
+from neuralpde.representations import FiniteElementField, add, scatter
 
 Density: TypeAlias = Callable[[Tensor], Tensor] | None
 Matrix: TypeAlias = sp.csr_matrix | sp.bsr_matrix
@@ -31,6 +32,31 @@ def traced_field(field: FiniteElementField, points: Tensor | None) -> FiniteElem
     out.__dict__.pop("quadrature_tables", None)
     out.tables = field.tables.moved(points)
     return out
+
+
+def traced_projection(field: FiniteElementField, target: Callable[[Tensor], Tensor], points: Tensor | None) -> Tensor:
+    """θ of the L² projection of a function, as a function of what it and the boundary data read: ∫ φ_i (u − f) = 0.
+
+    Args:
+        field: the elements.
+        target: f of points ``(n, d)``, ``(n, c)``.
+        points: see :func:`traced_field`.
+    """
+    moved, free = traced_field(field, points), field.free_dofs
+    # tables are made here, and not in a pass that is run twice
+    table, _ = moved.quadrature_tables, moved.nodes
+
+    def residual(theta: Tensor) -> Tensor:
+        away = table.values @ moved.values(theta, 0.0)[table.dofs]
+        away = away - target(table.points.flatten(0, 1)).reshape(away.shape)
+        return moved.free_part(
+            scatter(table.dofs, table.values.mT @ (table.weights[..., None] * away), field.tables.num_nodes)
+        )
+
+    with torch.no_grad():
+        theta = field.project(target).theta
+    systems = FiniteElementSystems("the projection", field.dim, Newton())
+    return root(theta, residual, Adjoint(systems, lambda: field.mass()[free][:, free]))
 
 
 class TracedForm:

@@ -79,7 +79,7 @@ class TracedSpace(PotentialSpace):
 
     def weighed(self, values: Tensor) -> Tensor:
         """M u of nodal values."""
-        return self.traced.weighed(values, self.problem.mass_density)  # type: ignore[attr-defined]
+        return self.traced.weighed(values, self.problem.mass_density)
 
     def nodal(self, t: float, theta: Tensor) -> Tensor:
         return self.field.values(theta, t)
@@ -143,6 +143,7 @@ class TracedMotion(NodalMotion):
 
     def __init__(self, inner: NodalMotion, space: TracedSpace, points: Tensor | None) -> None:
         self.__dict__.update(inner.__dict__)
+        self._held = {}  # what the plain motion has kept of its supports has no gradient
         self.space, self.velocity = space, traced_field(inner.velocity, points)
         self._fields = [traced_field(field, points) for field in inner._fields]
         self._inner = inner

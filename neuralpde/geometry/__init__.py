@@ -40,7 +40,7 @@ from neuralpde.geometry._quadrature import (
 from neuralpde.geometry._rates import ValueRate, rate_conditions, rate_of
 from neuralpde.geometry._smooth_distance import NearPoints, ScalarJet, SmoothDistance
 from neuralpde.geometry._solids import Block, Bodies, Disc, HalfSpace, LevelSet, SignedDistance, Solid
-from neuralpde.geometry._values import at_points, is_number, plain_numbers, prescribed
+from neuralpde.geometry._values import SameEverywhere, at_points, is_number, plain_numbers, prescribed
 
 __all__ = [
     "AXES",
@@ -76,6 +76,7 @@ __all__ = [
     "Pressure",
     "Quadrature",
     "Robin",
+    "SameEverywhere",
     "ScalarJet",
     "SignedDistance",
     "SmoothDistance",

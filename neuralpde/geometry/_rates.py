@@ -47,9 +47,9 @@ class ValueRate:
         exact = self._exact(t, x)
         if exact is None or exact.shape != difference.shape:
             return difference
-        size = AGREE * float(torch.maximum(difference.abs().max(), exact.abs().max()))
+        size = AGREE * max(map(_largest, (difference, exact)))
         near = [difference] if ahead else [difference, *self._one_sided(t, x, step)]
-        return exact if any(float((exact - other).abs().max()) <= size for other in near) else difference
+        return exact if any(_largest(exact - other) <= size for other in near) else difference
 
     def _exact(self, t: float, x: Tensor) -> Tensor | None:
         """By forward-mode differentiation; None where g takes no tensor for t."""
@@ -74,6 +74,10 @@ class ValueRate:
             for s in (-1, 1)
         )
         return one, two
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.detach().abs().max())
 
 
 def rate_of(value: BoundaryValue, scale: float = 1.0) -> BoundaryValue:

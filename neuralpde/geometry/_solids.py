@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neuralpde.geometry._values import is_number, plain_numbers
 from neuralpde.types import UsageError
 
 
@@ -37,6 +38,14 @@ class Solid(ABC):
         return Bodies((self, other))
 
 
+def _numbers(what: str, value: object) -> tuple[float, ...]:
+    """A place as a solid keeps it, one number for each axis, from a list, an array or a tensor."""
+    plain = plain_numbers(value)
+    if not isinstance(plain, tuple) or not plain or not all(map(is_number, plain)):
+        raise UsageError(f"{what} is one finite number for each axis, such as (0.5, 0.0); got {plain!r}.")
+    return tuple(map(float, plain))
+
+
 @dataclass(frozen=True)
 class Disc(Solid):
     """|x − centre| ≤ radius: a disc, in 3D a ball.
@@ -50,9 +59,11 @@ class Disc(Solid):
     radius: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "centre", tuple(float(c) for c in self.centre))
-        if not self.radius > 0:
-            raise UsageError(f"a disc needs a positive radius; got {self.radius}.")
+        object.__setattr__(self, "centre", _numbers("the centre of a disc", self.centre))
+        radius = plain_numbers(self.radius)
+        if not is_number(radius) or not radius > 0:
+            raise UsageError(f"a disc needs a positive radius; got {radius!r}.")
+        object.__setattr__(self, "radius", float(radius))
 
     @property
     def dim(self) -> int:
@@ -75,7 +86,7 @@ class Block(Solid):
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper"):
-            object.__setattr__(self, name, tuple(float(c) for c in getattr(self, name)))
+            object.__setattr__(self, name, _numbers(f"the {name} corner of a block", getattr(self, name)))
         if len(self.lower) != len(self.upper) or not all(a < b for a, b in zip(self.lower, self.upper, strict=True)):
             raise UsageError(f"a block needs lower < upper along each axis; got {self.lower} and {self.upper}.")
 
@@ -108,7 +119,7 @@ class HalfSpace(Solid):
 
     def __post_init__(self) -> None:
         for name in ("point", "normal"):
-            object.__setattr__(self, name, tuple(float(c) for c in getattr(self, name)))
+            object.__setattr__(self, name, _numbers(f"the {name} of a half-space", getattr(self, name)))
         length = math.hypot(*self.normal)
         if len(self.point) != len(self.normal) or not 0 < length < math.inf:
             raise UsageError(
@@ -138,6 +149,9 @@ class LevelSet(Solid):
 
     function: Callable[[Tensor], Tensor]
 
+    def __post_init__(self) -> None:
+        _check_function(self)
+
     def distance(self, x: Tensor) -> Tensor:
         with torch.enable_grad():
             points = x.detach().requires_grad_()
@@ -152,6 +166,14 @@ class LevelSet(Solid):
         return values.detach() / slope.norm(dim=-1).clamp(min=1e-12)
 
 
+def _check_function(solid: LevelSet | SignedDistance) -> None:
+    if not callable(solid.function):
+        raise UsageError(
+            f"a {type(solid).__name__} takes a function of points (n, d) that returns (n,), such as "
+            f"lambda x: x.norm(dim=-1) - 0.5; got {solid.function!r}."
+        )
+
+
 @dataclass(frozen=True)
 class SignedDistance(Solid):
     """The body of a signed distance of one's own.
@@ -164,6 +186,9 @@ class SignedDistance(Solid):
     """
 
     function: Callable[[Tensor], Tensor]
+
+    def __post_init__(self) -> None:
+        _check_function(self)
 
     def distance(self, x: Tensor) -> Tensor:
         values = self.function(x)

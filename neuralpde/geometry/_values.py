@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ BoundaryValue: TypeAlias = float | tuple[float, ...] | Callable[[float, Tensor],
 """A number, one number per channel, or a function of time and points ``(n, d)`` that returns ``(n, c)``."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SameEverywhere:
     """A tensor that may require a gradient as a prescribed value: the same at all points and times.
 
@@ -28,6 +28,9 @@ class SameEverywhere:
     """
 
     numbers: Tensor
+
+    def __repr__(self) -> str:
+        return repr(self.numbers)
 
     def __call__(self, t: float, x: Tensor) -> Tensor:
         return self.numbers.to(x).reshape(1, -1).expand(len(x), -1)
@@ -47,7 +50,7 @@ def plain_numbers(value: object) -> object:
     return value
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a finite real number, and no truth value."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 

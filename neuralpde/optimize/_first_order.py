@@ -59,8 +59,9 @@ def adam(
     status, steps = Status.COMPLETED, 0
     for steps in range(1, options.maxiter + 1):
         optimiser.zero_grad()
-        r = residual(weights, steps)
-        loss = 0.5 * r.square().sum()
+        with torch.enable_grad():
+            r = residual(weights, steps)
+            loss = 0.5 * r.square().sum()
         size = math.sqrt(2 * loss.item()) if math.isfinite(loss.item()) else math.nan
         history.append(size)
         if not math.isfinite(size):

@@ -113,6 +113,10 @@ class Problem(ABC):
         """Source of the conservation form, ``(n, c)``."""
         return torch.zeros_like(u.value)
 
+    def mass_density(self, x: Tensor) -> Tensor:
+        """ρ at points, ``(n,)``, of a problem whose ``time_order`` is 2: ρ u_tt = rhs."""
+        raise UsageError(f"{self.name} states no inertia; define mass_density(self, x).")
+
     def energy(self, t: float, x: Tensor, u: Jet) -> Tensor:
         """Density Ψ of a variational problem, ``(n,)``, from the value and the gradient: u_t = −δ/δu ∫ Ψ dx.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.func import jvp
@@ -13,9 +14,9 @@ SAMPLES = 1000
 
 
 def coefficient(value: ScalarOrField, x: Tensor) -> Tensor | float:
-    """A coefficient at points: a number as it is, a function of x as ``(n, 1)``."""
+    """A coefficient at points: a number as it is (an array of one number too), a function of x as ``(n, 1)``."""
     if not callable(value):
-        return value
+        return value.item() if isinstance(value, np.ndarray) else value
     out = value(x)
     return out if out.ndim == 2 else out[:, None]
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
 import torch
 from torch import Tensor
 
-from neuralpde.geometry import Solid
+from neuralpde.geometry import Solid, is_number, plain_numbers
 from neuralpde.types import UsageError
 
-
-def _positive(name: str, value: float | None, unit: str) -> None:
-    if value is not None and not 0 < value < math.inf:
-        raise UsageError(f"the {name} of a contact must be positive and finite ({unit}); got {value}.")
+UNITS = {"distance": "m", "stiffness": "Pa", "slip_speed": "m/s"}
 
 
 def _check_numbers(contact: Contact | BodyContact) -> None:
-    if not 0 <= contact.friction < math.inf:
-        raise UsageError(f"a coefficient of friction is zero or positive; got {contact.friction}.")
-    _positive("distance", contact.distance, "m")
-    _positive("stiffness", contact.stiffness, "Pa")
-    _positive("slip_speed", contact.slip_speed, "m/s")
+    """Keep arrays and tensors of one number as that number, and refuse what is out of range."""
+    for name in ("friction", *UNITS):
+        object.__setattr__(contact, name, plain_numbers(getattr(contact, name)))
+    if not is_number(contact.friction) or contact.friction < 0:
+        raise UsageError(f"a coefficient of friction is a number, 0 or more; got {contact.friction!r}.")
+    for name, unit in UNITS.items():
+        value = getattr(contact, name)
+        if value is not None and not (is_number(value) and value > 0):
+            raise UsageError(f"the {name} of a contact must be positive and finite ({unit}); got {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Contact:
         if not isinstance(self.obstacle, Solid):
             raise UsageError(
                 f"the obstacle of a contact is a solid, for instance HalfSpace((0, 0), (0, 1)); got {self.obstacle!r}."
+            )
+        if self.motion is not None and not callable(self.motion):
+            raise UsageError(
+                "the motion of an obstacle is a function of the time t that gives its shift, such as "
+                f"lambda t: (0.0, -0.1 * t); got {self.motion!r}."
             )
         _check_numbers(self)
 

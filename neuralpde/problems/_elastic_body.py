@@ -11,7 +11,18 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Jet, PointMemory
-from neuralpde.geometry import BoundaryValue, Box, Condition, Dirichlet, Domain, Flux, at_points, is_number, prescribed
+from neuralpde.geometry import (
+    BoundaryValue,
+    Box,
+    Condition,
+    Dirichlet,
+    Domain,
+    Flux,
+    SameEverywhere,
+    at_points,
+    is_number,
+    prescribed,
+)
 from neuralpde.problems._base import Problem, Quantity, divergence_of_flux
 from neuralpde.problems._body_vectors import body_vector
 from neuralpde.problems._by_part import ByPart, bound
@@ -108,7 +119,7 @@ class ElasticBody(Problem):
             raise UsageError(f"{self.name} lives in 2D or 3D; got a domain in {d}D.")
         for name in ("body_force", "gravity", "start", "start_velocity"):
             object.__setattr__(self, name, body_vector(name, getattr(self, name), d))
-        if callable(self.gravity):
+        if callable(self.gravity) and not isinstance(self.gravity, SameEverywhere):
             raise UsageError("gravity is the same everywhere; a load that varies is a body_force, in N/m³.")
         if self.damping is not None and not isinstance(self.damping, Rayleigh):
             raise UsageError(f"damping is Rayleigh, for instance Rayleigh(mass=0.5); got {self.damping!r}.")
@@ -122,10 +133,10 @@ class ElasticBody(Problem):
         if self.steady and (self.start_velocity is not None or self.damping is not None):
             what = "start_velocity" if self.start_velocity is not None else "damping"
             raise UsageError(f"{what} is of a body in motion: give steady=False too, or leave it away.")
-        if self.jumps and self._balances:
-            raise UsageError(
-                "a solution alone makes no body force where the material (or the density) jumps: give body_force too."
-            )
+        stiff = self.damping is not None and self.damping.stiffness
+        if (self.jumps or stiff) and self._balances:
+            where = "with Rayleigh damping of the stiffness" if stiff else "where the material (or the density) jumps"
+            raise UsageError(f"a solution alone makes no body force {where}: give body_force too.")
 
     @property
     def time_order(self) -> int:  # type: ignore[override]
@@ -195,7 +206,7 @@ class ElasticBody(Problem):
         elif self.body_force is not None:
             total = total + x.new_tensor(tuple(self.body_force))
         if self.gravity is not None:
-            total = total + self.mass_density(x)[:, None] * x.new_tensor(tuple(self.gravity))
+            total = total + self.mass_density(x)[:, None] * _vectors("gravity", self.gravity, x)
         return total
 
     @property
@@ -204,7 +215,7 @@ class ElasticBody(Problem):
         return self.solution is not None and self.body_force is None and self.gravity is None
 
     def _balance(self, t: float, x: Tensor) -> Tensor:
-        """ρ ü − ∇·P of the exact displacement."""
+        """ρ (ü + α u̇) − ∇·P of the exact displacement, damped by Rayleigh's α."""
         assert self.solution is not None
         function = self.solution
 
@@ -212,7 +223,12 @@ class ElasticBody(Problem):
             return at_time(function, t, points)
 
         force = manufactured_source(still, self._stress_force, self.needs, t, x)
-        return force if self.steady else force + self.mass_density(x)[:, None] * time_derivative(self._velocity, t, x)
+        if self.steady:
+            return force
+        change = time_derivative(self._velocity, t, x)
+        if self.damping is not None:
+            change = change + self.damping.mass * self._velocity(t, x)
+        return force + self.mass_density(x)[:, None] * change
 
     def _velocity(self, t: float, x: Tensor) -> Tensor:
         """u̇ of the exact displacement."""
@@ -256,7 +272,9 @@ class ElasticBody(Problem):
 
 
 def _vectors(name: str, value: Start, x: Tensor) -> Tensor:
-    """A start at points, ``(n, d)``."""
+    """A start, or gravity, at points ``(n, d)``, ``(n, d)``."""
+    if isinstance(value, SameEverywhere):
+        return value(0.0, x)
     if callable(value):
         if takes_time(value):
             raise UsageError(f"{name} is a function of x alone: the body is there at t = 0.")

@@ -194,7 +194,7 @@ def _one_number(name: str, value: Callable[[Tensor], Tensor], x: Tensor) -> floa
     if not isinstance(out, Tensor) or out.shape not in ((1, 1), (1,)):
         got = tuple(out.shape) if isinstance(out, Tensor) else f"a {type(out).__name__}"
         raise UsageError(f"{name} as a function of points (n, d) returns (n, 1); for n = 1 it gave {got}.")
-    return float(out)
+    return float(out.detach())
 
 
 def _pairs(one: ScalarOrField | None, other: ScalarOrField | None) -> Iterator[tuple[float, float]]:

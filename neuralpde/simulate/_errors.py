@@ -113,6 +113,7 @@ def errors_by_unknown(
     return errors_of_all({"": solution}, {"": wanted}, points, reference)[""]
 
 
+@torch.no_grad()
 def errors_of_all(
     solutions: Mapping[str, Solution],
     times: Mapping[str, Sequence[float]],

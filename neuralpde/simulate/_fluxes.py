@@ -17,6 +17,7 @@ from neuralpde.simulate._gradients import AXES
 from neuralpde.types import UsageError
 
 
+@torch.no_grad()
 def flux_table(
     problem: Problem,
     representation: Representation,

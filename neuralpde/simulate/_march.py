@@ -105,6 +105,7 @@ def _record(record: ForceRecord, dynamics: Any) -> None:
     record.attach(dynamics)
 
 
+@torch.no_grad()
 def simulate(
     problem: Problem,
     representation: Representation,

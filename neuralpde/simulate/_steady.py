@@ -18,6 +18,7 @@ from neuralpde.simulate._solution import Solution
 from neuralpde.types import UsageError, raise_for
 
 
+@torch.no_grad()
 def solve(
     problem: Problem,
     representation: Representation,

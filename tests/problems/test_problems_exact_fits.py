@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,18 @@ import torch
 from tables import FLOWS, PROBLEMS, SQUARE, UNIT, ProblemRow, points_in
 
 from neuralpde.geometry import Box, Dirichlet
-from neuralpde.problems import Advection, Burgers, GaussianBump, Heat, Poisson, ProductOfSines, SineMode, exact_fits
+from neuralpde.problems import (
+    Advection,
+    Burgers,
+    GaussianBump,
+    Heat,
+    LinearElasticity,
+    Poisson,
+    ProductOfSines,
+    Rayleigh,
+    SineMode,
+    exact_fits,
+)
 
 RATE = 0.1 * (2 * math.pi) ** 2
 
@@ -134,3 +146,36 @@ def test_what_cannot_be_differentiated_is_not_judged(name: str) -> None:
             return BLACK_BOXES[name](t, x)
 
     assert exact_fits(Opaque(), [0.0, 0.5]) == (True, "")
+
+
+def shear_wave(damping: Rayleigh | None, body_force: tuple[float, ...] | None = (0.0, 0.0)) -> LinearElasticity:
+    """u_y = sin(πx) e^(−ζt) cos ωt with ω² + ζ² = π² μ/ρ and ζ = (α + β π² μ/ρ)/2, for Rayleigh's α = 0.5, β = 1e-3."""
+    square = math.pi**2 * 400.0 / 2.0
+    decay = (0.5 + 1e-3 * square) / 2
+    rate = math.sqrt(square - decay**2)
+
+    def wave(t: float, x: torch.Tensor) -> torch.Tensor:
+        across = torch.sin(math.pi * x[:, :1]) * (0.01 * math.exp(-decay * t) * math.cos(rate * t))
+        return torch.cat([0 * across, across], 1)
+
+    return LinearElasticity(
+        young=1000.0, poisson_ratio=0.25, density=2.0, steady=False, solution=wave, damping=damping,
+        body_force=body_force, conditions=(Dirichlet(wave),),
+    )  # fmt: skip
+
+
+def test_a_damped_wave_of_a_body_is_believed() -> None:
+    assert exact_fits(shear_wave(Rayleigh(0.5, 1e-3)), [0.0, 0.1]) == (True, "")
+    for other in (None, Rayleigh(0.5), Rayleigh(0.0, 1e-3), Rayleigh(0.55, 1e-3)):
+        fits, reason = exact_fits(shear_wave(other), [0.0, 0.1])
+        assert not fits and "does not satisfy the equation" in reason
+
+
+@pytest.mark.parametrize("damping", [None, Rayleigh(mass=3.0)])
+def test_a_force_that_follows_from_a_motion_makes_it_exact(damping: Rayleigh | None) -> None:
+    assert exact_fits(shear_wave(damping, None), [0.0, 0.1]) == (True, "")
+
+
+def test_a_motion_has_to_start_with_the_right_velocity() -> None:
+    fits, reason = exact_fits(dataclasses.replace(shear_wave(None, None), start_velocity=(0.0, 0.0)), [0.0, 0.1])
+    assert not fits and "does not start from the initial values" in reason
