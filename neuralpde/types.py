@@ -65,6 +65,11 @@ class Status(Enum):
         "start closer to the solution (guess=, the load raised in steps, a smaller time step); beyond a fold there is "
         "none",
     )
+    INVERTED = (
+        "Newton's method turned elements inside out, and did not come back",
+        "raise the load in smaller steps; beyond a limit load there is no equilibrium: St. Venant–Kirchhoff's material "
+        "gives way under strong compression, NeoHookean does not",
+    )
     UNSETTLED = (
         "no equilibrium was found with what follows the body, a pressure on its deformed boundary or friction",
         "take smaller load steps (load_steps=LoadSteps(first=0.1)); beyond a limit load, or where a body has to slide, "

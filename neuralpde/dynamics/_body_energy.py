@@ -99,33 +99,33 @@ class BodyEnergy(Objective):
         whole = self.body.representation.free_part(torch.stack(parts).sum(0))
         return whole, max(self.loads, *(float(part.norm()) for part in parts))
 
-    def newton(self, theta: Tensor, gradient: Tensor, projected: bool, rtol: float, fall: float) -> Tensor | None:
+    def newton(self, theta: Tensor, gradient: Tensor, share: float, rtol: float, fall: float) -> Tensor | None:
         rtol = rtol if self.body.linear else max(rtol, forcing(fall))
-        return self._solved(self.values(theta), gradient, projected, rtol)
+        return self._solved(self.values(theta), gradient, share, rtol)
 
-    def _solved(self, values: Tensor, gradient: Tensor, projected: bool, rtol: float) -> Tensor | None:
+    def _solved(self, values: Tensor, gradient: Tensor, share: float, rtol: float) -> Tensor | None:
         body, inertia = self.body, self.inertia
         same = body.linear and body.damping is None  # the matrix of every state
         key = (inertia.mass, inertia.rate) if inertia is not None else (0.0, 0.0)
         try:
             factors = body.kept.get(key) if same else None
             if factors is None:
-                factors = body.systems.factors(self._matrix(values, projected), once=not same)
+                factors = body.systems.factors(self._matrix(values, share), once=not same)
                 if same:
                     body.keep(key, factors)
-            if not projected and not _definite(factors):
+            if share < 1 and not _definite(factors):
                 return None
             return body.systems.solve(factors, gradient, rtol, inexact=True)
         except NotConvergedError:
             return None
 
     @torch.no_grad()
-    def _matrix(self, values: Tensor, projected: bool, follow: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
+    def _matrix(self, values: Tensor, share: float, follow: bool = False) -> sp.csr_matrix | sp.bsr_matrix:
         """∂²E/∂θ²; or ∂g/∂θ where what follows the body does so."""
         body, inertia = self.body, self.inertia
 
         def slopes(part: Potential) -> Matrix | None:
-            return part.slopes(self.t, values) if follow else part.hessian(self.t, values, projected)
+            return part.slopes(self.t, values) if follow else _mixed(part, self.t, values, share)
 
         whole = slopes(body.parts[0])
         assert whole is not None
@@ -135,7 +135,7 @@ class BodyEnergy(Objective):
         others = [slopes(part) for part in body.parts[1:]]
         whole = sum((matrix for matrix in others if matrix is not None), start=whole)
         if inertia is None:
-            return whole + self._anchor(whole) if projected and len(body.parts) > 1 else whole
+            return whole + self._anchor(whole) if share and len(body.parts) > 1 else whole
         whole = whole + inertia.mass * body.free_mass
         return whole if body.damping is None else whole + inertia.rate * body.free_damping
 
@@ -148,11 +148,11 @@ class BodyEnergy(Objective):
 
     def tangent(self, theta: Tensor) -> sp.csr_matrix | sp.bsr_matrix:
         """∂g/∂θ of forces of which nothing that follows is frozen: not symmetric."""
-        return self._matrix(self.values(theta), False, follow=True)
+        return self._matrix(self.values(theta), 0.0, follow=True)
 
     def hessian(self, theta: Tensor) -> sp.csr_matrix | sp.bsr_matrix:
         """∂²E/∂θ²."""
-        return self._matrix(self.values(theta), False)
+        return self._matrix(self.values(theta), 0.0)
 
     def definite(self, theta: Tensor) -> bool:
         """Whether the Hessian is positive definite; of a system that a Krylov method solves True."""
@@ -171,6 +171,9 @@ class BodyEnergy(Objective):
     def resolution(self, theta: Tensor) -> float:
         place = (self.body.representation.nodes + self.values(theta)).abs().max()
         return RESOLVED * torch.finfo(theta.dtype).eps * float(place)
+
+    def strayed(self, theta: Tensor) -> bool:
+        return self.inertia is None and self.body.inverted(self.t, theta)
 
     def longest(self, theta: Tensor, step: Tensor) -> float:
         return self._longest(self.values(theta), -self.body.representation.extended(step))
@@ -208,8 +211,18 @@ class BodyEnergy(Objective):
             return None
         up, down = (torch.stack(self.forces(last + s * NUDGE * move)).sum(0) for s in (1, -1))
         pulled = torch.stack(self.forces(last)).sum(0) + (up - down) / (2 * NUDGE)
-        step = self._solved(last, r.free_part(pulled), True, DRAWN)
+        step = self._solved(last, r.free_part(pulled), 1.0, DRAWN)
         return None if step is None else stayed - step
+
+
+def _mixed(part: Potential, t: float, values: Tensor, share: float) -> Matrix | None:
+    """(1 − share) ∂²Π + share (∂²Π)₊ of a potential."""
+    if share in (0.0, 1.0):
+        return part.hessian(t, values, share == 1.0)
+    exact, projected = (part.hessian(t, values, choice) for choice in (False, True))
+    if exact is None or projected is None:
+        return exact if projected is None else projected
+    return (1 - share) * exact + share * projected
 
 
 def _definite(factors: SuperLU | Iteration) -> bool:

@@ -99,7 +99,7 @@ class DiscreteDynamics(Dynamics):
                 return stage(Status.CONVERGED_RTOL)
             if at.norm <= self._rounding(parts, mass, gamma, at.theta):
                 return stage(Status.CONVERGED_ATOL)
-            if len(history) > options.maxiter:
+            if len(history) > options.most:
                 return stage(Status.MAXITER)
             try:
                 solve = partial(self.systems.solve, mass, gamma, parts)

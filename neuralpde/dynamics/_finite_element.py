@@ -235,7 +235,7 @@ class FiniteElementDynamics(Dynamics):
             low = at.norm <= max(ROUNDING * scale, FEW * least)
             if at.norm <= least or (low and at.norm > 0.1 * before and fresh):
                 return stage(Status.CONVERGED_ATOL)
-            if len(history) > options.maxiter:
+            if len(history) > options.most:
                 return stage(Status.MAXITER)
             try:
                 if key not in self._kept:

@@ -166,7 +166,7 @@ class FiniteElementPotential(PotentialSpace):
         return not self.linear and self.form.least_volume(self.nodal(t, theta)) <= 0
 
     def minimise(self, t: float, guess: Tensor, inertia: Inertia | None = None, last: Tensor | None = None) -> Stage:
-        objective, (rtol, maxiter) = BodyEnergy(self, t, inertia), (self.newton.rtol, self.newton.maxiter)
+        objective, (rtol, maxiter) = BodyEnergy(self, t, inertia), (self.newton.rtol, self.newton.most)
         start = objective.start(guess, last)
         if start is None:
             return Stage(guess, Status.NON_FINITE, math.inf, 0)

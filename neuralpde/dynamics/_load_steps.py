@@ -12,6 +12,12 @@ from neuralpde.dynamics._potential_space import PotentialSpace
 from neuralpde.integrators import Stage
 from neuralpde.types import Status, UsageError
 
+CUT = 0.25
+"""Length of a step over that of one that failed: beyond what a body carries every trial costs many iterations."""
+
+RESOLVED = 1e-2
+"""Step over the load that is carried below which that one counts as the largest."""
+
 
 @dataclass(frozen=True)
 class LoadSteps:
@@ -20,9 +26,12 @@ class LoadSteps:
     Args:
         first: the first factor that is tried; 1 tries the whole load at once.
         growth: by which a step is longer than one that went well.
-        smallest: step below which the load at hand counts as the largest one that the body carries.
+        smallest: step below which the load at hand counts as the largest one that the body carries; so does a step
+            below a hundredth of that load.
+        stable: whether an equilibrium that is not stable (the body buckles or snaps through) is left for one that is;
+            if not it is noted.
 
-    A step that fails (Newton's method does not converge, or an element is turned inside out) is halved.
+    A step that fails (Newton's method does not converge, or elements are turned inside out) is quartered.
 
     Raises:
         UsageError: for numbers out of range.
@@ -31,6 +40,7 @@ class LoadSteps:
     first: float = 1.0
     growth: float = 2.0
     smallest: float = 1e-3
+    stable: bool = True
 
     def __post_init__(self) -> None:
         if not (0 < self.smallest <= self.first <= 1 <= self.growth):
@@ -69,12 +79,12 @@ def raised(space: PotentialSpace, guess: Tensor, options: LoadSteps) -> tuple[St
                 if at == 1.0:
                     return ended, tuple(factors)
                 continue
-            step *= 0.5
+            step *= CUT
             if not done:
                 theta = space.representation.initial()
-            if step < options.smallest:
+            if step < max(options.smallest, RESOLVED * done):
                 # of a body that was turned inside out the minimum itself was found
-                status = Status.UPHILL if ended.status.ok else ended.status
+                status = Status.INVERTED if ended.status.ok else ended.status
                 return replace(ended, theta=theta, status=status), tuple(factors)
     finally:
         space.form.factor = 1.0

@@ -27,7 +27,7 @@ class Newton:
         rtol: stop when the residual is below rtol times the largest term of the equation.
         linear_rtol: tolerance of the Krylov methods; they go below it where one solve then reaches rtol, as that of a
             linear problem does.
-        maxiter: most iterations.
+        maxiter: most iterations; by default 25, of bodies 100, and 300 where they touch something.
 
     A full step is tried first and halved as long as it leads uphill, see :func:`downhill`.
 
@@ -38,7 +38,12 @@ class Newton:
     linear: str = "auto"
     rtol: float = 1e-12
     linear_rtol: float = 1e-11
-    maxiter: int = 25
+    maxiter: int | None = None
+
+    @property
+    def most(self) -> int:
+        """Most iterations, where the problem has no number of its own."""
+        return 25 if self.maxiter is None else self.maxiter
 
     def __post_init__(self) -> None:
         if self.linear not in LINEAR_SOLVERS:

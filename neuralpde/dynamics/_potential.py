@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +27,11 @@ from neuralpde.optimize import NaturalGradient
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, Motion, Representation, meeting_notes
 from neuralpde.types import UsageError
+
+ITERATIONS, TOUCHING = 100, 300
+"""Most iterations of Newton's method: a body that is pressed to half of its size or pulled to five times of it takes
+50, what buckles far some more. Barriers of contact shorten steps: an impact that a time step hardly resolves takes
+100."""
 
 
 class PotentialDynamics(Dynamics):
@@ -65,8 +71,9 @@ class PotentialDynamics(Dynamics):
         self.problem, self.representation = problem, representation
         self.parts = problem.terms()
         self.load_steps = load_steps or LoadSteps()
-        # barriers shorten steps: an impact that a time step hardly resolves takes a hundred iterations
-        newton = newton or (Newton(maxiter=300) if self.touches else Newton())
+        newton = newton or Newton()
+        if newton.maxiter is None:
+            newton = replace(newton, maxiter=TOUCHING if self.touches else ITERATIONS)
         self.space = make_space(problem, representation, newton, fit, points)
         self._notes: tuple[str, ...] = ()
         self._lagged: State | None = None
@@ -100,7 +107,7 @@ class PotentialDynamics(Dynamics):
         if factors and factors != (1.0,):
             self._notes = (f"load steps at the factors {', '.join(f'{f:.4g}' for f in factors)}",)
         if stage.status.ok:
-            stage, found = settled(self.space, stage)
+            stage, found = settled(self.space, stage, self.load_steps.stable)
             self._notes += found
         elif isinstance(self.space, FiniteElementPotential):  # neural fields take the whole load
             self.reached = f"the largest load that is carried has the factor {max(factors, default=0.0):.4g}"

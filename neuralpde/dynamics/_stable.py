@@ -34,7 +34,7 @@ STAYED = (
 )
 
 
-def settled(space: PotentialSpace, stage: Stage) -> tuple[Stage, tuple[str, ...]]:
+def settled(space: PotentialSpace, stage: Stage, leave: bool = True) -> tuple[Stage, tuple[str, ...]]:
     """A minimum of the energy where an equilibrium is a saddle point, and what to note about that.
 
     The exact Hessian tells, by the pivots of its LU factors (Sylvester's law); of systems that are solved by a Krylov
@@ -44,6 +44,7 @@ def settled(space: PotentialSpace, stage: Stage) -> tuple[Stage, tuple[str, ...]
     Args:
         space: the body's.
         stage: an equilibrium under the whole load.
+        leave: whether a saddle point is left, or only noted.
 
     Source: Wriggers, Nonlinear Finite Element Methods (2008), section 7.1, for stability by the tangent's inertia.
     """
@@ -58,7 +59,7 @@ def settled(space: PotentialSpace, stage: Stage) -> tuple[Stage, tuple[str, ...]
         if found is None:
             return stage, tuple(notes)
         value, direction = found
-        lower = None if follows else _lower(space, energy, stage, direction)
+        lower = None if follows or not leave else _lower(space, energy, stage, direction)
         if lower is None:
             return stage, (*notes, STAYED.format(value))
         stage, notes = lower, [LEFT]
@@ -90,7 +91,7 @@ def _lower(space: FiniteElementPotential, energy: BodyEnergy, stage: Stage, dire
     for _ in range(HALVINGS):
         start = stage.theta + length * direction
         if energy.longest(stage.theta, -length * direction) >= 1.0 and energy.energy(start)[0] < top:
-            found = minimise(energy, start, space.newton.rtol, max(space.newton.maxiter, WAY))
+            found = minimise(energy, start, space.newton.rtol, max(space.newton.most, WAY))
             if not found.status.ok or space.inverted(0.0, found.theta) or energy.energy(found.theta)[0] >= top:
                 return None
             joined = (*stage.history, *found.history)

@@ -163,8 +163,31 @@ def test_pressure_all_around_shrinks_a_body_exactly(follower: bool) -> None:
     domain = MeshDomain(unit_mesh("triangle", 3, distort=0.1))
     problem = Elasticity(RUBBER, domain=domain, conditions=(*rollers, Pressure(p, ("x+", "y+"), follower=follower)))
     r = FiniteElementField.for_problem(problem)
-    u = r.values(solve(problem, r).last.theta, 0.0)
-    torch.testing.assert_close(u, (s - 1) * r.nodes, rtol=0, atol=1e-9)
+    run = solve(problem, r, load_steps=LoadSteps(stable=False))
+    torch.testing.assert_close(r.values(run.last.theta, 0.0), (s - 1) * r.nodes, rtol=0, atol=1e-9)
+    # under dead loads it would rather turn about its corner: kept, and noted, as the option asks for
+    assert any("not stable" in note for note in run.notes) == (not follower)
+    if not follower:
+        left = solve(problem, r)
+        assert "it was left" in left.notes[-1] and left.energies.total < run.energies.total
+
+
+@pytest.mark.parametrize("kind", ["triangle", "quad"])
+def test_strong_compression_between_clamps_takes_no_load_steps(kind: str) -> None:
+    problem = body(Dirichlet((-0.6, 0.0), "x+"), material=NeoHookean(1.0, 0.3), kind=kind, n=6)
+    run = solve(problem, FiniteElementField.for_problem(problem, 2))
+    assert run.notes == () and run.infos[0].iterations < 40
+    assert run.infos[0].history[-1] < 1e-10
+
+
+@pytest.mark.parametrize(("force", "carried"), [(-0.25, r"0\.7[67]"), (-10.0, r"0\.01[789]")])
+def test_loads_beyond_what_a_body_carries_are_refused_soon(force: float, carried: str) -> None:
+    material = SaintVenantKirchhoff(young=1.0, poisson_ratio=0.0)
+    held = (Dirichlet(0.0, ("y-", "y+"), components="y"), traction((force, 0.0), "x+"))
+    problem = body(*held, material=material, n=4)
+    with pytest.raises(NotConvergedError, match=f"has the factor {carried}") as failed:
+        solve(problem, FiniteElementField.for_problem(problem, 2))
+    assert failed.value.result.infos[0].iterations < 150
 
 
 def test_a_free_body_is_refused() -> None:
