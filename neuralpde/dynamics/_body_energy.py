@@ -18,6 +18,7 @@ from neuralpde.dynamics._minimise import Objective
 from neuralpde.dynamics._newton import forcing
 from neuralpde.dynamics._potential_space import Inertia
 from neuralpde.dynamics._potentials import Matrix, Potential
+from neuralpde.linalg import positive_definite
 from neuralpde.types import NotConvergedError
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ RESOLVED = 32
 
 ANCHOR = 1e-8
 """Stiffness of springs at nodes over the mean of the Hessian's diagonal."""
-
-PIVOT = 1e-13
-"""Least pivot over the largest one of a matrix that counts as positive definite."""
 
 DRAWN = 1e-6
 """Relative residual of the linear step by which a body follows its supports."""
@@ -110,7 +108,8 @@ class BodyEnergy(Objective):
         try:
             factors = body.kept.get(key) if same else None
             if factors is None:
-                factors = body.systems.factors(self._matrix(values, share), once=not same)
+                near = not same and len(body.parts) == 1  # contacts change it at once
+                factors = body.systems.factors(self._matrix(values, share), once=not same, near=near)
                 if same:
                     body.keep(key, factors)
             if share < 1 and not _definite(factors):
@@ -228,8 +227,4 @@ def _mixed(part: Potential, t: float, values: Tensor, share: float) -> Matrix | 
 def _definite(factors: SuperLU | Iteration) -> bool:
     """Whether a symmetric matrix with these factors is positive definite, by Sylvester's law of inertia; of a Krylov
     method CG itself will tell."""
-    if not isinstance(factors, SuperLU):
-        return True
-    pivoted = not np.array_equal(factors.perm_r, factors.perm_c)
-    pivots = factors.U.diagonal()
-    return not pivoted and bool((pivots > PIVOT * pivots.max()).all())
+    return not isinstance(factors, SuperLU) or positive_definite(factors)

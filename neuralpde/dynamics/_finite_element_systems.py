@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse.linalg import SuperLU
 from torch import Tensor
 
-from neuralpde.dynamics._kept_preconditioner import KeptPreconditioner
+from neuralpde.dynamics._kept_preconditioner import PATIENCE, KeptFactors, KeptPreconditioner
 from neuralpde.dynamics._newton import Newton
-from neuralpde.linalg import AlgebraicMultigrid, LinearOperator, Preconditioner, SparseOperator, solve_linear
+from neuralpde.linalg import (
+    AlgebraicMultigrid,
+    LinearOperator,
+    Preconditioner,
+    SparseOperator,
+    positive_definite,
+    solve_linear,
+    symmetric_lu,
+)
 from neuralpde.types import NotConvergedError, Status, UsageError
 
 DIRECT = {2: 300_000, 3: 15_000}
@@ -21,6 +30,9 @@ DIRECT = {2: 300_000, 3: 15_000}
 
 DIRECT_ONCE = {2: 50_000, 3: 5_000}
 """The same for one that is solved with once."""
+
+NEARBY = {2: 5_000, 3: 2_000}
+"""Unknowns from which on factors of an earlier matrix are worth keeping; new ones of smaller matrices take no time."""
 
 SYMMETRY = 1e-10
 
@@ -67,13 +79,18 @@ class FiniteElementSystems:
         self.name, self.dim, self.options = name, dim, options
         self.multigrid = multigrid
         self.kept = KeptPreconditioner(multigrid)
+        self.old = KeptFactors()
 
-    def factors(self, matrix: sp.csr_matrix | sp.bsr_matrix, once: bool = False) -> SuperLU | Iteration:
+    def factors(
+        self, matrix: sp.csr_matrix | sp.bsr_matrix, once: bool = False, near: bool = False
+    ) -> SuperLU | Iteration:
         """LU of a matrix, or a Krylov method with multigrid, in double precision.
 
         Args:
             matrix: in blocks where a node has several unknowns.
             once: whether it will hardly be solved with again.
+            near: whether it is symmetric, and near to the last one that was called so: with ``linear="auto"`` factors
+                of that one may then serve CG. CG itself tells where the matrix is not positive definite.
 
         Raises:
             UsageError: for CG where the matrix is not symmetric.
@@ -84,14 +101,18 @@ class FiniteElementSystems:
         small = matrix.shape[0] <= (DIRECT_ONCE if once else DIRECT).get(self.dim, 0)
         if not (self.options.linear == "direct" or (self.options.linear == "auto" and small)):
             return self._iteration(matrix, once)
+        if not (near and self.options.linear == "auto" and matrix.shape[0] >= NEARBY.get(self.dim, math.inf)):
+            return self._factors(matrix)
+        if self.old.serve(matrix.shape) and self.old.operator is not None:
+            whole = SparseOperator(matrix.astype(np.float64, copy=False), symmetric=True, positive_definite=True)
+            return Iteration(whole, "cg", self.old.operator)
+        found = self._factors(matrix)
+        self.old.keep(found)
+        return found
+
+    def _factors(self, matrix: sp.csr_matrix | sp.bsr_matrix) -> SuperLU:
         try:
-            # the pattern is symmetric: an ordering for A + Aᵀ with pivots on the diagonal halves the fill
-            return splu(
-                matrix.tocsc().astype(np.float64),
-                permc_spec="MMD_AT_PLUS_A",
-                diag_pivot_thresh=0.01,
-                options={"SymmetricMode": True},
-            )
+            return symmetric_lu(matrix)
         except RuntimeError as error:
             raise NotConvergedError(f"{Status.SINGULAR_MATRIX.sentence()}.") from error
 
@@ -130,6 +151,8 @@ class FiniteElementSystems:
         if isinstance(factors, SuperLU):
             return torch.as_tensor(factors.solve(g.cpu().double().numpy()), dtype=g.dtype, device=g.device)
         tolerance = max(rtol, LEAST) if inexact else min(self.options.linear_rtol, max(rtol, LEAST))
+        if factors.M is self.old.operator:
+            return self._nearby(factors.operator, g, tolerance)
         try:
             return self._krylov(factors, g, tolerance)
         except NotConvergedError as error:  # it may have come down to its own rounding
@@ -138,6 +161,21 @@ class FiniteElementSystems:
             if factors.M is not self.kept.latest or not self.kept.drop():
                 raise
         return self._krylov(replace(factors, M=self.kept.build(factors.operator)), g, tolerance)
+
+    def _nearby(self, operator: SparseOperator, g: Tensor, rtol: float) -> Tensor:
+        """By CG with the factors of an earlier matrix, or by new ones where that takes as long."""
+        right = g.cpu().double()
+        found = solve_linear(
+            operator, right, M=self.old.operator, rtol=rtol, maxiter=2 * PATIENCE, raise_on_failure=False
+        )
+        if found.status.ok:
+            self.old.note(found.iterations)
+            return found.x.to(g)
+        made = self._factors(operator.matrix)
+        self.old.keep(made)
+        if not positive_definite(made):
+            raise NotConvergedError(f"{Status.INDEFINITE_MATRIX.sentence()}.")
+        return torch.from_numpy(made.solve(right.numpy())).to(g)
 
     def _krylov(self, made: Iteration, g: Tensor, rtol: float) -> Tensor:
         right = g.to(made.operator.device, torch.float64)

@@ -1,11 +1,14 @@
-"""A preconditioner that serves the matrices of several steps of Newton's method."""
+"""Preconditioners and factors that serve the matrices of several steps of Newton's method."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
-from neuralpde.linalg import LinearOperator, Preconditioner
+import torch
+from scipy.sparse.linalg import SuperLU
+
+from neuralpde.linalg import CallableOperator, LinearOperator, Preconditioner, positive_definite
 
 SLOWER = 1.6
 """Iterations per digit, over those with a new preconditioner, up to which an old one is kept: building one takes about
@@ -13,6 +16,9 @@ as long as two solves to the tolerance of a step."""
 
 SPARE = 3
 """Iterations that a solve may take more in any case."""
+
+PATIENCE = 8
+"""Iterations with old factors from which on new ones pay: they take as long as some sixteen of them."""
 
 
 class KeptPreconditioner:
@@ -46,3 +52,34 @@ class KeptPreconditioner:
             self._new, self._rate = False, iterations / digits
         elif iterations > SLOWER * self._rate * digits + SPARE:
             self.latest = None
+
+
+class KeptFactors:
+    """LU factors of one positive definite matrix, which precondition CG with the next ones.
+
+    With factors of A₀ CG for A takes as many iterations as A₀⁻¹A asks for, which is near the identity while a body has
+    moved little; each costs a twentieth of new factors.
+    """
+
+    def __init__(self) -> None:
+        self.operator: LinearOperator | None = None
+
+    def keep(self, factors: SuperLU) -> None:
+        """Keep the factors of a symmetric matrix, where it is positive definite."""
+        self.operator = None
+        if positive_definite(factors):
+            self.operator = CallableOperator(
+                factors.shape,
+                lambda r: torch.from_numpy(factors.solve(r.numpy())),
+                symmetric=True,
+                positive_definite=True,
+            )
+
+    def serve(self, shape: tuple[int, ...]) -> bool:
+        """Whether there are factors for a matrix of that shape."""
+        return self.operator is not None and self.operator.shape == shape
+
+    def note(self, iterations: int) -> None:
+        """What a solve took: the next matrix gets factors of its own where that was long."""
+        if iterations > PATIENCE:
+            self.operator = None

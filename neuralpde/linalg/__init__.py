@@ -1,6 +1,7 @@
 """Linear systems: operators, preconditioners, Krylov and direct solvers, the fast solver on boxes."""
 
 from neuralpde.linalg.algebraic_multigrid import AlgebraicMultigrid, MultigridCycle
+from neuralpde.linalg.direct import positive_definite, symmetric_lu
 from neuralpde.linalg.fast import BoxLaplacian
 from neuralpde.linalg.fast_box import FastBox
 from neuralpde.linalg.matrix import MatrixOperator, as_operator
@@ -40,6 +41,8 @@ __all__ = [
     "dst6",
     "dst7",
     "eigenpairs",
+    "positive_definite",
     "positive_part",
     "solve_linear",
+    "symmetric_lu",
 ]
