@@ -26,6 +26,7 @@ FLOORS = (
     ("benches", "plugins"),
     ("cases",),
     ("cli",),
+    ("__main__",),
 )
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 # `networks` return jets, so within their floor they may see `fields`; nothing else sees a neighbour.

@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from textwrap import wrap
 
@@ -40,6 +40,36 @@ def _figure(value: float) -> str:
     if abs(value) < 1e7 and value == int(value):
         return f"{int(value)}"
     return f"{value:.3g}"
+
+
+def _pair(row: Row) -> str:
+    return f"{row.metric} {_figure(row.value)} {row.unit}".rstrip()
+
+
+def shown(rows: Iterable[Row], console: Console) -> Iterator[Row]:
+    """The same rows; each is printed as it comes, the figures of a method on one line.
+
+    Args:
+        rows: of a bench, which may take minutes from one to the next.
+        console: where to; progress belongs on stderr, so that stdout holds results alone.
+    """
+
+    def put(text: str) -> None:
+        console.print(text, end="", highlight=False, markup=False, soft_wrap=True)
+        console.file.flush()
+
+    last: tuple[str, str] | None = None
+    try:
+        for row in rows:
+            method = (row.case, row.method)
+            if method != last:
+                put(("" if last is None else "\n") + f"{row.case}: {row.method}: ")
+            put(("" if method != last else ", ") + _pair(row))
+            last = method
+            yield row
+    finally:
+        if last is not None:
+            put("\n")
 
 
 def print_table(name: str, rows: Iterable[Row], console: Console | None = None) -> None:
@@ -85,9 +115,8 @@ def _paragraphs(title: str, rows: list[Row], console: Console) -> None:
     for method in dict.fromkeys(row.method for row in rows):
         lines += ["", *wrap(method, console.width - 2, initial_indent="  ", subsequent_indent="    ")]
         mine = [row for row in rows if row.method == method]
-        pairs = [f"{row.metric} {_figure(row.value)} {row.unit}".rstrip() for row in mine]
         line = ""
-        for pair in pairs:
+        for pair in map(_pair, mine):
             longer = f"{line}, {pair}" if line else f"    {pair}"
             if line and len(longer) + 1 > console.width:  # a comma follows
                 lines.append(f"{line},")

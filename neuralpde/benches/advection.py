@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -103,34 +104,32 @@ def _adam_rows(steps: int, options: Adam) -> list[Row]:
     ]
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and errors of every method on the cases ``constant`` and ``variable``.
 
     Args:
         quick: 20 of the 240 steps, one seed, a smaller field and few iterations.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``memory_bytes``, ``seconds``, ``seconds_max``, ``setup_seconds``, ``mae``, ``rel_l2``,
         ``max_error``, ``steps``, ``iterations``.
     """
-    methods, seeds, steps = (QUICK, SEEDS[:1], 20) if quick else (NEURAL, SEEDS, STEPS)
-    out = []
-    for case, method in methods.items():
-        reference = _reference(case, steps)
-        runs = [method.run(reference, seed) for seed in seeds]
-        out += rows_of(case, "neural", runs, ERRORS)
-        if case == "constant":
-            rk4 = replace(method, integrator=RK4(), dt=SPACING / 2, maxiter=12, atol=1e-5 if quick else 1e-6)
-            out += rows_of(case, "neural rk4 (one seed)", [rk4.run(reference, 0)], ERRORS)
-            out += _adam_rows(1, Adam(maxiter=20)) if quick else _adam_rows(2, Adam())
-        search = GridSearch(
-            reference,
-            (Scheme(LieSplitting()), Scheme(RK4()), Scheme(ImplicitMidpoint())),
-            "mae",
-            halvings=3 if quick else 8,
-            slowest=0.2 if quick else 5.0,
-        )
-        nodes = [round(32 * 2 ** (k / 4)) for k in range(0, 25, 4 if quick else 1)]  # 32 … 2048
-        out += grid_rows(case, search, runs, nodes, ERRORS)
-    return out
+    with one_thread():
+        methods, seeds, steps = (QUICK, SEEDS[:1], 20) if quick else (NEURAL, SEEDS, STEPS)
+        for case, method in methods.items():
+            reference = _reference(case, steps)
+            runs = [method.run(reference, seed) for seed in seeds]
+            yield from rows_of(case, "neural", runs, ERRORS)
+            if case == "constant":
+                rk4 = replace(method, integrator=RK4(), dt=SPACING / 2, maxiter=12, atol=1e-5 if quick else 1e-6)
+                yield from rows_of(case, "neural rk4 (one seed)", [rk4.run(reference, 0)], ERRORS)
+                yield from _adam_rows(1, Adam(maxiter=20)) if quick else _adam_rows(2, Adam())
+            search = GridSearch(
+                reference,
+                (Scheme(LieSplitting()), Scheme(RK4()), Scheme(ImplicitMidpoint())),
+                "mae",
+                halvings=3 if quick else 8,
+                slowest=0.2 if quick else 5.0,
+            )
+            nodes = [round(32 * 2 ** (k / 4)) for k in range(0, 25, 4 if quick else 1)]  # 32 … 2048
+            yield from grid_rows(case, search, runs, nodes, ERRORS)

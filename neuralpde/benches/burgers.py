@@ -19,6 +19,7 @@ Steps divide the time between two saved times: nothing is interpolated in time. 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from torch import Tensor
@@ -65,31 +66,29 @@ NEURAL = {
 QUICK = {name: replace(m, hidden=(6, 6), points=200, first=100, atol=1e-4) for name, m in NEURAL.items()}
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and errors of every method on both cases.
 
     Args:
         quick: until t = 0.2, before the front, one seed and a small field.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``memory_bytes``, ``seconds``, ``setup_seconds``, ``seconds_max``, ``rel_l2``, ``rel_l2_final``,
         ``max_error``, ``mae``, ``steps``, ``iterations``.
     """
-    methods, seeds, t_end = (QUICK, SEEDS[:1], 0.2) if quick else (NEURAL, SEEDS, 1.0)
-    out = []
-    for case, method in methods.items():
-        count = round(t_end / method.dt)
-        reference = Reference(CASES[case], [method.dt * k for k in range(1, count + 1)])
-        runs = [method.run(reference, seed) for seed in seeds]
-        out += rows_of(case, "neural", runs, ERRORS)
-        search = GridSearch(
-            reference,
-            SCHEMES,
-            "rel_l2",
-            halvings=3 if quick else 9,
-            slowest=0.2 if quick else 4.0,
-        )
-        nodes = [round(32 * 2 ** (k / 4)) for k in range(0, 25, 4 if quick else 1)]  # 32 … 2048
-        out += grid_rows(case, search, runs, nodes, ERRORS)
-    return out
+    with one_thread():
+        methods, seeds, t_end = (QUICK, SEEDS[:1], 0.2) if quick else (NEURAL, SEEDS, 1.0)
+        for case, method in methods.items():
+            count = round(t_end / method.dt)
+            reference = Reference(CASES[case], [method.dt * k for k in range(1, count + 1)])
+            runs = [method.run(reference, seed) for seed in seeds]
+            yield from rows_of(case, "neural", runs, ERRORS)
+            search = GridSearch(
+                reference,
+                SCHEMES,
+                "rel_l2",
+                halvings=3 if quick else 9,
+                slowest=0.2 if quick else 4.0,
+            )
+            nodes = [round(32 * 2 ** (k / 4)) for k in range(0, 25, 4 if quick else 1)]  # 32 … 2048
+            yield from grid_rows(case, search, runs, nodes, ERRORS)

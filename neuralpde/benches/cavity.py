@@ -22,7 +22,7 @@ is the state; the sparse LU takes about 0.4 GB at 256². One thread.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,24 +157,21 @@ def neural_run(reynolds: int, seed: int, quick: bool = False) -> Run:
     return Run.of(solve(problem, field))
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and deviations of every method at every Reynolds number.
 
     Args:
         quick: grids of 32² and 64² cells.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``memory_bytes``, ``seconds``, ``iterations``, ``deviation_u``, ``deviation_v``,
         ``points_beyond``; at Re 1000 ``spectral_u``, ``spectral_v``, ``u_min_error``, ``v_max_error``, ``v_min_error``
         and ``place_error``, how far the farthest extremum is from its place.
     """
-    out = []
-    for reynolds in REYNOLDS:
-        runs = mac_runs(reynolds, QUICK if quick else CELLS)
-        if reynolds == NEURAL_REYNOLDS:
-            for seed in SEEDS[: 1 if quick else None]:
-                runs[f"neural (seed {seed})"] = neural_run(reynolds, seed, quick)
-        for method, run in runs.items():
-            out += measured(reynolds, method, run)
-    return out
+    with one_thread():
+        for reynolds in REYNOLDS:
+            for method, run in mac_runs(reynolds, QUICK if quick else CELLS).items():
+                yield from measured(reynolds, method, run)
+            if reynolds == NEURAL_REYNOLDS:
+                for seed in SEEDS[: 1 if quick else None]:
+                    yield from measured(reynolds, f"neural (seed {seed})", neural_run(reynolds, seed, quick))

@@ -17,7 +17,7 @@ Source: Cook, J. Struct. Div. ASCE 100 (1974); Simo & Rifai, Int. J. Numer. Meth
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,40 +138,34 @@ def enough_weights(share: float = 0.01) -> list[Row]:
     raise RuntimeError(f"a neural field {NETWORKS[-1]} is not within {share:.0%}.")
 
 
-def locking_rows(sizes: tuple[int, ...], finest: int) -> list[Row]:
-    """Plain elements and means of the volume, against the converged value of the mean."""
+def locking_rows(sizes: tuple[int, ...], networks: tuple[tuple[int, ...], ...], finest: int) -> Iterator[Row]:
+    """Plain elements, means of the volume and networks, against the converged value of the mean."""
     converged, seconds = MEAN[-1].run(LOCKING, finest)
     target = deflection(converged)
-    out = field_rows(LOCKING, f"{MEAN[-1].name}, {finest} × {finest} (converged)", converged, seconds, target)
+    yield from field_rows(LOCKING, f"{MEAN[-1].name}, {finest} × {finest} (converged)", converged, seconds, target)
     for method in (P1, P2, Q1, Q2, *MEAN):
         for cells in sizes:
-            out += measured(LOCKING, method, cells, target)
-    return out
+            yield from measured(LOCKING, method, cells, target)
+    for hidden in networks:
+        yield from neural(LOCKING, hidden, target)
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Deflection, size and time of every method.
 
     Args:
         quick: few elements.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``seconds``, ``deflection``, ``rel_error`` (against the published or converged value).
     """
-    P1.run(STRESS, 2), MEAN[0].run(LOCKING, 2)  # imports are nobody's time
-    out = list[Row]()
-    for method in (P1, P2, Q1, Q2):
-        for cells in (8,) if quick else (16, 32, 64):
-            out += measured(STRESS, method, cells, PUBLISHED)
-    out += neural(STRESS, (4,), PUBLISHED, SEEDS[:1]) if quick else neural(STRESS, (16, 16), PUBLISHED)
-    for method in (P2,) if quick else (P1, P2):
-        out += enough(method)
-    out += [] if quick else enough_weights()
-    out += locking_rows((8,) if quick else (8, 16, 32), 16 if quick else FINEST)
-    return out if quick else out + neural(LOCKING, (16, 16), value_of(_converged(out), "deflection"))
-
-
-def _converged(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the value that nearly incompressible bodies are compared with."""
-    return [row for row in rows if row.case == LOCKING and "converged" in row.method]
+    with one_thread():
+        P1.run(STRESS, 2), MEAN[0].run(LOCKING, 2)  # imports are nobody's time
+        for method in (P1, P2, Q1, Q2):
+            for cells in (8,) if quick else (16, 32, 64):
+                yield from measured(STRESS, method, cells, PUBLISHED)
+        yield from neural(STRESS, (4,), PUBLISHED, SEEDS[:1]) if quick else neural(STRESS, (16, 16), PUBLISHED)
+        for method in (P2,) if quick else (P1, P2):
+            yield from enough(method)
+        yield from [] if quick else enough_weights()
+        yield from locking_rows((8,), (), 16) if quick else locking_rows((8, 16, 32), ((16, 16),), FINEST)

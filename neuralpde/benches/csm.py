@@ -18,9 +18,10 @@ Source: Turek & Hron, Proposal for numerical benchmarking of fluid–structure i
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -123,21 +124,24 @@ def neural(case: str, hidden: tuple[int, ...], seeds: Sequence[int] = SEEDS, fit
     return neural_rows(beam(case, "triangle", (70, 4)), partial(field_rows, case), hidden, "rel_error", seeds, fit)
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Displacement of the end, size and time of every method.
 
     Args:
         quick: few elements.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``seconds``, ``iterations``, ``displacement_x``, ``displacement_y``, ``rel_error_x``,
         ``rel_error_y``, ``rel_error``.
     """
-    measured("CSM1", QUICK[0])  # imports are nobody's time
-    out = [row for case in PUBLISHED for method in (QUICK if quick else METHODS) for row in measured(case, method)]
-    for method in QUICK[1:] if quick else METHODS[2:4]:
-        out += motion_rows(beam("CSM3", method.kind, method.cells), END, method.degree, method.title, quick)
-    if quick:
-        return out + neural("CSM1", (6, 6), SEEDS[:1], replace(FIT, maxiter=10))
-    return out + [row for case in PUBLISHED for row in neural(case, (12, 12))]
+    with one_thread():
+        measured("CSM1", QUICK[0])  # imports are nobody's time
+        for case, method in itertools.product(PUBLISHED, QUICK if quick else METHODS):
+            yield from measured(case, method)
+        for method in QUICK[1:] if quick else METHODS[2:4]:
+            yield from motion_rows(beam("CSM3", method.kind, method.cells), END, method.degree, method.title, quick)
+        if quick:
+            yield from neural("CSM1", (6, 6), SEEDS[:1], replace(FIT, maxiter=10))
+            return
+        for case in PUBLISHED:
+            yield from neural(case, (12, 12))

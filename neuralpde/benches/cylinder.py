@@ -141,20 +141,18 @@ def _rows(case: str, run: Run, figures: dict[str, float]) -> list[Row]:
     return [*out, *[Row(case, f"mac {run.grid.cells[1]}", name, *cost) for name, cost in costs.items()]]
 
 
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """All figures; ``quick`` takes coarse grids and some ten seconds.
 
     Its street has six cells across the cylinder: periodic (see ``lift_growth``), but with a mean lift of −0.9, where
     that of the flow is about 0: the largest lift says nothing there and is left out.
     """
     steady, street = CylinderChannel(speed=0.3), CylinderChannel(speed=1.5)
-    out: list[Row] = []
     with one_thread():
         for run in march(steady, QUICK_STEADY if quick else STEADY):
-            out += _rows("2D-1", run, steady_figures(run.table))
+            yield from _rows("2D-1", run, steady_figures(run.table))
         for run in march(street, QUICK_STREET if quick else STREET):
             figures = street_figures(street, run.table)
             if quick:
                 figures.pop("lift_max", None)
-            out += _rows("2D-2", run, figures)
-    return out
+            yield from _rows("2D-2", run, figures)

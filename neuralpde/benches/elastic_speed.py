@@ -21,6 +21,7 @@ that are kept, ``over_torch_fem`` our seconds over torch-fem's, ``displacement``
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,7 +158,7 @@ def difference(one: March, other: March) -> float:
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Seconds an iteration of every beam, measured in a process of its own with one thread.
 
     Args:
@@ -166,12 +167,11 @@ def rows(quick: bool = False) -> list[Row]:
     return in_a_process(measured_rows, quick)
 
 
-def measured_rows(quick: bool) -> list[Row]:
+def measured_rows(quick: bool) -> Iterator[Row]:
     """The rows, measured in this process."""
-    out = [Row("baselines", "torch-fem", "installed", float(_torch_fem.installed()))]
+    yield Row("baselines", "torch-fem", "installed", float(_torch_fem.installed()))
     with one_thread():
         for warm in QUICK:  # what is imported and made once is nobody's
             setting_rows(warm)
         for setting in QUICK if quick else SETTINGS:
-            out += setting_rows(setting)
-    return out
+            yield from setting_rows(setting)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -279,7 +280,7 @@ def hessian_rows(setting: Setting) -> list[Row]:
     ]
 
 
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Seconds, ratios and differences of every operator, and of the Hessians.
 
     All is measured in a process of its own, whose linear algebra starts with one thread: threads that wait for each
@@ -291,16 +292,15 @@ def rows(quick: bool = False) -> list[Row]:
     return in_a_process(measured_rows, quick)
 
 
-def measured_rows(quick: bool) -> list[Row]:
+def measured_rows(quick: bool) -> Iterator[Row]:
     """The rows, measured in this process."""
-    out = [Row("baselines", OTHERS, "installed", float(_torch_fem.installed()))]
+    yield Row("baselines", OTHERS, "installed", float(_torch_fem.installed()))
     with one_thread():
         for warm in QUICK:  # what is imported and made once is nobody's
             operator_rows(warm)
         for warm in QUICK_HESSIANS:
             hessian_rows(warm)
         for setting in QUICK if quick else SETTINGS:
-            out += operator_rows(setting)
+            yield from operator_rows(setting)
         for setting in QUICK_HESSIANS if quick else HESSIANS:
-            out += hessian_rows(setting)
-    return out
+            yield from hessian_rows(setting)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -208,22 +208,23 @@ def neural_rows(case: str, seeds: Sequence[int], hidden: tuple[int, ...], maxite
     return [replace(row, value=seconds) if row.metric == "seconds" else row for row in worst.values()]
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and error of every method on both cases.
 
     Args:
         quick: twelve rings, one seed and a small network.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``seconds``, ``memory_bytes``, ``value``, ``error``.
     """
-    methods, out = QUICK if quick else METHODS, list[Row]()
-    for case in (LAPLACE, TORSION):
-        for method in methods:
-            out += elements_rows(case, method)
-        for degree in (1, 2):
-            graded = [m for m in methods if m.degree == degree and m.power > 1]
-            out += scikit_rows(case, max(graded, key=lambda m: m.rings))
-        out += neural_rows(case, SEEDS[:1] if quick else SEEDS, (8, 8) if quick else (14, 14), 60 if quick else 150)
-    return out
+    with one_thread():
+        methods = QUICK if quick else METHODS
+        for case in (LAPLACE, TORSION):
+            for method in methods:
+                yield from elements_rows(case, method)
+            for degree in (1, 2):
+                graded = [m for m in methods if m.degree == degree and m.power > 1]
+                yield from scikit_rows(case, max(graded, key=lambda m: m.rings))
+            yield from neural_rows(
+                case, SEEDS[:1] if quick else SEEDS, (8, 8) if quick else (14, 14), 60 if quick else 150
+            )

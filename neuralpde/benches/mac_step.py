@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -180,20 +180,19 @@ def _rows_of(
     ]
 
 
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Seconds of a step and of its parts, cells a second, time over the time of the least memory traffic, growth.
 
     Args:
         quick: tiny grids and few repeats.
 
-    Returns:
+    Yields:
         Rows of the cases ``"periodic 2D, 64 cells"`` and so on, of a batch of 16 flows on the smallest 2D grid
         (seconds and cells of all of them), and of each setting's ``growth`` (over all sizes, and over the last two).
     """
-    out = []
     with one_thread(), torch.no_grad():
         bandwidth = copy_bandwidth(16 if quick else 64)
-        out.append(Row("memory", "copy", "bandwidth", bandwidth / 1e9, "GB/s"))
+        yield Row("memory", "copy", "bandwidth", bandwidth / 1e9, "GB/s")
         for setting in SETTINGS:
             problem = setting.make()
             dim, seconds = problem.domain.dim, dict[int, float]()
@@ -203,16 +202,15 @@ def rows(quick: bool = False) -> list[Row]:
                 found = _measure(problem, n, repeats)
                 seconds[cells] = found["seconds"]
                 case = f"{setting.name}, {n} cells"
-                out += _rows_of(case, found, cells, dim, bandwidth)
+                yield from _rows_of(case, found, cells, dim, bandwidth)
                 found = _measure(problem, n, max(2, min(21, 200_000 // cells)), parts=_reflection_parts)
-                out += _rows_of(case, found, cells, dim, bandwidth, REFLECTION)
-            out.append(Row(setting.name, STEP, "growth", growth(seconds)))
-            out.append(Row(setting.name, STEP, "growth_last", growth(dict(list(pairwise(seconds.items()))[-1]))))
+                yield from _rows_of(case, found, cells, dim, bandwidth, REFLECTION)
+            yield Row(setting.name, STEP, "growth", growth(seconds))
+            yield Row(setting.name, STEP, "growth_last", growth(dict(list(pairwise(seconds.items()))[-1])))
         setting = SETTINGS[0]
         n = (setting.quick if quick else setting.sizes)[0]
         found = _measure(setting.make(), n, 3 if quick else 21, BATCH)
         case = f"{setting.name}, {n} cells, {BATCH} flows at once"
-        out += _rows_of(case, found, BATCH * n**2, 2, bandwidth)
+        yield from _rows_of(case, found, BATCH * n**2, 2, bandwidth)
         found = _measure(setting.make(), n, 3 if quick else 5, BATCH, _reflection_parts)
-        out += _rows_of(case, found, BATCH * n**2, 2, bandwidth, REFLECTION)
-    return out
+        yield from _rows_of(case, found, BATCH * n**2, 2, bandwidth, REFLECTION)

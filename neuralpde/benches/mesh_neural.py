@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -183,26 +183,24 @@ def neural_rows(case: str, problem: Problem, u: Waves, seeds: tuple[int, ...], h
     return [*out, Row(case, "neural, data alone", "rel_l2", _rel_l2(problem, u, t, bare.at(alone, t)))]
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and error of every method on every case.
 
     Args:
         quick: the plate alone, one seed and a small network.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``memory_bytes``, ``seconds``, ``rel_l2``.
     """
-    out = list[Row]()
-    for place in ("plate",) if quick else ("plate", "bracket"):
-        for kind in ("poisson", "heat"):
-            case = f"{kind} {place}"
-            problem, u = made(case)
-            for degree in (1, 2):
+    with one_thread():
+        for place in ("plate",) if quick else ("plate", "bracket"):
+            for kind in ("poisson", "heat"):
+                case = f"{kind} {place}"
+                problem, u = made(case)
+                for degree in (1, 2):
 
-                def make(degree: int = degree, problem: Problem = problem) -> FiniteElementField:
-                    return FiniteElementField.for_problem(problem, degree)
+                    def make(degree: int = degree, problem: Problem = problem) -> FiniteElementField:
+                        return FiniteElementField.for_problem(problem, degree)
 
-                out += measured(case, f"P{degree}", problem, u, make)
-            out += neural_rows(case, problem, u, SEEDS[:1] if quick else SEEDS, (8, 8) if quick else (12, 12))
-    return out
+                    yield from measured(case, f"P{degree}", problem, u, make)
+                yield from neural_rows(case, problem, u, SEEDS[:1] if quick else SEEDS, (8, 8) if quick else (12, 12))

@@ -20,6 +20,7 @@ One thread each.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from neuralpde.benches._flows import FlowReference, FlowSearch, frozen_field
@@ -42,29 +43,27 @@ QUICK = replace(NEURAL, hidden=(8, 8), pressure_hidden=(6,), first=40, atol=1e-3
 PLAIN_QUICK = replace(PLAIN, hidden=(8, 8), pressure_hidden=(6,), first=40, atol=1e-3, accept=math.inf)
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and errors of every method.
 
     Args:
         quick: four steps, one seed, a small field.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``memory_bytes``, ``seconds``, ``setup_seconds``, ``seconds_max``, ``mse``, ``mse_final``,
         ``rel_l2``, ``max_error``, ``pressure_rel_l2``, ``steps``, ``iterations``.
     """
-    method, seeds, steps = (QUICK, SEEDS[:1], 4) if quick else (NEURAL, SEEDS, STEPS)
-    plain = PLAIN_QUICK if quick else PLAIN
-    problem = TaylorGreen()
-    reference = FlowReference(problem, [DT * k for k in range(1, steps + 1)])
-    runs = [method.run(reference, seed) for seed in seeds]
-    search = FlowSearch(reference, "mse", halvings=1 if quick else 6, slowest=0.1 if quick else 10.0)
-    nodes = (8, 16) if quick else (8, 16, 32, 64, 128, 256)
-    spectral = simulate(problem, SpectralGrid.for_problem(problem, 16), RK4(), dt=DT, t_end=reference.times[-1])
-    return [
-        *rows_of(CASE, "neural", runs, ERRORS),
-        *rows_of(CASE, "neural velocity–pressure (RK4)", [plain.run(reference, SEEDS[0])], ERRORS),
-        *grid_rows(CASE, search, runs, nodes, ERRORS),
-        *rows_of(CASE, "spectral (16², RK4, dt 0.05)", [Measured.of(spectral, reference)], ERRORS),
-        *frozen_field(CASE, reference, ERRORS),
-    ]
+    with one_thread():
+        method, seeds, steps = (QUICK, SEEDS[:1], 4) if quick else (NEURAL, SEEDS, STEPS)
+        plain = PLAIN_QUICK if quick else PLAIN
+        problem = TaylorGreen()
+        reference = FlowReference(problem, [DT * k for k in range(1, steps + 1)])
+        runs = [method.run(reference, seed) for seed in seeds]
+        yield from rows_of(CASE, "neural", runs, ERRORS)
+        search = FlowSearch(reference, "mse", halvings=1 if quick else 6, slowest=0.1 if quick else 10.0)
+        nodes = (8, 16) if quick else (8, 16, 32, 64, 128, 256)
+        spectral = simulate(problem, SpectralGrid.for_problem(problem, 16), RK4(), dt=DT, t_end=reference.times[-1])
+        yield from rows_of(CASE, "neural velocity–pressure (RK4)", [plain.run(reference, SEEDS[0])], ERRORS)
+        yield from grid_rows(CASE, search, runs, nodes, ERRORS)
+        yield from rows_of(CASE, "spectral (16², RK4, dt 0.05)", [Measured.of(spectral, reference)], ERRORS)
+        yield from frozen_field(CASE, reference, ERRORS)

@@ -17,7 +17,7 @@ Published, in figures alike: INSR 8.8e-2 with 14,418 weights in 38 min on a GPU,
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -106,13 +106,13 @@ def largest(degree: int, dofs: int) -> int:
     return max(n for n in range(1, 100) if 2 * (degree * n - 1) * (degree * n + 1) <= dofs)
 
 
-def compared(known: Tensor, dofs: int) -> list[Row]:
+def compared(known: Tensor, dofs: int) -> Iterator[Row]:
     """Finite elements with as many unknowns."""
     p1, p2 = largest(1, dofs), largest(2, dofs)
-    out = field_rows(known, f"P1, {p1} × {p1}", *elements(p1, EVEN, 1))
-    out += field_rows(known, f"P2, {p2} × {p2}", *elements(p2, EVEN, 2))
-    out += field_rows(known, f"P2 graded, {p2} × {p2}", *elements(p2, GRADED, 2))
-    return out + field_rows(known, f"P2 mean, {p2} × {p2}", *elements(p2, EVEN, 2, dilatation="mean"))
+    yield from field_rows(known, f"P1, {p1} × {p1}", *elements(p1, EVEN, 1))
+    yield from field_rows(known, f"P2, {p2} × {p2}", *elements(p2, EVEN, 2))
+    yield from field_rows(known, f"P2 graded, {p2} × {p2}", *elements(p2, GRADED, 2))
+    yield from field_rows(known, f"P2 mean, {p2} × {p2}", *elements(p2, EVEN, 2, dilatation="mean"))
 
 
 def neural(known: Tensor, hidden: tuple[int, ...], seeds: Sequence[int], cells: int, maxiter: int) -> list[Row]:
@@ -125,21 +125,22 @@ def neural(known: Tensor, hidden: tuple[int, ...], seeds: Sequence[int], cells: 
     return [*out, Row(CASE, "boundary data alone", "rms_error", rms(alone, known))]
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and error of every method.
 
     Args:
         quick: a coarse reference, one seed and a small network.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``seconds``, ``iterations``, ``rms_error``.
     """
-    elements(4, EVEN, 2)  # imports are nobody's time
-    fine, coarser = (10, 7) if quick else (FINE, COARSER)
-    x, hidden = places(), (8, 8) if quick else HIDDEN
-    known = elements(fine, GRADED, 2)[0].at(0.0)(x)
-    out = field_rows(known, f"reference, {coarser} × {coarser}", *elements(coarser, GRADED, 2))
-    found = neural(known, hidden, SEEDS[:1] if quick else SEEDS, 6 if quick else 16, 15 if quick else 160)
-    dofs = int(next(row.value for row in found if row.metric == "dofs"))
-    return [*out, *found, *compared(known, dofs)]
+    with one_thread():
+        elements(4, EVEN, 2)  # imports are nobody's time
+        fine, coarser = (10, 7) if quick else (FINE, COARSER)
+        x, hidden = places(), (8, 8) if quick else HIDDEN
+        known = elements(fine, GRADED, 2)[0].at(0.0)(x)
+        yield from field_rows(known, f"reference, {coarser} × {coarser}", *elements(coarser, GRADED, 2))
+        found = neural(known, hidden, SEEDS[:1] if quick else SEEDS, 6 if quick else 16, 15 if quick else 160)
+        yield from found
+        dofs = int(next(row.value for row in found if row.metric == "dofs"))
+        yield from compared(known, dofs)

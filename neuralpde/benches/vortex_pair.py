@@ -19,6 +19,7 @@ One thread each.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -39,32 +40,32 @@ NEURAL = NeuralFlowMethod(0.02, (20, 20), (8, 8), density=1.5, first=100, atol=5
 QUICK = replace(NEURAL, hidden=(10, 10), pressure_hidden=(6,), first=30, atol=0.1, accept=math.inf)
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and errors of every method.
 
     Args:
         quick: until t = 0.04, one seed, a small field, a coarse reference.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``memory_bytes``, ``seconds``, ``setup_seconds``, ``seconds_max``, ``rel_l2``, ``rel_l2_final``,
         ``mse``, ``max_error``, ``pressure_rel_l2``, ``steps``, ``iterations``; ``rel_l2_to_half_resolution``, ``turn``.
     """
-    method, seeds = (QUICK, SEEDS[:1]) if quick else (NEURAL, SEEDS)
-    times = [0.02, 0.04] if quick else [0.1 * k for k in range(1, 13)]
-    fine = spectral_reference(PROBLEM, times, 64 if quick else 256, steps=4 if quick else 160)
-    runs = [method.run(fine.reference, seed) for seed in seeds]
-    search = FlowSearch(fine.reference, halvings=1 if quick else 6, slowest=0.1 if quick else 10.0)
-    nodes = (16, 24) if quick else (16, 24, 32, 48, 64, 96, 128, 192, 256)
-    staggered = Search(fine.reference, {"MAC": flow_kinds(PROBLEM)["MAC"]}, "rel_l2", search.halvings, search.slowest)
-    mac = staggered.same_memory(runs[0].memory_bytes)
-    return [
-        *rows_of(CASE, "neural", runs, ERRORS),
-        *rows_of(CASE, f"MAC same memory ({mac.name})", [mac.measured], ERRORS),
-        *grid_rows(CASE, search, runs, nodes, ERRORS),
-        *fine.rows(CASE),
-        Row(CASE, "spectral reference", "turn", turn(fine.solution), "deg"),
-    ]
+    with one_thread():
+        method, seeds = (QUICK, SEEDS[:1]) if quick else (NEURAL, SEEDS)
+        times = [0.02, 0.04] if quick else [0.1 * k for k in range(1, 13)]
+        fine = spectral_reference(PROBLEM, times, 64 if quick else 256, steps=4 if quick else 160)
+        runs = [method.run(fine.reference, seed) for seed in seeds]
+        yield from rows_of(CASE, "neural", runs, ERRORS)
+        search = FlowSearch(fine.reference, halvings=1 if quick else 6, slowest=0.1 if quick else 10.0)
+        nodes = (16, 24) if quick else (16, 24, 32, 48, 64, 96, 128, 192, 256)
+        staggered = Search(
+            fine.reference, {"MAC": flow_kinds(PROBLEM)["MAC"]}, "rel_l2", search.halvings, search.slowest
+        )
+        mac = staggered.same_memory(runs[0].memory_bytes)
+        yield from rows_of(CASE, f"MAC same memory ({mac.name})", [mac.measured], ERRORS)
+        yield from grid_rows(CASE, search, runs, nodes, ERRORS)
+        yield from fine.rows(CASE)
+        yield Row(CASE, "spectral reference", "turn", turn(fine.solution), "deg")
 
 
 def turn(solution: Solution) -> float:

@@ -21,6 +21,7 @@ One thread each.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from neuralpde.benches._flows import FlowReference, FlowSearch, frozen_field
@@ -46,37 +47,35 @@ STAGGERED_CELLS = (32, 64, 128)
 """Cells along each axis, with steps of 0.1 on the first grid."""
 
 
-@one_thread()
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False) -> Iterator[Row]:
     """Size, time and errors of every method on both cases, and orders of splittings.
 
     Args:
         quick: until t = 0.1, one seed, a small field.
 
-    Returns:
+    Yields:
         rows ``dofs``, ``memory_bytes``, ``seconds``, ``setup_seconds``, ``seconds_max``, ``rel_l2``, ``rel_l2_final``,
         ``mse``, ``max_error``, ``pressure_rel_l2``, ``steps``, ``iterations``; ``order_in_time``, ``order``.
     """
-    method, seeds, t_end = (QUICK, SEEDS[:1], 0.1) if quick else (NEURAL, SEEDS, 1.0)
-    out = []
-    for case, problem in CASES.items():
-        count = round(t_end / method.dt)
-        reference = FlowReference(problem, [method.dt * k for k in range(1, count + 1)])
-        runs = [method.run(reference, seed) for seed in seeds]
-        search = FlowSearch(reference, halvings=1 if quick else 6, slowest=0.1 if quick else 10.0)
-        nodes = (8, 12) if quick else (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-        out += rows_of(case, "neural", runs, ERRORS)
-        plain = (PLAIN_QUICK if quick else PLAIN).run(reference, SEEDS[0])
-        out += rows_of(case, "neural velocity–pressure (RK4)", [plain], ERRORS)
-        out += grid_rows(case, search, runs, nodes, ERRORS)
-        out += frozen_field(case, reference, ERRORS)
-        for integrator in SPLITTINGS:
-            label = f"splitting ({integrator!r}, Fourier 16²)".replace("()", "")
-            out.append(Row(case, label, "order_in_time", observed_order(problem, integrator, quick)))
-            finest = STAGGERED_CELLS[1 if quick else -1]
-            label = f"splitting ({integrator!r}, MAC {finest}²)".replace("()", "")
-            out.append(Row(case, label, "order", observed_order_together(problem, integrator, quick)))
-    return out
+    with one_thread():
+        method, seeds, t_end = (QUICK, SEEDS[:1], 0.1) if quick else (NEURAL, SEEDS, 1.0)
+        for case, problem in CASES.items():
+            count = round(t_end / method.dt)
+            reference = FlowReference(problem, [method.dt * k for k in range(1, count + 1)])
+            runs = [method.run(reference, seed) for seed in seeds]
+            search = FlowSearch(reference, halvings=1 if quick else 6, slowest=0.1 if quick else 10.0)
+            nodes = (8, 12) if quick else (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+            yield from rows_of(case, "neural", runs, ERRORS)
+            plain = (PLAIN_QUICK if quick else PLAIN).run(reference, SEEDS[0])
+            yield from rows_of(case, "neural velocity–pressure (RK4)", [plain], ERRORS)
+            yield from grid_rows(case, search, runs, nodes, ERRORS)
+            yield from frozen_field(case, reference, ERRORS)
+            for integrator in SPLITTINGS:
+                label = f"splitting ({integrator!r}, Fourier 16²)".replace("()", "")
+                yield Row(case, label, "order_in_time", observed_order(problem, integrator, quick))
+                finest = STAGGERED_CELLS[1 if quick else -1]
+                label = f"splitting ({integrator!r}, MAC {finest}²)".replace("()", "")
+                yield Row(case, label, "order", observed_order_together(problem, integrator, quick))
 
 
 def observed_order(problem: WalshFlow, integrator: Integrator, quick: bool = False) -> float:

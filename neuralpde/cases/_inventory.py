@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neuralpde import benches
-from neuralpde.benches._rows import as_json, print_table
+from neuralpde.benches._rows import as_json, print_table, shown
 from neuralpde.cases._build import load_study
 from neuralpde.cases._folder import CASE, is_run_folder
 from neuralpde.cases._mesh_info import mesh_lines
@@ -62,7 +62,7 @@ def inventory() -> None:
 
 
 def run_bench(name: str, json: bool, quick: bool) -> None:
-    """Run a bench and print its rows; as JSON, nothing else goes to stdout.
+    """Run a bench and print its tables, its rows on stderr as they come; as JSON, nothing else goes to stdout.
 
     Raises:
         UsageError: for a name that no bench has.
@@ -71,12 +71,12 @@ def run_bench(name: str, json: bool, quick: bool) -> None:
     if name not in known:
         raise UsageError(f"bench: {unknown_name(name, list(known), quoted=True)}")
     module = importlib.import_module(f"neuralpde.benches.{known[name].stem}")
-    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-        rows = module.rows(quick=quick)
-    if json:
-        print(as_json(rows))
-    else:
-        print_table(name, rows)
+    if not json:
+        print_table(name, shown(module.rows(quick=quick), Console(stderr=True)))
+        return
+    with contextlib.redirect_stdout(sys.stderr):
+        text = as_json(module.rows(quick=quick))
+    print(text)
 
 
 def describe_path(path: Path, picture: Path | None = None) -> bool:

@@ -20,7 +20,7 @@ from neuralpde.types import Status
 
 @pytest.fixture(scope="module")
 def quick() -> list[Row]:
-    return advection.rows(quick=True)
+    return list(advection.rows(quick=True))
 
 
 def _figures(rows: list[Row], case: str, start: str) -> dict[str, float]:

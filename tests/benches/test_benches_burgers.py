@@ -17,7 +17,7 @@ from neuralpde.problems import Burgers
 
 @pytest.fixture(scope="module")
 def quick() -> list[Row]:
-    return burgers.rows(quick=True)
+    return list(burgers.rows(quick=True))
 
 
 def _figures(rows: list[Row], case: str, start: str) -> dict[str, float]:

@@ -18,7 +18,7 @@ LAST = "mac 32²/64²"
 
 @pytest.fixture(scope="module")
 def quick() -> list[Row]:
-    return cavity.rows(quick=True)
+    return list(cavity.rows(quick=True))
 
 
 def _figures(rows: list[Row], case: str, method: str) -> dict[str, float]:

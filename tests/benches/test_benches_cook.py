@@ -12,7 +12,7 @@ from neuralpde.benches._rows import Row
 
 @pytest.fixture(scope="module")
 def quick() -> dict[tuple[str, str, str], float]:
-    rows = cook.rows(quick=True)
+    rows = list(cook.rows(quick=True))
     assert all(isinstance(row, Row) and math.isfinite(row.value) for row in rows)
     found = {(row.case, row.method, row.metric): row.value for row in rows}
     assert len(found) == len(rows)

@@ -12,7 +12,7 @@ from neuralpde.benches._rows import Row
 
 @pytest.fixture(scope="module")
 def quick() -> list[Row]:
-    return cylinder.rows(quick=True)
+    return list(cylinder.rows(quick=True))
 
 
 def _figure(rows: list[Row], case: str, method: str, metric: str) -> float:

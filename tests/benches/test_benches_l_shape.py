@@ -15,7 +15,7 @@ from neuralpde.geometry import MeshDomain
 
 @pytest.fixture(scope="module")
 def quick() -> dict[tuple[str, str, str], float]:
-    rows = l_shape.rows(quick=True)
+    rows = list(l_shape.rows(quick=True))
     assert all(isinstance(row, Row) and math.isfinite(row.value) for row in rows)
     found = {(row.case, row.method, row.metric): row.value for row in rows}
     assert len(found) == len(rows)

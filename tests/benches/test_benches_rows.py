@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
 
-from neuralpde.benches._rows import Row, as_json, print_table
+from neuralpde.benches._rows import Row, as_json, print_table, shown
 
 METHODS = ("neural", "grid same memory (order 6, skew-symmetric form RK4, dt 0.00156)", "short")
 METRICS = {
@@ -64,3 +65,30 @@ def test_a_figure_that_is_no_number_is_null_in_json() -> None:
 
     text = as_json([Row("case", "method", "rel_l2", value) for value in (math.nan, math.inf, 0.5)])
     assert [row["value"] for row in json.loads(text, parse_constant=refuse)] == [None, None, 0.5]
+
+
+def test_rows_are_shown_as_they_come() -> None:
+    """Before the next one is asked for, and none is changed or lost."""
+    console = Console(width=20, file=io.StringIO())
+    written = console.file.getvalue  # type: ignore[attr-defined]
+    rows = [
+        Row("case", "P1 [a]", "dofs", 8.0),
+        Row("case", "P1 [a]", "seconds", 0.5, "s"),
+        Row("case", "P2", "dofs", 9.0),
+    ]
+    found = shown(iter(rows), console)
+    assert next(found) == rows[0] and written() == "case: P1 [a]: dofs 8"
+    assert next(found) == rows[1] and written() == "case: P1 [a]: dofs 8, seconds 0.5 s"
+    assert list(found) == rows[2:]
+    assert written() == "case: P1 [a]: dofs 8, seconds 0.5 s\ncase: P2: dofs 9\n"
+
+
+def test_a_bench_that_fails_has_shown_what_it_found() -> None:
+    def failing() -> Iterator[Row]:
+        yield Row("case", "P1", "dofs", 8.0)
+        raise ArithmeticError("no more")
+
+    console = Console(file=io.StringIO())
+    with pytest.raises(ArithmeticError, match="no more"):
+        list(shown(failing(), console))
+    assert console.file.getvalue() == "case: P1: dofs 8\n"  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from neuralpde.fields import Jet
 
 @pytest.fixture(scope="module")
 def quick() -> dict[tuple[str, str], float]:
-    rows = tension.rows(quick=True)
+    rows = list(tension.rows(quick=True))
     assert all(isinstance(row, Row) and math.isfinite(row.value) for row in rows)
     found = {(row.method, row.metric): row.value for row in rows}
     assert len(found) == len(rows)

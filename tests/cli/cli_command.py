@@ -67,6 +67,6 @@ Command = Callable[..., Done]
 def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
     """Starts ``neuralpde`` in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "neuralpde.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "neuralpde", *map(str, arguments)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True)

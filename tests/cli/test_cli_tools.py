@@ -53,9 +53,10 @@ def test_bench_prints_a_table_or_json_alone(neuralpde: Command, fake_bench: None
     row = {"case": "case", "method": "method", "metric": "seconds", "value": 1.0, "unit": "s"}
     assert json.loads(done.out) == [row]
     assert done.err == "talking\n"
-    table = neuralpde("bench", "fake-bench").out
-    assert "fake-bench: case" in table
-    assert "seconds" in table
+    table = neuralpde("bench", "fake-bench")
+    assert "fake-bench: case" in table.out
+    assert "seconds" in table.out
+    assert table.err == "case: method: seconds 2 s\n"  # as it came
     unknown = neuralpde("bench", "fake-bensh")
     assert unknown.code == 2
     assert unknown.err.endswith("; got 'fake-bensh'; did you mean fake-bench?\n")
