@@ -14,20 +14,24 @@ from neuralpde.representations import FiniteElementField
 
 
 class BodyOutlines:
-    """The whole boundaries of the bodies of a mesh of straight edges in 2D.
+    """The whole boundaries of the bodies of a mesh in 2D, as chords.
 
     Args:
-        representation: of the displacement, of degree 1.
+        representation: of the displacement.
+        pieces: chords along an edge.
     """
 
-    def __init__(self, representation: FiniteElementField) -> None:
+    def __init__(self, representation: FiniteElementField, pieces: int = 1) -> None:
         domain = representation.domain
         assert isinstance(domain, MeshDomain)
         facets = np.concatenate(list(domain.sides.values()))
         facets = facets[np.argsort(facets[:, 1], kind="stable")]  # as a surface has its patches
-        self.surface = ContactSurface(representation, facets)
-        self.edges = self.surface.patches.control
-        self.bodies = torch.from_numpy(_bodies(representation.mesh.cells)[facets[:, 0]])
+        self.surface = ContactSurface(representation, facets, pieces)
+        self.edges = self.surface.patches.control[:, [0, -1]]
+        body = _bodies(representation.mesh.cells)[facets[:, 0]]
+        counts = np.bincount(facets[:, 1])
+        of_side = np.split(body, np.cumsum(counts)[:-1])
+        self.bodies = torch.from_numpy(np.concatenate([np.tile(some, pieces) for some in of_side]))
 
     def enclosed(self, values: Tensor) -> Tensor:
         """A point of every body that lies inside another, ``(n, 2)``, of nodal displacements ``(N, 2)``.

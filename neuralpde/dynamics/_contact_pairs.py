@@ -32,7 +32,7 @@ class PairGaps(Gaps):
     def near(self, places: Tensor, reach: float) -> tuple[Tensor, Tensor]:
         a, b = places[self.edges[:, 0]], places[self.edges[:, 1]]
         half = 0.5 * float((b - a).norm(dim=-1).max())
-        point, edge = _pairs(places, (a + b) / 2, half + reach)
+        point, edge = near_pairs(places, (a + b) / 2, half + reach)
         apart = (self.edges[edge] != point[:, None]).all(1)
         point, edge = point[apart], edge[apart]
         control = torch.cat([point[:, None], self.edges[edge]], 1)
@@ -51,17 +51,10 @@ class PairGaps(Gaps):
         return distance_jet(x, self._foot(x))
 
     def speed(self, step: Tensor) -> Tensor:
-        return _relative_speed(step)
+        return relative_speed(step)
 
     def crossing(self, places: Tensor) -> Tensor:
-        """Middles of edges that cut others, ``(n, 2)``."""
-        a, b = places[self.edges[:, 0]], places[self.edges[:, 1]]
-        middle = (a + b) / 2
-        i, j = _pairs(middle, middle, float((b - a).norm(dim=-1).max()))
-        strangers = (self.edges[i][:, :, None] != self.edges[j][:, None]).all(2).all(1) & (i < j)
-        i, j = i[strangers], j[strangers]
-        left = [_side(a[i], b[i], a[j]), _side(a[i], b[i], b[j]), _side(a[j], b[j], a[i]), _side(a[j], b[j], b[i])]
-        return middle[i[(left[0] * left[1] <= 0) & (left[2] * left[3] <= 0)]]
+        return crossing_edges(self.edges, places)
 
 
 class CornerGaps(Gaps):
@@ -80,7 +73,7 @@ class CornerGaps(Gaps):
         self.keys = torch.sort(both[:, 0] * len(surface.start) + both[:, 1]).values
 
     def near(self, places: Tensor, reach: float) -> tuple[Tensor, Tensor]:
-        point, corner = _pairs(places, places, reach)
+        point, corner = near_pairs(places, places, reach)
         apart = point != corner
         point, corner = point[apart], corner[apart]
         neighbours = torch.isin(point * len(places) + corner, self.keys)
@@ -97,16 +90,30 @@ class CornerGaps(Gaps):
         return distance_jet(x, Foot(shares, x.new_zeros(len(x), 2, 0)))
 
     def speed(self, step: Tensor) -> Tensor:
-        return _relative_speed(step)
+        return relative_speed(step)
 
 
-def _relative_speed(step: Tensor) -> Tensor:
+def crossing_edges(edges: Tensor, places: Tensor) -> Tensor:
+    """Middles of straight edges ``(n, 2)`` between places ``(N, 2)`` that cut others, ``(k, 2)``."""
+    a, b = places[edges[:, 0]], places[edges[:, 1]]
+    middle = (a + b) / 2
+    i, j = near_pairs(middle, middle, float((b - a).norm(dim=-1).max()))
+    strangers = (edges[i][:, :, None] != edges[j][:, None]).all(2).all(1) & (i < j)
+    i, j = i[strangers], j[strangers]
+    # edges of one straight line are on both sides of each other for rounding: they have to overlap too
+    low, high = torch.minimum(a, b), torch.maximum(a, b)
+    overlap = ((low[i] <= high[j]) & (low[j] <= high[i])).all(1)
+    left = [_side(a[i], b[i], a[j]), _side(a[i], b[i], b[j]), _side(a[j], b[j], a[i]), _side(a[j], b[j], b[i])]
+    return middle[i[overlap & (left[0] * left[1] <= 0) & (left[2] * left[3] <= 0)]]
+
+
+def relative_speed(step: Tensor) -> Tensor:
     """Of a point against the others: what they share does not count."""
     own = step - step.mean(1, keepdim=True)
     return own[:, 0].norm(dim=-1) + own[:, 1:].norm(dim=-1).amax(-1)
 
 
-def _pairs(a: Tensor, b: Tensor, reach: float) -> tuple[Tensor, Tensor]:
+def near_pairs(a: Tensor, b: Tensor, reach: float) -> tuple[Tensor, Tensor]:
     """Numbers of points of a and b ``(n, 2)`` that are nearer than ``reach``."""
     found = cKDTree(a.numpy()).query_ball_tree(cKDTree(b.numpy()), reach)
     first = np.repeat(np.arange(len(found)), [len(f) for f in found])

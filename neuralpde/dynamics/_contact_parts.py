@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from neuralpde.dynamics._contact import ContactPotential
+from neuralpde.dynamics._contact_curves import CurveCornerGaps, CurvePairGaps
 from neuralpde.dynamics._contact_gaps import CoveredGaps, DiscGaps, Gaps, PointGaps
 from neuralpde.dynamics._contact_outlines import BodyOutlines
 from neuralpde.dynamics._contact_pairs import CornerGaps, PairGaps
@@ -31,6 +32,12 @@ WHOLE = 0.2
 """Share of a facet's weight that belongs to its point nearest to a disc; its nodes have the rest. Any share above zero
 keeps the whole facet out; a large one makes the sum a poorer quadrature of the pressure."""
 
+CHORDS = 4
+"""Most chords along a curved edge of bodies that touch each other."""
+
+SMOOTH = 0.1
+"""ε of a curve's distance from its chord, over d̂."""
+
 PIECES = {2: 32, 3: 12}
 """Most pieces along a facet that are covered by balls, by dimension."""
 
@@ -43,8 +50,7 @@ def contact_potentials(problem: Problem, representation: FiniteElementField) -> 
         representation: of the displacement.
 
     Raises:
-        UsageError: for unknown names of the boundary, obstacles of another dimension, or contacts between bodies that
-            are not made of straight edges in 2D.
+        UsageError: for unknown names of the boundary, obstacles of another dimension, or contacts between bodies in 3D.
     """
     contacts = tuple(getattr(problem, "contact", ()) or ())
     out: list[Potential] = []
@@ -63,15 +69,14 @@ def _of_contact(problem: Problem, r: FiniteElementField, contact: Contact | Body
     size = body_size(problem)
     distance = contact.distance or NEAR * size
     facets = _facets(r, contact)
+    outlines = None
     if isinstance(contact, BodyContact):
-        surface = _edges(r, facets)
-        gaps: list[Gaps] = [PairGaps(surface), CornerGaps(surface)]
+        surface, gaps, outlines = _among(r, facets, distance)
         groups = [(surface, gaps)]
     else:
         groups = [_against(r, facets, body, distance) for body in single_bodies(_fitting(contact.obstacle, r.dim))]
     stiffness = contact.stiffness or rigidity(problem)
     out: list[Potential] = []
-    outlines = BodyOutlines(r) if isinstance(contact, BodyContact) else None
     for number, (surface, gaps) in enumerate(groups, 1):
         called = name if len(groups) == 1 else f"{name} with body {number}"
         made = ContactPotential(contact, surface, gaps, r.free_dofs, distance, stiffness, called, outlines)
@@ -119,13 +124,25 @@ def _fitting(obstacle: Solid, dim: int) -> Solid:
     return obstacle
 
 
-def _edges(r: FiniteElementField, facets: np.ndarray) -> ContactSurface:
-    if r.dim != 2 or r.degree != 1 or r.mesh.element.order != 1:
+def _among(
+    r: FiniteElementField, facets: np.ndarray, distance: float
+) -> tuple[ContactSurface, list[Gaps], BodyOutlines]:
+    """The boundary of bodies in 2D in pieces, their gaps from each other, and their whole outlines."""
+    if r.dim != 2:
         raise UsageError(
-            "contact between bodies is that of straight edges in 2D: use a mesh of straight elements and "
-            f"FiniteElementField(…, degree=1); got degree {r.degree} on a mesh of {r.mesh.kind} elements in {r.dim}D."
+            f"contact between bodies is in 2D; got a mesh of {r.mesh.kind} elements in {r.dim}D. Obstacles, "
+            "Contact(obstacle), are met in 3D too."
         )
-    return ContactSurface(r, facets)
+    whole = ContactSurface(r, facets)
+    if whole.degree == 1:
+        return whole, [PairGaps(whole), CornerGaps(whole)], BodyOutlines(r)
+    ends = whole.start[whole.patches.control[:, [0, -1]]]
+    shortest = float((ends[:, 1] - ends[:, 0]).norm(dim=-1).min())
+    # a point that is nearer than d̂ to a piece beside its own would be pushed away at rest
+    pieces = min(CHORDS, max(1, int(0.5 * shortest / distance)))
+    surface = ContactSurface(r, facets, pieces)
+    smooth = SMOOTH * distance
+    return surface, [CurvePairGaps(surface, smooth), CurveCornerGaps(surface, smooth)], BodyOutlines(r, pieces)
 
 
 def _against(r: FiniteElementField, facets: np.ndarray, solid: Solid, distance: float) -> tuple[Any, list[Gaps]]:

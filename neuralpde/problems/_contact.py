@@ -125,7 +125,8 @@ class MovedSolid(Solid):
 class BodyContact:
     """Bodies of one mesh stay outside of each other, and a body outside of itself; in 2D.
 
-    The barrier is that of :class:`Contact`, of the distances between points of the boundary and its edges.
+    The barrier is that of :class:`Contact`, of the distances between points of the boundary and its edges; of curved
+    ones of their chords, less what the curves lie beside them.
 
     Args:
         on: names of the parts of the boundary that may touch.

@@ -113,18 +113,20 @@ def test_points_do_not_tunnel_through_edges() -> None:
         touch.lag(0.0, 0.06 * step)
 
 
-def test_a_body_inside_another_is_refused_and_one_in_its_hole_is_not() -> None:
+@pytest.mark.parametrize("degree", [1, 2])
+def test_a_body_inside_another_is_refused_and_one_in_its_hole_is_not(degree: int) -> None:
     frame = placed("quad", 3, 3.0)
     middle = np.abs(frame.points[frame.cells].mean(1)).max(1) < 0.1
     inner = placed("quad", 1, 0.4)
     points = np.concatenate([frame.points, inner.points])
     cells = np.concatenate([frame.cells[~middle], inner.cells + len(frame.points)])
     used, numbers = np.unique(cells, return_inverse=True)
-    field, touch = parts_of(Mesh(points[used], numbers.reshape(cells.shape), "quad"), 1, BodyContact(distance=0.01))
+    mesh, contact = Mesh(points[used], numbers.reshape(cells.shape), "quad"), BodyContact(distance=0.01)
+    field, touch = parts_of(mesh, degree, contact)
     rest, moved = torch.zeros_like(field.nodes), torch.zeros_like(field.nodes)
     touch.lag(0.0, rest)
     moved[field.nodes.abs().amax(1) < 0.3] = torch.tensor([1.0, 0.1], dtype=torch.float64)
-    _, touch = parts_of(field.mesh, 1, BodyContact(distance=0.01))
+    _, touch = parts_of(field.mesh, degree, contact)
     with pytest.raises(UsageError, match=r"a body lies inside another near \(0\.\d+"):
         touch.lag(0.0, moved)
     moved[field.nodes.abs().amax(1) < 0.3] = torch.tensor([3.0, 0.1], dtype=torch.float64)
@@ -194,14 +196,14 @@ def test_points_of_any_field() -> None:
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: Contact(HalfSpace((0, 0), (0, 1)), friction=-0.1), "zero or positive; got -0.1"),
+        (lambda: Contact(HalfSpace((0, 0), (0, 1)), friction=-0.1), "0 or more; got -0.1"),
         (lambda: Contact(HalfSpace((0, 0), (0, 1)), distance=0.0), "distance of a contact must be positive"),
         (lambda: Contact("floor"), "obstacle of a contact is a solid"),
         (lambda: HalfSpace((0, 0), (0, 0)), "not all zero"),
         (lambda: HalfSpace((0, 0, 0), (0, 1)), "as many numbers"),
         (lambda: parts_of(placed("tetra", 1), 1, Contact(Disc((0, -9), 1.0))), "lives in 3D and its obstacle in 2D"),
         (lambda: parts_of(placed("triangle", 1), 1, Contact(LevelSet(lambda x: x[:, 0]))), "state the obstacle as a"),
-        (lambda: parts_of(placed("triangle", 1), 2, BodyContact()), "straight edges in 2D"),
+        (lambda: parts_of(placed("tetra", 1), 1, BodyContact()), "contact between bodies is in 2D"),
         (lambda: parts_of(placed("triangle", 1), 1, Contact(HalfSpace((0, -9), (0, 1)), on="sole")), "no 'sole'"),
         (lambda: parts_of(placed("triangle", 1), 1, SimpleNamespace()), "contact is a tuple of Contact"),
         (

@@ -174,7 +174,8 @@ def test_friction_on_an_incline(friction: float) -> None:
         assert speed.max() < 0.1 * G * math.sin(angle) * 0.2
 
 
-def test_two_bodies_that_collide_keep_their_momentum() -> None:
+@pytest.mark.parametrize("degree", [1, 2])
+def test_two_bodies_that_collide_keep_their_momentum(degree: int) -> None:
     a = placed("triangle", 2, 0.2, distort=0.2)
     points = np.concatenate([a.points, a.points + np.array([0.21, 0.07])])
 
@@ -184,7 +185,7 @@ def test_two_bodies_that_collide_keep_their_momentum() -> None:
 
     mesh = Mesh(points, np.concatenate([a.cells, a.cells + len(a.points)]))
     problem = moving(mesh, (BodyContact(friction=0.3),), start_velocity=start)
-    run = run_of(problem, ImplicitEuler(), 0.005, 12)
+    run = run_of(problem, ImplicitEuler(), 0.005, 12, degree)
     p = momenta(run)
     assert float((p - p[0]).abs().max()) <= 1e-10 * float(p[0].abs().max())
     left = velocities(run)[-1][run.representation.displacement.nodes[:, 0] < 0.105]
