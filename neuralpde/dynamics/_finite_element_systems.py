@@ -100,7 +100,7 @@ class FiniteElementSystems:
             raise NotConvergedError(f"{Status.NON_FINITE.sentence()}.")
         small = matrix.shape[0] <= (DIRECT_ONCE if once else DIRECT).get(self.dim, 0)
         if not (self.options.linear == "direct" or (self.options.linear == "auto" and small)):
-            return self._iteration(matrix, once)
+            return self._iteration(matrix, once, near)
         if not (near and self.options.linear == "auto" and matrix.shape[0] >= NEARBY.get(self.dim, math.inf)):
             return self._factors(matrix)
         if self.old.serve(matrix.shape) and self.old.operator is not None:
@@ -121,16 +121,14 @@ class FiniteElementSystems:
         small = matrix.shape[0] <= DIRECT_ONCE.get(self.dim, 0)
         return not (self.options.linear == "direct" or (self.options.linear == "auto" and small))
 
-    def _iteration(self, matrix: sp.csr_matrix | sp.bsr_matrix, once: bool) -> Iteration:
+    def _iteration(self, matrix: sp.csr_matrix | sp.bsr_matrix, once: bool, symmetric: bool) -> Iteration:
         symmetry = max(SYMMETRY, ROUNDINGS * np.finfo(matrix.dtype).eps)
         matrix = matrix.astype(np.float64, copy=False)
-        x, y = np.random.default_rng(0).standard_normal((2, matrix.shape[0]))
-        product = matrix @ x  # a copy of the transpose would cost as much as some cycles: yᵀAx against xᵀAy
-        symmetric = abs(y @ product - x @ (matrix @ y)) <= symmetry * np.linalg.norm(product)
+        symmetric = symmetric or _is_symmetric(matrix, symmetry)
         solver = {"auto": "cg" if symmetric else "gmres"}.get(self.options.linear, self.options.linear)
         if solver == "cg" and not symmetric:
             raise UsageError("linear='cg' needs a symmetric matrix; use linear='gmres' or linear='direct'.")
-        operator = SparseOperator(matrix, symmetric=bool(symmetric), positive_definite=solver == "cg")
+        operator = SparseOperator(matrix, symmetric=symmetric, positive_definite=solver == "cg")
         try:
             return Iteration(operator, solver, self.kept.build(operator) if once else self.multigrid().build(operator))
         except UsageError:  # a diagonal that is not positive
@@ -183,3 +181,10 @@ class FiniteElementSystems:
         if made.M is self.kept.latest:
             self.kept.note(found.iterations, rtol)
         return found.x.to(g)
+
+
+def _is_symmetric(matrix: sp.csr_matrix | sp.bsr_matrix, tolerance: float) -> bool:
+    """Whether yᵀAx is xᵀAy: a copy of the transpose would cost as much as some cycles of multigrid."""
+    x, y = np.random.default_rng(0).standard_normal((2, matrix.shape[0]))
+    product = matrix @ x
+    return bool(abs(y @ product - x @ (matrix @ y)) <= tolerance * np.linalg.norm(product))

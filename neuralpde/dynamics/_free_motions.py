@@ -152,10 +152,8 @@ def _parts(r: FiniteElementField, matrix: sp.csr_matrix, bodies: bool) -> Iterat
     assert isinstance(r.domain, MeshDomain)
     if not bodies:
         return
-    cells = r.domain.mesh.cells[:, : r.domain.mesh.element.corners]
-    row = np.repeat(np.arange(len(cells)), cells.shape[1])
-    on = sp.csr_matrix((np.ones(cells.size, dtype=np.int32), (row, cells.reshape(-1))))
-    count, body = connected_components(on @ on.T >= r.dim, directed=False)
+    body = r.domain.mesh.components
+    count = int(body.max()) + 1
     if count == 1:
         return
     dofs, free = r.tables.dofs.cpu().numpy(), r.free_dofs // r.channels
