@@ -65,6 +65,16 @@ class Status(Enum):
         "start closer to the solution (guess=, the load raised in steps, a smaller time step); beyond a fold there is "
         "none",
     )
+    BLOCKED = (
+        "the supports leave the body no place to start from: they lead it into an obstacle or turn elements inside out",
+        "move no support where an obstacle is; take smaller load steps or time steps, in which less has to give way",
+    )
+    UNCARRIED = (
+        "no equilibrium was found beyond that load, in steps that were made ever shorter",
+        "the body may buckle, snap through or give way there: give it a small flaw or a small load aside, start close "
+        "to the state that is looked for (guess=), or simulate its motion with damping; a soft body that is deformed "
+        "very far may want newton=Newton(maxiter=300)",
+    )
     INVERTED = (
         "Newton's method turned elements inside out, and did not come back",
         "raise the load in smaller steps; beyond a limit load there is no equilibrium: St. Venant–Kirchhoff's material "

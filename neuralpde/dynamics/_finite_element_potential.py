@@ -169,7 +169,7 @@ class FiniteElementPotential(PotentialSpace):
         objective, (rtol, maxiter) = BodyEnergy(self, t, inertia), (self.newton.rtol, self.newton.most)
         start = objective.start(guess, last)
         if start is None:
-            return Stage(guess, Status.NON_FINITE, math.inf, 0)
+            return Stage(guess, Status.BLOCKED, math.inf, 0)
         if not any(part.follows for part in self.parts):
             return minimise(objective, start, rtol, maxiter)
         stages = [minimise(objective, start, rtol, min(maxiter, FIRST))]

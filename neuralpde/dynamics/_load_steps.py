@@ -83,8 +83,13 @@ def raised(space: PotentialSpace, guess: Tensor, options: LoadSteps) -> tuple[St
             if not done:
                 theta = space.representation.initial()
             if step < max(options.smallest, RESOLVED * done):
-                # of a body that was turned inside out the minimum itself was found
-                status = Status.INVERTED if ended.status.ok else ended.status
-                return replace(ended, theta=theta, status=status), tuple(factors)
+                return replace(ended, theta=theta, status=_told(ended.status)), tuple(factors)
     finally:
         space.form.factor = 1.0
+
+
+def _told(status: Status) -> Status:
+    """How the raising of a load ended, from how its last step did: what helps a single solve does not help it."""
+    if status.ok:  # the minimum itself was found, of a body that is turned inside out
+        return Status.INVERTED
+    return Status.UNCARRIED if status in (Status.MAXITER, Status.UPHILL) else status

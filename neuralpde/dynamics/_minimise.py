@@ -127,7 +127,7 @@ def minimise(objective: Objective, theta: Tensor, rtol: float, maxiter: int) -> 
         g, scale = objective.gradient(theta)
         before = norm
         history.append(float(g.norm()))
-        if s == 1.0:
+        if s == 1.0 and history[-1] < norm:  # where it grows the way leads out of a saddle point
             level = 0 if history[-1] <= REDUCTION * norm else max(0, level - 1)
     return stage(Status.NON_FINITE)
 
