@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor
 
 from neuralpde.dynamics._grid_systems import GridSystems
 from neuralpde.dynamics._linearised import Coefficients, coefficients, refuse_undetermined
+from neuralpde.dynamics._load_steps import LoadSteps
 from neuralpde.dynamics._newton import Iterate, Newton, downhill
+from neuralpde.dynamics._raised_grid import raised_on_grid
 from neuralpde.dynamics._terms import chosen_rhs, field_of, stepped_flow, term_flow
 from neuralpde.integrators import Blend, Dynamics, Stage, State, Terms
-from neuralpde.problems import Problem
+from neuralpde.problems import ElasticBody, Problem
 from neuralpde.representations import GridField
 from neuralpde.types import NonFiniteError, NotConvergedError, Status
 
@@ -25,16 +28,29 @@ class DiscreteDynamics(Dynamics):
         problem: what is true.
         representation: the grid.
         newton: options of implicit stages.
+        load_steps: of bodies at rest with large deformations: where the whole load at once fails its boundary data and
+            body forces are raised, see :class:`LoadSteps`.
     """
 
     steps_terms = True
     blends = True
 
-    def __init__(self, problem: Problem, representation: GridField, newton: Newton | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        representation: GridField,
+        newton: Newton | None = None,
+        load_steps: LoadSteps | None = None,
+    ) -> None:
         self.problem, self.representation = problem, representation
-        self.newton = newton or Newton()
+        self.newton, self.load_steps = newton or Newton(), load_steps or LoadSteps()
         self.parts = problem.terms()
         self.systems = GridSystems(problem, representation, self.newton.linear, self.newton.linear_rtol)
+        self._notes: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._notes
 
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Tensor:
         r = self.representation
@@ -55,7 +71,20 @@ class DiscreteDynamics(Dynamics):
     def steady(self, guess: Tensor) -> Stage:
         """θ with F(0, θ) = 0."""
         refuse_undetermined(self.problem, self.representation)
-        return self._newton(torch.zeros_like(guess), 0.0, 1.0, 0.0, guess)
+        stage = self._newton(torch.zeros_like(guess), 0.0, 1.0, 0.0, guess)
+        if stage.status.ok or not isinstance(self.problem, ElasticBody) or self.problem.linear:
+            return stage
+        stage, factors = raised_on_grid(self.problem, self.representation, self._still, self.load_steps)
+        if stage.status.ok:
+            self._notes = (f"load steps at the factors {', '.join(f'{f:.4g}' for f in factors)}",)
+        else:
+            self.reached = f"the largest load that is carried has the factor {max(factors, default=0.0):.4g}"
+        return stage
+
+    def _still(self, body: ElasticBody, grid: GridField, guess: Tensor, most: int | None) -> Stage:
+        """The state at rest of a body near a guess, or what some iterations come to."""
+        newton = self.newton if most is None else replace(self.newton, maxiter=most)
+        return DiscreteDynamics(body, grid, newton)._newton(torch.zeros_like(guess), 0.0, 1.0, 0.0, guess)
 
     def flow(
         self,
