@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import csv
+import json
 import os
 import shutil
 import subprocess
@@ -40,6 +42,42 @@ def test_case_runs(case: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert {"report.md", "metrics.json", "environment.json"} <= {p.name for p in (tmp_path / "out").iterdir()}
     assert list((tmp_path / "out").glob("*.png"))
+
+
+def run_changed(name: str, folder: Path, *changes: str) -> None:
+    """A case file as it stands, with some of its values changed, into ``folder``."""
+    options = [word for change in changes for word in ("--set", change)]
+    command = [sys.executable, "-m", "neuralpde.cli", "run", str(EXAMPLES / name), "--out", str(folder), *options]
+    done = run(command, EXAMPLES)
+    assert done.returncode == 0, done.stderr
+
+
+NETWORK = '{kind = "neural_field", hidden = [8, 8]}'
+
+
+def test_tension_on_a_network(tmp_path: Path) -> None:
+    """What the case file tells of, with a smaller network and fewer iterations."""
+    fit = "run.P1.fit={maxiter = 40, settle = false, accept = 0.5}"
+    run_changed("tension.toml", tmp_path / "out", f"run.P1.representation={NETWORK}", fit)
+    rows = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    found = {row["metric"]: row["value"] for row in rows if row["method"] == "P1"}
+    assert found["dofs"] == 130
+    assert found["rel_l2"] < 0.2, "the boundary data alone are 0.24 off"
+
+
+def test_collision_on_a_network(tmp_path: Path) -> None:
+    """A first step on the disc: motion, gap and force are those of finite elements."""
+    times = ("time.dt=0.025", "time.t_end=0.025")
+    run_changed("collision.toml", tmp_path / "elements", *times)
+    run_changed("collision.toml", tmp_path / "network", f"run.P2.representation={NETWORK}", *times)
+    last = []
+    for name in ("elements", "network"):
+        with (tmp_path / name / "P2-energies.csv").open() as table:
+            last.append({key: float(value) for key, value in list(csv.DictReader(table))[-1].items()})
+    elements, network = last
+    assert network["kinetic"] == pytest.approx(elements["kinetic"], rel=0.02)
+    assert network["contact_force_y"] == pytest.approx(elements["contact_force_y"], rel=0.15)
+    assert 0 < network["contact_gap"] < 0.02
 
 
 def test_there_are_examples_of_both_kinds() -> None:

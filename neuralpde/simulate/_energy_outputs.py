@@ -15,6 +15,9 @@ from neuralpde.types import UsageError
 if TYPE_CHECKING:
     from neuralpde.simulate._solution import Solution
 
+ROUNDING = 1e-12
+"""Parts of the energy that stay below that share of the largest are not drawn."""
+
 
 def energy_table(solution: Solution) -> dict[str, np.ndarray]:
     """Columns ``t``, every part of the energy, ``total``, ``dissipated``, ``work`` and what is recorded of contacts.
@@ -36,7 +39,8 @@ def plot_energies(solution: Solution, path: str | Path, title: str = "") -> Path
     assert solution.energies is not None
     names = (*solution.energies.parts, "dissipated", "work", "total")
     shown = {name: columns[name.replace(" ", "_")] for name in names}
-    shown = {name: values for name, values in shown.items() if np.any(values != 0)}
+    least = ROUNDING * float(np.max([np.abs(values).max() for values in shown.values()], initial=0.0))
+    shown = {name: values for name, values in shown.items() if np.abs(values).max() > least}
     unit = "J" if solution.problem.domain.dim == 3 else "J/m"
     name = title or f"{solution.problem.name}, {type(solution.representation).__name__}"
     return curves(path, columns["t"], shown or {"total": columns["total"]}, "t [s]", f"energy [{unit}]", name)
