@@ -25,6 +25,7 @@ from neuralpde.simulate._arguments import (
     start_notes,
 )
 from neuralpde.simulate._energies import EnergyRecorder
+from neuralpde.simulate._energy_growth import energy_notes
 from neuralpde.simulate._evolving import EvolvingValues
 from neuralpde.simulate._growth import GrowthGuard
 from neuralpde.simulate._locking import locking_notes
@@ -236,7 +237,13 @@ def simulate(
         time.perf_counter() - begin - setup,
         fit_error,
         recipe,
-        (*locking_notes(problem, representation), *dynamics.notes, *started, *unstable),
+        (
+            *locking_notes(problem, representation),
+            *dynamics.notes,
+            *started,
+            *unstable,
+            *energy_notes(energies.finished()),
+        ),
         options,
         energies.finished(),
     )
