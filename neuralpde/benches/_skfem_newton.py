@@ -287,7 +287,7 @@ def newton(forms: Forms, factors: Sequence[float], rtol: float) -> March:
             u[forms.free] -= steps[0]
             before, count = norm, count + 1
     fastest = min(ways, key=lambda way: way.seconds)
-    rebuilt = min(way.seconds for way in ways if not way.keep)
+    rebuilt = min((way.seconds for way in ways if not way.keep), default=fastest.seconds)
     seconds = {"assembly": clock.seconds["assembly"] / count, "solve": fastest.seconds / count}
     seconds["rebuilt"] = rebuilt / count
     return March(count, seconds, f"{fastest.name}, {idiom}", u, forms.where)

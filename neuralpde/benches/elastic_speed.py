@@ -9,8 +9,8 @@ scikit-fem's side is a loop of full Newton steps with forms written by hand, str
 quadrature (one point for P1), in the faster of two idioms, and the fastest of several solvers, which all solve every
 system: SuperLU, and CG with PyAMG's smoothed aggregation with rigid motions, by Gauss–Seidel or by Jacobi sweeps; each
 made anew for every matrix, or kept (SuperLU until it takes some iterations). torch-fem's, where the extra ``bench``
-is installed, is the same loop with its parts: its hyperelastic material, its assembly, its CG with multigrid made anew
-or kept, or its direct solver. Its quadratic elements have half as many quadrature points or fewer.
+is installed, is the same loop with its parts: its hyperelastic material, its assembly, its CG with the multigrid of the
+first matrix, or its direct solver. Its quadratic elements have half as many quadrature points or fewer.
 
 Seconds are processor time of one thread, the least of the repeats. ``setup`` is what is made once for a mesh: its
 checks, that of its supports among them, names of its sides, tables and patterns; the first hierarchy is part of the
