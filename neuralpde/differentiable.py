@@ -20,7 +20,7 @@ from neuralpde.geometry import MeshDomain
 from neuralpde.integrators import Integrator, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, Motion, Representation
-from neuralpde.simulate._arguments import check_options, check_parts
+from neuralpde.simulate._arguments import as_number, check_guess, check_march, check_options, check_parts
 from neuralpde.simulate._growth import GrowthGuard
 from neuralpde.simulate._stability import check_step
 from neuralpde.types import Status, UsageError, raise_for
@@ -77,6 +77,8 @@ def solve(
     """
     if problem.time_order:
         raise UsageError(f"{problem.name} moves in time: use differentiable.simulate.")
+    check_parts(problem, representation)
+    check_guess(guess, representation)
     problem, representation = _moved(problem, representation, points)
     dynamics = _traced(_plain(problem, representation, method, options), points)
     with torch.no_grad():
@@ -124,6 +126,9 @@ def simulate(
         NonFiniteError: where NaN appears, or the field outgrows ``growth_limit``.
         NotConvergedError: where a step fails.
     """
+    check_parts(problem, representation)
+    check_guess(start, representation)
+    check_march(integrator, None, representation, 1, as_number("t_end", t_end))
     if not problem.time_order:
         raise UsageError(f"{problem.name} is steady: use differentiable.solve.")
     if not (dt > 0 and t_end > 0):
@@ -149,7 +154,6 @@ def simulate(
 
 def _plain(problem: Problem, representation: Representation, method: str, options: dict[str, Any]) -> Plain:
     """The dynamics without gradients, with which everything is solved."""
-    check_parts(problem, representation)
     check_options(problem, representation, method, options)
     with torch.no_grad():
         dynamics = make_dynamics(problem, representation, method, **options)
@@ -180,6 +184,8 @@ def _moved(problem: Any, representation: Any, points: Tensor | None) -> tuple[An
     domain = problem.domain
     if not isinstance(domain, MeshDomain):
         raise UsageError(f"points= moves the points of a mesh; the domain is {domain}.")
+    if not isinstance(points, Tensor):
+        raise UsageError(f"points= is a tensor, such as torch.from_numpy(mesh.points); got {type(points).__name__}.")
     if points.shape != domain.mesh.points.shape:
         raise UsageError(f"the mesh has points of shape {domain.mesh.points.shape}; got {tuple(points.shape)}.")
     places = points.detach().cpu().double().numpy()

@@ -56,7 +56,13 @@ def _refuse(space: FiniteElementPotential, damping: Any) -> None:
         raise UsageError("gradients through a pressure that follows the body are not there: take follower=False.")
     if len(space.parts) > 1:
         names = ", ".join(part.name for part in space.parts[1:])
-        raise UsageError(f"gradients of solutions are those of a body's own energy, without {names}: leave it away.")
+        instead = "leave it away"
+        if space.representation.dilatation == "mean":
+            instead = (
+                "with dilatation='exact' elements of degree 2 lock less than those of degree 1; compare their solution "
+                "with that of dilatation='mean' before you trust its gradients"
+            )
+        raise UsageError(f"gradients of solutions are those of a body's own energy, without {names}: {instead}.")
     if damping is not None and damping.stiffness:
         raise UsageError("gradients through damping are there for Rayleigh(mass=…) alone: take stiffness=0.")
 

@@ -46,6 +46,8 @@ class MeshDomain(Domain):
     mesh: Mesh
 
     def __post_init__(self) -> None:
+        if not isinstance(self.mesh, Mesh):
+            raise UsageError(f"a MeshDomain takes a mesh, such as MeshDomain(read_mesh(path)); got {self.mesh!r}.")
         check_mesh(self.mesh)
         if self.mesh.surface:
             raise MeshError(Defect.NOT_PLANAR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
@@ -15,7 +16,10 @@ UNITS = {"distance": "m", "stiffness": "Pa", "slip_speed": "m/s"}
 
 
 def _check_numbers(contact: Contact | BodyContact) -> None:
-    """Keep arrays and tensors of one number as that number, and refuse what is out of range."""
+    """Keep arrays and tensors of one number as that number, and refuse what is out of range or no name."""
+    names = (contact.on,) if isinstance(contact.on, str) else contact.on
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"on= of a contact names parts of the boundary, such as 'bottom'; got {contact.on!r}.")
     for name in ("friction", *UNITS):
         object.__setattr__(contact, name, plain_numbers(getattr(contact, name)))
     if not is_number(contact.friction) or contact.friction < 0:
@@ -70,7 +74,7 @@ class Contact:
             raise UsageError(
                 f"the obstacle of a contact is a solid, for instance HalfSpace((0, 0), (0, 1)); got {self.obstacle!r}."
             )
-        if self.motion is not None and not callable(self.motion):
+        if self.motion is not None and not _takes_one(self.motion):
             raise UsageError(
                 "the motion of an obstacle is a function of the time t that gives its shift, such as "
                 f"lambda t: (0.0, -0.1 * t); got {self.motion!r}."
@@ -97,6 +101,19 @@ class Contact:
     def at(self, t: float) -> Solid:
         """The obstacle where it is at time t: what pictures draw."""
         return self.obstacle if self.motion is None else MovedSolid(self.obstacle, self, t)
+
+
+def _takes_one(function: object) -> bool:
+    """Whether it is a function that can be given the time alone."""
+    if not callable(function):
+        return False
+    try:
+        inspect.signature(function).bind(0.0)
+    except TypeError:
+        return False
+    except ValueError:  # of what is not written in Python
+        pass
+    return True
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,10 @@ class ElasticBody(Problem):
             """What the body is made of, bound to its domain."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.domain, Domain):
+            raise UsageError(
+                f"{self.name} needs a domain, such as MeshDomain(read_mesh(path)); got a {type(self.domain).__name__}."
+            )
         d = self.domain.dim
         if d not in (2, 3):
             raise UsageError(f"{self.name} lives in 2D or 3D; got a domain in {d}D.")

@@ -52,7 +52,7 @@ class ElementTables:
         from skfem.assembly.dofs import Dofs
 
         if degree not in (1, 2):
-            raise UsageError(f"finite elements here have degree 1 or 2; got {degree}.")
+            raise UsageError(f"finite elements here have degree 1 or 2; got {degree!r}.")
         self.mesh, self.degree, self.dtype, self.device = mesh, degree, dtype, device
         made, kind = BASES[mesh.element.shape, degree]
         self._element: Any = getattr(skfem, kind)()

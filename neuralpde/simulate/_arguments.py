@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
 import torch
+from torch import Tensor
 
 from neuralpde.dynamics import METHODS, methods_for
 from neuralpde.geometry import Boundary
@@ -31,6 +32,21 @@ def check_parts(problem: object, representation: object) -> None:
         raise UsageError(
             f"the representation must be an instance such as GridField.for_problem(problem, 64); "
             f"got {_named(representation)}."
+        )
+
+
+def check_guess(guess: object, representation: Representation) -> None:
+    """Refuse a start that is no θ of the representation.
+
+    Raises:
+        UsageError: that says how to make one.
+    """
+    p = representation.num_dofs
+    if guess is not None and (not isinstance(guess, Tensor) or guess.shape != (p,)):
+        got = f"a tensor {tuple(guess.shape)}" if isinstance(guess, Tensor) else _named(guess)
+        raise UsageError(
+            f"a guess or a start is θ, a tensor ({p},), such as solution.last.theta or "
+            f"representation.project(function).theta; got {got}."
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.fields import Field
-from neuralpde.geometry import Dirichlet, MeshDomain, Solid
+from neuralpde.geometry import Dirichlet, MeshDomain, Solid, is_number
 from neuralpde.plot import Triangulation
 from neuralpde.problems import BodyContact, Contact, Problem, obstacles
 from neuralpde.simulate._errors import CHUNK, channels_of
@@ -65,8 +65,8 @@ def magnification_of(
     Raises:
         UsageError: for a negative factor, or one that is no number.
     """
-    if wanted is not None and not 0 <= wanted < math.inf:
-        raise UsageError(f"displacements are drawn times a factor of 0 or more; got {wanted}.")
+    if wanted is not None and not (is_number(wanted) and wanted >= 0):
+        raise UsageError(f"displacements are drawn times a factor of 0 or more; got {wanted!r}.")
     if wanted is not None or shown is None or displacement is None:
         return 1.0 if wanted is None else wanted
     size = float(np.ptp(shown.points, axis=0).max())

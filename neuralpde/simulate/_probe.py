@@ -29,8 +29,11 @@ def probe(
 ) -> Tensor:
     """Values at points for each time, ``(k, n, c)``; see :meth:`Solution.probe`."""
     problem, r = solution.problem, solution.representation
-    x = torch.as_tensor(points, dtype=r.dtype, device=r.device)
     d = problem.domain.dim
+    try:
+        x = torch.as_tensor(points, dtype=r.dtype, device=r.device)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"probe needs points, {d} numbers for each of them; got {points!r}.") from error
     if x.ndim != 2 or x.shape[1] != d:
         raise UsageError(f"probe needs points of shape (n, {d}); got {tuple(x.shape)}.")
     blank = _blank(solution, x)

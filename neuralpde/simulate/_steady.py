@@ -11,7 +11,7 @@ from neuralpde.dynamics import make_dynamics
 from neuralpde.integrators import Dynamics, Stage, State, StepInfo
 from neuralpde.problems import Problem
 from neuralpde.representations import Representation
-from neuralpde.simulate._arguments import check_options, check_parts
+from neuralpde.simulate._arguments import check_guess, check_options, check_parts
 from neuralpde.simulate._energies import EnergyRecorder
 from neuralpde.simulate._locking import locking_notes
 from neuralpde.simulate._solution import Solution
@@ -51,6 +51,7 @@ def solve(
         True
     """
     check_parts(problem, representation)
+    check_guess(guess, representation)
     begin = time.perf_counter()
     check_options(problem, representation, method, options)
     dynamics = make_dynamics(problem, representation, method, **options)
