@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._potentials import Potential
 from neuralpde.dynamics._weak_form import WeakForm
 from neuralpde.integrators import Decay
 
@@ -18,7 +19,12 @@ SAME = 1e-9
 
 
 def fastest_decay(
-    form: WeakForm, mass: sp.csr_matrix, solve: Callable[[Tensor], Tensor], theta: Tensor, times: tuple[float, float]
+    form: WeakForm,
+    mass: sp.csr_matrix,
+    solve: Callable[[Tensor], Tensor],
+    theta: Tensor,
+    times: tuple[float, float],
+    others: Sequence[Potential] = (),
 ) -> Decay | None:
     """The largest λ of K v = λ M v with K = −∂R/∂u at the first time, from below; None where K is not symmetric.
 
@@ -30,18 +36,21 @@ def fastest_decay(
         solve: g → M⁻¹ g.
         theta: the state.
         times: the first and the last one: λ holds for the whole run where R is linear, with the same K at both.
+        others: potentials of a body beside its form, whose Hessians count.
 
     Source: Golub & Van Loan, Matrix Computations (2013), chapter 8.2.
     """
     r, t = form.representation, times[0]
     if not len(theta):
         return None
-    k = -form.jacobian(t, r.values(theta, t))[1]
+    values = r.values(theta, t)
+    found = [hessian for part in others if (hessian := part.hessian(t, values, False)) is not None]
+    k = sum(found, start=-form.jacobian(t, values)[1])
     u, v = np.random.default_rng(0).standard_normal((2, len(theta)))
     size = max(SAME, 1e4 * torch.finfo(theta.dtype).eps) * float(np.linalg.norm(k @ v))
     if abs(u @ (k @ v) - v @ (k @ u)) > size * float(np.linalg.norm(u)):
         return None
-    linear = all(float(np.linalg.norm(_change(form, time, theta, v) + k @ v)) <= size for time in times)
+    linear = all(float(np.linalg.norm(_change(form, others, time, theta, v) + k @ v)) <= size for time in times)
     rate = 0.0
     for _ in range(ITERATIONS):
         product = k @ v
@@ -54,9 +63,12 @@ def fastest_decay(
     return Decay(rate, linear)
 
 
-def _change(form: WeakForm, t: float, theta: Tensor, v: np.ndarray) -> np.ndarray:
-    """R(θ + v) − R(θ) at the free unknowns."""
+def _change(form: WeakForm, others: Sequence[Potential], t: float, theta: Tensor, v: np.ndarray) -> np.ndarray:
+    """R(θ + v) − R(θ) at the free unknowns, less the gradients of other potentials."""
     r = form.representation
     shifted = theta + torch.as_tensor(v, dtype=theta.dtype, device=theta.device)
-    change = form.residual(t, r.values(shifted, t)) - form.residual(t, r.values(theta, t))
+    after, before = r.values(shifted, t), r.values(theta, t)
+    change = form.residual(t, after) - form.residual(t, before)
+    for part in others:
+        change = change - (part.gradient(t, after) - part.gradient(t, before))
     return r.free_part(change).cpu().double().numpy()

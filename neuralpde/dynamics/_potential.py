@@ -225,11 +225,13 @@ class PotentialDynamics(Dynamics):
         return Balance(found.fluxes, found.source - others.sum(0), stored.sum(0))
 
     def decay(self, theta: Tensor, times: tuple[float, float]) -> Decay | None:
-        """The fastest vibration of the body's form, its loads included; contacts may vibrate faster."""
+        """The fastest vibration of the body, its loads and its mean dilatation included. Explicit methods refuse
+        contacts."""
         if not isinstance(self.space, FiniteElementPotential):
             return None
         mass, solve = self.space.free_mass, self.motion.solved
-        found = fastest_decay(self.space.form, mass, solve, self.motion.split(theta)[0], times)
+        u, others = self.motion.split(theta)[0], self.space.parts[1:]
+        found = fastest_decay(self.space.form, mass, solve, u, times, others)
         return found and Decay(math.sqrt(max(found.rate, 0.0)), found.linear, vibrates=True)
 
     def check_march(self) -> None:

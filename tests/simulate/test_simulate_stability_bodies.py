@@ -68,3 +68,22 @@ def test_large_deformations_are_told_of_in_a_note() -> None:
     r = FiniteElementField.for_problem(problem, 1)
     dt = 2 * math.sqrt(2) / fastest(problem)
     assert "errors may grow" in simulate(problem, r, RK4(), dt=1.1 * dt, t_end=1.1 * dt).notes[-1]
+
+
+def test_the_mean_dilatation_vibrates_too() -> None:
+    """Of a nearly incompressible body the volume's stiffness is all of what limits a step."""
+    problem = body(NeoHookean(10.0, 0.49))
+    r = FiniteElementField.for_problem(problem, 2, dilatation="mean")
+    dynamics = make_dynamics(problem, r)
+    space, start = dynamics.space, r.project(problem.initial).theta
+    values = space.nodal(0.0, dynamics.motion.split(start)[0])
+    parts = [part.hessian(0.0, values, False).toarray() for part in space.parts]
+    mass = torch.tensor(space.free_mass.toarray())
+    whole, alone = (
+        math.sqrt(float(torch.linalg.eigvals(torch.linalg.solve(mass, torch.tensor(k))).real.max()))
+        for k in (sum(parts), parts[0])
+    )
+    assert 0.95 * whole < dynamics.decay(start, (0.0, 1.0)).rate <= whole * (1 + 1e-12)
+    assert whole > 3 * alone
+    dt = 2 * math.sqrt(2) / whole
+    assert "errors may grow" in simulate(problem, r, RK4(), dt=1.1 * dt, t_end=1.1 * dt).notes[-1]
