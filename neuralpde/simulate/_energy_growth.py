@@ -31,5 +31,5 @@ def energy_notes(energies: Energies | None) -> tuple[str, ...]:
         return ()
     return (
         f"the steps made energy that nothing supplied, up to {100 * rise:.2g} % of what moves to and fro: take shorter "
-        "steps, or a method that damps what they do not resolve: ImplicitEuler(), BDF2() or Newmark(0.3, 0.6)",
+        "steps, or a method that damps what they do not resolve: BDF2() or ImplicitEuler()",
     )
