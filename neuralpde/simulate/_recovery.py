@@ -45,8 +45,8 @@ def recovered_gradient(
     The gradient of an element of degree k is of order k, and at some points inside of order k + 1. At every corner of
     the mesh a polynomial of degree k (on quads and hexahedra of degree k along each axis) is fitted to it at these
     points of the elements around, at the boundary of two rings of them; at a node the polynomials of its element's
-    corners are weighted as linear shape functions do. On quads and hexahedra the polynomials are those of the elements'
-    own axes, so that thin ones serve as well. On regular meshes smooth gradients come out of order k + 1
+    corners are weighted as linear shape functions do. On quads and hexahedra of degree 2 the polynomials are those of
+    the elements' own axes, so that thin ones serve as well. On regular meshes smooth gradients come out of order k + 1
     inside. It is not known at nodes whose patches are too small, and nowhere farther from the mean of the elements
     around than those are.
 
@@ -109,10 +109,11 @@ class _Patches:
     def scaled(self, vertices: Ints, away: Tensor) -> Tensor:
         """Matrices T ``(v, d, d)`` that take places away from corners, those given ``(v, n, d)``, into −1 … 1.
 
-        On simplices, whose polynomials are the same in all axes, they are multiples of the identity. Else a corner has
-        the axes of an element at it, each with a scale of its own.
+        On simplices, whose polynomials are the same in all axes, and of degree 1, whose polynomials thin elements
+        determine too, they are multiples of the identity. Else a corner has the axes of an element at it, each with a
+        scale of its own.
         """
-        if self.simplex:
+        if self.simplex or self.r.degree == 1:
             size = away.norm(dim=-1).amax(1)
             return torch.eye(away.shape[-1], dtype=away.dtype, device=away.device) / size[:, None, None]
         first = torch.from_numpy(self.around.indices[self.around.indptr[vertices]].astype(np.int64)).to(away.device)
