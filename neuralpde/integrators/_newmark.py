@@ -10,9 +10,9 @@ class Newmark(Integrator):
     """u_{n+1} = u_n + dt v_n + dt² ((½ − β) a_n + β a_{n+1}),   v_{n+1} = v_n + dt ((1 − γ) a_n + γ a_{n+1}).
 
     With β = ¼, γ = ½ (average acceleration) it is of order 2, unconditionally stable for linear bodies, and damps
-    nothing; γ > ½ is of order 1 and damps, the highest frequencies only with β ≥ (γ + ½)²/4 (γ = 2β, as contact wants it,
-    damps those about ω dt = 10: by 0.82 a step with β = 0.3). Forces are in balance at the end of every step, where a
-    body may touch an obstacle. a_n is what the forces on the state at hand give, so that a run can start anywhere.
+    nothing; γ > ½ is of order 1 and damps, the highest frequencies only with β ≥ (γ + ½)²/4 (γ = 2β, as contact wants
+    it, damps those about ω dt = 10: by 0.82 a step with β = 0.3). Forces are in balance at the end of every step, where
+    a body may touch an obstacle. a_n is what the forces on the state at hand give, so that a run can start anywhere.
 
     Forces of contact and friction act as a whole at the end of a step, in place of half of them at both ends (this
     takes γ = 2β). With β = ¼ and γ = ½ an impact on a plane then makes no energy in a linear body, and friction takes
