@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Iterator
+from dataclasses import replace
 
-from neuralpde.dynamics._contact_barrier import barrier
 from neuralpde.dynamics._contact_parts import NEAR, body_size, rigidity
-from neuralpde.dynamics._field_energy import Density, Moment
-from neuralpde.fields import Jet
-from neuralpde.geometry import Quadrature
+from neuralpde.dynamics._contact_points import PointContact
+from neuralpde.dynamics._contact_solids import single_bodies
+from neuralpde.dynamics._field_boundary import BoundaryEnergy, RubEnergy, TouchEnergy
 from neuralpde.problems import Contact, Problem
 from neuralpde.types import UsageError
 
 
-def contact_densities(problem: Problem) -> list[tuple[str, Density]]:
-    """k b(g(x + u)) on every part of the boundary that may touch something, by their names.
+def contact_energies(problem: Problem) -> list[tuple[str, BoundaryEnergy]]:
+    """k b(g(x + u)) and friction on every part of the boundary that may touch something, by their names.
 
     g is the obstacle's signed distance at the quadrature points of the boundary, and there alone: between them nothing
     keeps a field out, and a step that leads through an obstacle is refused only where a point ends inside of it.
 
     Raises:
-        UsageError: for contact between bodies, and friction.
+        UsageError: for contact between bodies.
     """
-    out = list[tuple[str, Density]]()
-    for contact in getattr(problem, "contact", ()) or ():
-        if not isinstance(contact, Contact) or contact.friction:
-            what = "friction" if isinstance(contact, Contact) else "contact between bodies"
-            raise UsageError(f"{what} is that of finite elements: a neural field takes Contact(obstacle) without it.")
-        density = _barrier_of(problem, contact)
+    contacts = tuple(getattr(problem, "contact", ()) or ())
+    out = list[tuple[str, BoundaryEnergy]]()
+    for number, contact in enumerate(contacts, 1):
+        if not isinstance(contact, Contact):
+            raise UsageError(
+                "contact between bodies is that of finite elements: a neural field takes Contact(obstacle)."
+            )
+        name = "contact" if len(contacts) == 1 else f"contact {number}"
         names = problem.domain.faces if "all" in contact_names(contact) else contact_names(contact)
-        out += [(part, density) for name in names for part in problem.domain.parts_of(name)]  # type: ignore[attr-defined]
+        parts = [part for given in names for part in problem.domain.parts_of(given)]  # type: ignore[attr-defined]
+        out += [(part, energy) for part in dict.fromkeys(parts) for energy in _energies(problem, contact, name)]
     return out
 
 
@@ -38,13 +41,13 @@ def contact_names(contact: Contact) -> tuple[str, ...]:
     return (contact.on,) if isinstance(contact.on, str) else tuple(contact.on)
 
 
-def _barrier_of(problem: Problem, contact: Contact) -> Density:
-    distance = contact.distance or NEAR * body_size(problem)
-    stiffness = contact.stiffness or rigidity(problem)
-
-    def density(when: Moment, points: Quadrature, u: Jet) -> Tensor:
-        x = points.points
-        gap = contact.obstacle.distance(x + u.value[:, : x.shape[1]] - contact.shift(when.t, x))
-        return stiffness * barrier(gap.reshape(-1), distance)[0]
-
-    return density
+def _energies(problem: Problem, contact: Contact, name: str) -> Iterator[BoundaryEnergy]:
+    """On one part, of every body of the obstacle."""
+    near, bodies = NEAR * body_size(problem), single_bodies(contact.obstacle)
+    for number, body in enumerate(bodies, 1):
+        called = name if len(bodies) == 1 else f"{name} with body {number}"
+        points = PointContact(replace(contact, obstacle=body), near, rigidity(problem))
+        yield TouchEnergy(points, called)
+        if contact.friction > 0:
+            rub = called.replace("contact", "friction")
+            yield RubEnergy(points, contact.friction, contact.slip_speed or near, problem.time_order == 0, rub)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from neuralpde.dynamics._field_boundary import (
+    BoundaryEnergy,
+    DeadLoad,
+    FollowerLoad,
+    RubEnergy,
+    TouchEnergy,
+)
+from neuralpde.dynamics._field_moment import Moment
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import Dirichlet, Flux, MeshDomain, Pressure, Quadrature, Robin
 from neuralpde.problems import Problem
@@ -17,7 +24,7 @@ from neuralpde.types import UsageError
 
 NEEDS = frozenset({"value", "grad"})
 
-Density = Callable[["Moment", Quadrature, Jet], Tensor]
+Density = Callable[[Moment, Quadrature, Jet], Tensor]
 """(when, points, jet) → energy by volume or area, ``(n,)``."""
 
 GROUPS = 16
@@ -25,18 +32,6 @@ GROUPS = 16
 
 SIDES = 2.0
 """Points on each part of the boundary for √n inside, for n^(2/3) in 3D."""
-
-
-class Moment(NamedTuple):
-    """When an energy is looked at.
-
-    Args:
-        t: time of loads and supports.
-        factor: of loads and supports, by which they are raised.
-    """
-
-    t: float
-    factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,8 +73,8 @@ class FieldEnergy:
         seed: of the order in which points are dealt to groups.
 
     Raises:
-        UsageError: for a domain without a mesh, or a part of the boundary with a condition that has no energy: none,
-            Neumann's, or a pressure that follows the body.
+        UsageError: for a domain without a mesh, or a part of the boundary with a condition that has no energy: none, or
+            Neumann's.
     """
 
     def __init__(
@@ -87,7 +82,7 @@ class FieldEnergy:
         problem: Problem,
         representation: NeuralField,
         points: int,
-        extra: Sequence[tuple[str, Density]] = (),
+        extra: Sequence[tuple[str, BoundaryEnergy]] = (),
         seed: int = 0,
     ) -> None:
         if not isinstance(representation.domain, MeshDomain):
@@ -111,7 +106,7 @@ class FieldEnergy:
         strain = self.problem.energy(when.t, x, Jet(torch.zeros_like(u.value), u.grad))
         return strain + when.factor * (whole - strain)
 
-    def _loads(self) -> Iterator[tuple[str, Density]]:
+    def _loads(self) -> Iterator[tuple[str, BoundaryEnergy]]:
         table = self.representation.boundary.table
         for face in self.representation.domain.faces:
             condition = table.get(face)
@@ -122,28 +117,82 @@ class FieldEnergy:
                     f"{self.problem.name} needs a support or a load on {face}: give Dirichlet, or traction(0.0) where "
                     "it is free."
                 )
-            if isinstance(condition, Pressure) and condition.follower:
-                raise UsageError(
-                    "a pressure that follows the body has no energy: a neural field takes Pressure(…, follower=False), "
-                    "finite elements take both."
-                )
-            yield face, self._load(condition)
+            follower = isinstance(condition, Pressure) and condition.follower
+            yield face, FollowerLoad(condition) if follower else DeadLoad(condition)  # type: ignore[arg-type]
 
-    def _load(self, condition: Flux | Robin | Pressure) -> Density:
-        c = self.representation.channels
+    @property
+    def surfaces(self) -> list[tuple[Group, BoundaryEnergy]]:
+        """The parts of the boundary, with their energies."""
+        return [(group, group.density) for group in self.edges if isinstance(group.density, BoundaryEnergy)]
 
-        def density(when: Moment, points: Quadrature, u: Jet) -> Tensor:
-            x, normals = points.points, points.normals
-            if isinstance(condition, Pressure):
-                assert normals is not None
-                given = when.factor * condition.flux(when.t, x, normals)
-            else:
-                given = when.factor * condition.at(when.t, x, c)
-            if isinstance(condition, Robin):
-                given = condition.coefficient * (0.5 * u.value - given)
-            return (given * u.value).sum(-1)
+    def freeze(self, when: Moment, theta: Tensor, begins: bool = True) -> None:
+        """Take what is frozen on the boundary from u_θ; ``begins`` at the beginning of a step."""
+        field = self.field(theta, when)
+        for group, energy in self.surfaces:
+            with torch.no_grad():
+                energy.freeze(when, group.points, field.jet(group.x, NEEDS), begins)
 
-        return density
+    def shares(self, t: float, theta: Tensor) -> dict[str, float]:
+        """The parts of Π by name: ``"elastic"``, ``"external"``, and those of the boundary that can be had back."""
+        when, field = Moment(t), self.representation.at(theta, t)
+        out = {"elastic": self.strain(t, theta), "external": 0.0}
+        with torch.no_grad():
+            for group in self.inside:
+                out["external"] += float(group.weights @ group.density(when, group.points, field.jet(group.x, NEEDS)))
+            out["external"] -= out["elastic"]
+            for group, energy in self.surfaces:
+                if energy.stores:
+                    jet = field.jet(group.x, NEEDS)
+                    if energy.follows:
+                        energy.freeze(when, group.points, jet)
+                    part = float(group.weights @ energy(when, group.points, jet))
+                    out[energy.name] = out.get(energy.name, 0.0) + part
+        return out
+
+    def pulls(self, t: float, theta: Tensor) -> Iterator[tuple[Group, TouchEnergy | RubEnergy, Tensor]]:
+        """Forces −∂e/∂u by area at the points of contacts and of friction, ``(n, d)``."""
+        when, field = Moment(t), self.representation.at(theta, t)
+        for group, energy in self.surfaces:
+            if isinstance(energy, TouchEnergy | RubEnergy):
+                with torch.no_grad():
+                    jet = field.jet(group.x, NEEDS)
+                with torch.enable_grad():
+                    value = jet.value.detach().requires_grad_()
+                    total = energy(when, group.points, Jet(value, jet.grad)).sum()
+                    yield group, energy, -torch.autograd.grad(total, value)[0]
+
+    def touches(self, t: float, theta: Tensor) -> dict[str, float]:
+        """The least gap of every contact at its points in m, and what it and friction push the body with, in N."""
+        when, field, out = Moment(t), self.representation.at(theta, t), dict[str, float]()
+        for group, energy, pull in self.pulls(t, theta):
+            if isinstance(energy, TouchEnergy):
+                with torch.no_grad():
+                    gap = float(energy.gap(when, group.points, field.jet(group.x, NEEDS)).min())
+                out[f"{energy.name} gap"] = min(gap, out.get(f"{energy.name} gap", gap))
+            for axis, force in zip("xyz", (group.weights @ pull).tolist(), strict=False):
+                name = f"{energy.name} force {axis}"
+                out[name] = out.get(name, 0.0) + force
+        return out
+
+    def shifted(self, begin: float, t: float, theta: Tensor) -> float:
+        """Work of obstacles that have moved since ``begin``, with their forces at t, in J."""
+        work = 0.0
+        for group, energy, pull in self.pulls(t, theta):
+            contact = energy.contact.contact
+            if contact.motion is not None:
+                shift = contact.shift(t, group.x) - contact.shift(begin, group.x)
+                work += float(group.weights @ pull @ shift)
+        return work
+
+    def heat(self, t: float, theta: Tensor) -> float:
+        """What friction has taken since the step began, in J."""
+        when, field = Moment(t), self.representation.at(theta, t)
+        with torch.no_grad():
+            return sum(
+                float(group.weights @ energy.heat(when, group.points, field.jet(group.x, NEEDS)))
+                for group, energy in self.surfaces
+                if not energy.stores
+            )
 
     def strain(self, t: float, theta: Tensor) -> float:
         """∫ Ψ(∇u) dx: the energy of a field that has the same gradient and is zero, by which no load does work."""

@@ -104,6 +104,16 @@ class LoadedForm(WeakForm):
             self._gather(total, _Piece(piece.tables, piece.density, False), load, load)
         return total
 
+    def worked(self, before: tuple[float, Tensor], after: tuple[float, Tensor]) -> float:
+        """Work of loads that change in time or follow the body between two times with nodal displacements, in J: that
+        of their mean force, less what their energy tells."""
+        energies, forces = [], []
+        for t, values in (before, after):
+            self.lag(values)
+            energies.append(self.load_energy(t, values))
+            forces.append(self.loads(t, values))
+        return energies[1] - energies[0] + 0.5 * float(((forces[0] + forces[1]) * (after[1] - before[1])).sum())
+
     def _loads(self, t: float, x: Tensor, jet: Jet, weights: Tensor, strain: float) -> float:
         """Energy of the body forces at some points, whose strain energy is known."""
         if isinstance(self.problem, ElasticBody):  # b does not depend on u

@@ -6,20 +6,24 @@ import math
 from dataclasses import replace
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from neuralpde.dynamics._field_contact import contact_densities
+from neuralpde.dynamics._contact_parts import rigidity
+from neuralpde.dynamics._element_points import ElementPoints
+from neuralpde.dynamics._field_boundary import BoundaryEnergy
+from neuralpde.dynamics._field_contact import contact_energies
 from neuralpde.dynamics._field_damping import FieldDamping
-from neuralpde.dynamics._field_energy import FieldEnergy, Moment
+from neuralpde.dynamics._field_energy import FieldEnergy
+from neuralpde.dynamics._field_moment import Moment
+from neuralpde.dynamics._field_watch import Watch
 from neuralpde.dynamics._loaded_form import LoadedForm
 from neuralpde.dynamics._potential_space import Inertia, PotentialSpace
 from neuralpde.dynamics._stage_energy import StageEnergy
 from neuralpde.fields import Jet
 from neuralpde.geometry import MeshDomain
 from neuralpde.integrators import Stage
-from neuralpde.optimize import Energy, EnergySolution, GaussNewton, NaturalGradient, natural_gradient
+from neuralpde.optimize import EnergySolution, GaussNewton, NaturalGradient, natural_gradient
 from neuralpde.problems import ElasticBody, Problem
 from neuralpde.representations import FiniteElementField, NeuralField
 from neuralpde.types import Status, UsageError
@@ -43,41 +47,14 @@ MOST = 200
 EASY, SMALLEST = 0.25, 1e-3
 """A load whose energy is not finite at the start is raised in steps: by that share at first, and the smallest."""
 
-LOOKS = 10
-"""Steps from one look at other points to the next."""
+UNSTRAINED = 1e-8
+"""A strain that counts as none."""
 
-DOUBT = 1e-4
-"""Falls of the energy, as shares of its size, that are too small to be doubted."""
+SETTLED, FOLLOWED = 3e-3, 20
+"""Change of a state from one minimum to the next, as a share, below which what follows has settled; most minima."""
 
-
-class Watch:
-    """Tells when the energy falls at the points of its quadrature alone: of all weights some can make strains that lie
-    between points. A fall that other points see by less than a half is such a one.
-
-    Args:
-        other: the energy at other points.
-        energy: at the points of the quadrature.
-        theta: the start, at which both are compared first.
-    """
-
-    def __init__(self, other: Energy, energy: Energy, theta: Tensor) -> None:
-        self.other, self.theta = other, theta
-        """The latest θ at which all points agreed."""
-        self._before = (energy.value(theta), other.value(theta))
-        self._steps = 0
-
-    def __call__(self, theta: Tensor, value: float) -> bool:
-        self._steps += 1
-        return self._steps % LOOKS == 0 and self.parts(theta, value)
-
-    def parts(self, theta: Tensor, value: float) -> bool:
-        """Whether the energies of both sets of points part."""
-        there = self.other.value(theta)
-        fall, seen = self._before[0] - value, self._before[1] - there
-        if fall - seen > max(0.5 * fall, DOUBT * self.other.size(theta)):
-            return True
-        self.theta, self._before = theta, (value, there)
-        return False
+ROUNDS, CLOSE = 5, 1e-2
+"""Times that a step's iterations begin anew, and its error from which on they do not: an impact takes many of them."""
 
 
 class NeuralPotential(PotentialSpace):
@@ -108,13 +85,15 @@ class NeuralPotential(PotentialSpace):
         if fit is not None and not isinstance(fit, NaturalGradient):
             raise UsageError(f"energies are minimised by NaturalGradient; got {type(fit).__name__}.")
         self.problem, self.representation, self.velocity = problem, representation, velocity
-        self.fit_options = fit or (STEP if problem.time_order else STATIC)
+        usual = STEP if problem.time_order else STATIC
+        self.fit_options = usual if fit is None else _completed(fit, usual)
         p, floats = representation.num_dofs, representation.channels * representation.dim
         self.points = DENSITY * p if points is None else points
         if self.points * floats < p:
             raise UsageError(f"{points} points cannot determine {p} weights; use points ≥ {DENSITY * p}.")
         self._begin: Tensor | None = None
-        self.extra = contact_densities(problem)
+        self._frozen: tuple[tuple[Moment, Tensor], ...] = ()
+        self._ended: tuple[float, Tensor] | None = None
         self.body = self._denser(self.points)
 
     @cached_property
@@ -132,11 +111,9 @@ class NeuralPotential(PotentialSpace):
         return LoadedForm(self.problem, self.elements)
 
     @cached_property
-    def _places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Elements of the points inside, and reference coordinates there."""
-        domain = self.elements.domain
-        assert isinstance(domain, MeshDomain)
-        return domain.locator.nearest(self.body.quadrature.points.cpu().double().numpy())
+    def _inner(self) -> ElementPoints:
+        """The points inside."""
+        return ElementPoints(self.elements, self.body.quadrature.points)
 
     @cached_property
     def damping(self) -> FieldDamping | None:
@@ -144,24 +121,16 @@ class NeuralPotential(PotentialSpace):
         problem = self.problem
         if not isinstance(problem, ElasticBody) or problem.damping is None:
             return None
-        return FieldDamping(problem, self.form, self.body.quadrature.points, *self._places)
-
-    @cached_property
-    def _inner(self) -> tuple[Tensor, Tensor]:
-        """What takes nodal values to the points inside: numbers of nodes ``(n, k)`` and their shares ``(n, k)``."""
-        tables, (element, xi) = self.elements.tables, self._places
-        shares, _ = tables.basis(torch.from_numpy(xi))
-        return tables.dofs[torch.from_numpy(element).to(tables.dofs.device)], shares
+        return FieldDamping(problem, self.form, self._inner.x, *self._inner.places)
 
     def at_points(self, nodal: Tensor) -> Tensor:
         """Values ``(N, d)`` of the nodes at the points inside, ``(n, d)``."""
-        nodes, shares = self._inner
-        return torch.einsum("nk,nkc->nc", shares, nodal[nodes])
+        return self._inner.values(nodal)
 
     @cached_property
     def density(self) -> Tensor:
         """ρ at the points inside, ``(n,)``."""
-        return self.problem.mass_density(self.body.quadrature.points)  # type: ignore[attr-defined]
+        return self.problem.mass_density(self.body.quadrature.points)
 
     def nodal(self, t: float, theta: Tensor) -> Tensor:
         with torch.no_grad():
@@ -188,6 +157,8 @@ class NeuralPotential(PotentialSpace):
                 jet = field.jet(piece.tables.points.flatten(0, 1), frozenset({"value", "grad"}))
             load, flux = form._at(piece, t, Jet(jet.value, jet.grad))
             form._gather(total, piece, load.detach(), flux.detach())
+        for group, _, pull in self.body.pulls(t, theta):
+            total = total + ElementPoints(self.elements, group.x).gathered(group.weights[:, None] * pull, total)
         return total if self.damping is None else total - self.damping.force(velocity)
 
     def damp(self, t: float, values: Tensor) -> None:
@@ -199,31 +170,95 @@ class NeuralPotential(PotentialSpace):
 
     def lag(self, t: float, theta: Tensor, velocity: Tensor) -> None:
         self._begin = theta
+        self._freeze(Moment(t), theta)
+        self.follow(t, self.nodal(t, theta))
+
+    def _freeze(self, when: Moment, theta: Tensor, begins: bool = True) -> None:
+        """Take what is frozen on the boundary, at the beginning of a step or later in it."""
+        self._frozen = ((when, theta),) if begins else (self._frozen[0], (when, theta))
+        self.body.freeze(when, theta, begins)
+
+    def follow(self, t: float, values: Tensor) -> None:
+        self.form.lag(values)
+
+    @property
+    def parts(self) -> tuple[BoundaryEnergy, ...]:  # type: ignore[override]
+        return tuple(energy for _, energy in self.body.surfaces)
 
     def energies(self, t: float, theta: Tensor) -> dict[str, float]:
-        whole = StageEnergy(self.body, Moment(t)).value(theta)
-        strain = self.body.strain(t, theta)
-        return {"elastic": strain, "external": whole - strain}
+        return self.body.shares(t, theta)
+
+    def outputs(self, t: float, theta: Tensor) -> dict[str, float]:
+        """The least gap of every contact at its points in m, and its force and that of friction by components in N."""
+        return self.body.touches(t, theta)
+
+    def rubbed(self, t: float, values: Tensor) -> float:
+        return 0.0 if self._ended is None else self.body.heat(*self._ended)
+
+    def driven(self, before: tuple[float, Tensor], after: tuple[float, Tensor]) -> float:
+        moved = 0.0 if self._ended is None else self.body.shifted(before[0], *self._ended)
+        return moved + self.form.worked(before, after)
 
     def minimise(self, t: float, guess: Tensor, inertia: Inertia | None = None, last: Tensor | None = None) -> Stage:
-        if inertia is not None:
-            mass, target = inertia.mass * self.density, self.at_points(inertia.target)
-            drag = None if self.damping is None else self.damping.drag(inertia.rate, inertia.origin)
-            energy = StageEnergy(self.body, Moment(t), mass, target, drag)
-            starts = [guess] if self._begin is None else [guess, self._begin]
-            found = natural_gradient(
-                energy, min(starts, key=lambda theta: _finite(energy.value(theta))), self.fit_options
-            )
-            return self._stage(found, found.iterations, energy.size(found.theta))
+        if inertia is None:
+            return self._rested(t, guess)
+        mass, target = inertia.mass * self.density, self.at_points(inertia.target)
+        drag = None if self.damping is None else self.damping.drag(inertia.rate, inertia.origin)
+        way = target if last is None else target - self.at_points(last)
+        kinetic = 0.5 * float((self.body.quadrature.weights * mass) @ way.square().sum(1))
+        energy = StageEnergy(self.body, Moment(t), mass, target, drag, floor=kinetic + self._least)
+        starts = [guess] if self._begin is None else [guess, self._begin]
+        stage = self._moved(energy, min(starts, key=lambda theta: _finite(energy.value(theta))))
+        self._ended = (t, stage.theta)
+        return stage
+
+    @cached_property
+    def _least(self) -> float:
+        """The energy of a strain that counts as none."""
+        if not isinstance(self.problem, ElasticBody):
+            return 0.0
+        return UNSTRAINED**2 * rigidity(self.problem) * float(self.body.quadrature.weights.sum())
+
+    def _rested(self, t: float, guess: Tensor) -> Stage:
+        """The state at rest. What follows it is taken anew from every minimum, until that stays where it is."""
         theta, iterations, done = self._at_rest(guess), 0, 0.0
+        self._freeze(Moment(t, 0.0), theta)
+        follows = any(energy.follows for energy in self.parts)
         while done < 1.0:
             factor = self._bearable(t, theta, done)
-            found = self._raised(t, factor, theta)
+            found = self._raised(t, factor, theta, rough=follows or factor < 1.0)
             iterations += found.iterations
             theta, done = found.theta, factor
             if found.status is Status.NON_FINITE:
                 break
-        return self._stage(found, iterations, self.body.strain(t, theta))
+        if follows and found.status is not Status.NON_FINITE:
+            return self._settled(t, theta, iterations)
+        return self._stage(found, iterations, self.body.strain(t, theta) + self._least)
+
+    def _settled(self, t: float, theta: Tensor, iterations: int) -> Stage:
+        """The state at rest with what follows it taken from itself: from one minimum for the next, until they agree."""
+        change, rough, before = math.inf, True, self.nodal(t, theta)
+        for _ in range(FOLLOWED):
+            self._freeze(Moment(t), theta, begins=False)
+            found = self._raised(t, 1.0, theta, rough)
+            iterations, theta = iterations + found.iterations, found.theta
+            after = self.nodal(t, theta)
+            change = float((after - before).norm() / after.norm().clamp(min=1e-300))
+            if not rough and change <= SETTLED:
+                return self._stage(found, iterations, self.body.strain(t, theta) + self._least)
+            rough, before = change > SETTLED, after
+        return Stage(theta, Status.UNSETTLED, change, iterations, found.history)
+
+    def _moved(self, energy: StageEnergy, theta: Tensor) -> Stage:
+        """The minimum that ends a stage."""
+        iterations = 0
+        for _ in range(ROUNDS):
+            found = natural_gradient(energy, theta, self.fit_options)
+            iterations, theta = iterations + found.iterations, found.theta
+            stage = self._stage(found, iterations, energy.size(theta))
+            if found.status is not Status.MAXITER or stage.residual <= CLOSE:
+                break
+        return stage
 
     def _bearable(self, t: float, theta: Tensor, done: float) -> float:
         """The largest factor of loads and supports, of some, whose energy is finite at the start."""
@@ -234,13 +269,16 @@ class NeuralPotential(PotentialSpace):
             factor = done + EASY * (factor - done)
         return 1.0
 
-    def _raised(self, t: float, factor: float, theta: Tensor) -> EnergySolution:
+    def _raised(self, t: float, factor: float, theta: Tensor, rough: bool) -> EnergySolution:
         """The minimum at a factor of the loads, with more points where energies of others disagree."""
-        options = self.fit_options if factor == 1.0 else replace(self.fit_options, rtol=1e-3, stall=1e-2)
+        options = replace(self.fit_options, rtol=1e-3, stall=1e-2) if rough else self.fit_options
         when, iterations = Moment(t, factor), 0
         while True:
-            watch = Watch(StageEnergy(self._denser(2 * self.points), when), StageEnergy(self.body, when), theta)
-            found = natural_gradient(StageEnergy(self.body, when), theta, options, watch)
+            energies = [
+                StageEnergy(body, when, floor=self._least) for body in (self._denser(2 * self.points), self.body)
+            ]
+            watch = Watch(energies[0], energies[1], theta)
+            found = natural_gradient(energies[1], theta, options, watch)
             iterations += found.iterations
             if not watch.parts(found.theta, found.energy) or self.points >= MOST * self.representation.num_dofs:
                 return replace(found, iterations=iterations)
@@ -248,7 +286,10 @@ class NeuralPotential(PotentialSpace):
             self.body = self._denser(self.points)
 
     def _denser(self, points: int) -> FieldEnergy:
-        return FieldEnergy(self.problem, self.representation, points, self.extra, seed=points)
+        made = FieldEnergy(self.problem, self.representation, points, contact_energies(self.problem), seed=points)
+        for number, state in enumerate(self._frozen):
+            made.freeze(*state, begins=number == 0)
+        return made
 
     def _at_rest(self, guess: Tensor) -> Tensor:
         """Random weights stand for a body that is not deformed: its output layer is nothing."""
@@ -266,6 +307,12 @@ class NeuralPotential(PotentialSpace):
             status = Status.COMPLETED
         status = Status.UNFINISHED_FIT if status is Status.MAXITER else status
         return Stage(found.theta, status, error, iterations, found.history)
+
+
+def _completed(fit: NaturalGradient, usual: NaturalGradient) -> NaturalGradient:
+    """Options with the usual ones where they leave it to the problem."""
+    scaling = usual.scaling if fit.scaling is None else fit.scaling
+    return replace(fit, scaling=scaling, settle=usual.settle if fit.settle is None else fit.settle)
 
 
 def _finite(energy: float) -> float:

@@ -153,7 +153,7 @@ class PotentialDynamics(Dynamics):
         self, base: State, slope: Any, dt: float, beta: float, gamma: float, guess: Tensor | None = None
     ) -> Stage:
         t, (v, a), motion = base.t + dt, slope.chunk(2, dim=1), self.motion
-        contacts = self.space.parts if self.touches and isinstance(self.space, FiniteElementPotential) else ()
+        contacts = self.space.parts if self.touches else ()
         if contacts:  # half of their force at the beginning of a step would make energy
             if gamma != 2 * beta:
                 raise UsageError(f"contact takes Newmark with gamma = 2 beta; got beta={beta:g}, gamma={gamma:g}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -31,6 +32,9 @@ class PotentialSpace(ABC):
 
     Nodal values ``(N, d)`` are those at the nodes of the velocity's finite elements.
     """
+
+    parts: tuple[Any, ...] = ()
+    """What Π is the sum of: contacts and friction among it have a factor ``share``."""
 
     @abstractmethod
     def minimise(self, t: float, guess: Tensor, inertia: Inertia | None = None, last: Tensor | None = None) -> Stage:

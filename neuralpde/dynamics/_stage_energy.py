@@ -10,7 +10,8 @@ from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
 from neuralpde.dynamics._field_damping import Drag
-from neuralpde.dynamics._field_energy import NEEDS, FieldEnergy, Group, Moment
+from neuralpde.dynamics._field_energy import NEEDS, FieldEnergy, Group
+from neuralpde.dynamics._field_moment import Moment
 from neuralpde.fields import Jet
 from neuralpde.optimize import Energy
 
@@ -33,6 +34,7 @@ class StageEnergy(Energy):
         target: y there, ``(n, c)``.
         drag: what damping adds.
         seed: of the points of metrics.
+        floor: what a change of E is small against where the parts of E are nothing themselves: a body in free flight.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class StageEnergy(Energy):
         target: Tensor | None = None,
         drag: Drag | None = None,
         seed: int = 0,
+        floor: float = 0.0,
     ) -> None:
+        self.floor = floor
         self.body, self.when, self.mass, self.target, self.drag = body, when, mass, target, drag
         self.generator = torch.Generator().manual_seed(seed)
         self._size: tuple[Tensor, float] | None = None
@@ -73,9 +77,9 @@ class StageEnergy(Energy):
         return total
 
     def size(self, theta: Tensor) -> float:
-        """∫ |Ψ| + ∮ |…|, of the latest θ."""
+        """∫ |Ψ| + ∮ |…|, of the latest θ, and what is given beside it."""
         if self._size is None or self._size[0] is not theta:
-            self._size = (theta, float(sum(self._sizes(theta))))
+            self._size = (theta, self.floor + float(sum(self._sizes(theta))))
         return self._size[1]
 
     def _sizes(self, theta: Tensor) -> Iterator[Tensor]:

@@ -23,9 +23,6 @@ LEAST, MOST = 1e-12, 1e12
 ENOUGH = 1e-2
 """Share of the promised fall from which a step is taken."""
 
-FREE = 0.1
-"""Damping up to which a step is about as long as the metric makes it."""
-
 FORGET = 0.9
 """By which the scaling of earlier steps shrinks at each new metric."""
 
@@ -44,9 +41,10 @@ class NaturalGradient:
             ``inf`` takes all points.
         scaling: the D in which steps are kept short: ``"columns"`` (every weight by its own effect; fields that start
             anywhere) or ``"uniform"`` (all weights alike; fields that follow a motion, so that they move evenly and the
-            next one is well predicted).
+            next one is well predicted). None takes what suits the problem, and ``"columns"`` where that is not known.
         settle: whether every step ends with :meth:`Energy.settled` (a nearly incompressible body needs it; fields that
-            follow a motion move more evenly without).
+            follow a motion move more evenly without). None takes what suits the problem, and True where that is not
+            known.
         accept: largest error that the tangent space could still remove, in the energy norm and relative to that of the
             solution, of a result that is usable; ``inf`` takes any.
         seconds: stop after that time; ``inf`` never does.
@@ -60,8 +58,8 @@ class NaturalGradient:
     stall: float = 1e-5
     damping: float = 1e-3
     rows: float = 8.0
-    scaling: str = "columns"
-    settle: bool = True
+    scaling: str | None = None
+    settle: bool | None = None
     accept: float = 5e-2
     seconds: float = math.inf
 
@@ -69,7 +67,7 @@ class NaturalGradient:
         for name in ("maxiter", "damping", "rows", "accept", "seconds"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} of NaturalGradient must be positive; got {getattr(self, name)}.")
-        if self.scaling not in SCALINGS:
+        if self.scaling not in (None, *SCALINGS):
             raise UsageError(f"scaling is one of {', '.join(SCALINGS)}; got {self.scaling!r}.")
         for name in ("rtol", "stall"):
             if not getattr(self, name) >= 0:
@@ -84,8 +82,9 @@ class EnergySolution:
         theta: the lowest θ found, ``(p,)``.
         status: why the iteration ended.
         energy: E there.
-        decrement: −g·δ of the latest step, or the largest of ten where the iteration has not converged: about twice
-            the energy that the tangent space could still remove, the square of an error in the energy norm.
+        decrement: −g·δ of the latest step with no more than the first damping, or the largest of ten where the
+            iteration has not converged: about twice the energy that the tangent space could still remove, the square of
+            an error in the energy norm.
         iterations: linear solves.
         history: E after each accepted step, the start first.
         seconds: wall time.
@@ -194,23 +193,30 @@ class _Descent:
         self.history, self._decrements = [self.value], list[float]()
         self._damping, self._growth, self._scale = options.damping, 2.0, torch.zeros_like(theta)
         self._model: _Model | None = None
-        self._promised = self._gain = math.nan
+        self._promised = self._gain = self._open = self._removable = math.nan
 
     @property
     def decrement(self) -> float:
-        """−g·δ of the latest step, or the largest of ten where they go on; infinite before the first."""
+        """−g·δ of the latest free step, or the largest of ten where they go on; infinite before the first."""
         latest = self._decrements[-1:] if self.status() is Status.CONVERGED_RTOL else self._decrements[-WINDOW:]
         return max(latest, default=math.inf)
 
     def advance(self) -> bool:
         """Try a step; whether it was taken."""
-        energy = self.energy
+        energy, fresh = self.energy, False
         if self._model is None:
             metric = energy.metric(self.theta, self.options.rows)
             even = self.options.scaling == "uniform"
             self._model = _Model(metric, energy.gradient(self.theta), FORGET * self._scale, even)
             self._scale = self._model.scale
-        step, self._promised, decrement = self._model.step(self._damping)
+            # a step that is kept short promises little for that reason alone: what is open is what a free one promises
+            found = self._model.step(min(self._damping, self.options.damping))
+            _, self._open, self._removable = found
+            if self._open <= self.options.rtol * energy.size(self.theta):
+                self._decrements.append(self._removable)
+                return False
+            fresh = self._damping <= self.options.damping
+        step, self._promised, _ = found if fresh else self._model.step(self._damping)
         trial, new = self.theta, math.nan
         if self._promised > 0:
             trial = self._settled(self.theta + step)
@@ -222,17 +228,16 @@ class _Descent:
         self.theta, self.value, self._model = trial, new, None
         self._damping, self._growth = max(self._damping * max(0.2, 1 - (2 * self._gain - 1) ** 3), LEAST), 2.0
         self.history.append(new)
-        self._decrements.append(decrement)
+        self._decrements.append(self._removable)
         return True
 
     def _settled(self, theta: Tensor) -> Tensor:
-        return self.energy.settled(theta) if self.options.settle else theta
+        return self.energy.settled(theta) if self.options.settle is not False else theta
 
     def status(self) -> Status:
         """MAXITER as long as there is something to do."""
         size, history = self.energy.size(self.theta), self.history
-        # a step that is kept short promises little for that reason alone
-        if self._gain > 0.25 and self._damping <= FREE and self._promised <= self.options.rtol * size:
+        if self._open <= self.options.rtol * size:
             return Status.CONVERGED_RTOL
         flat = len(history) > WINDOW and history[-WINDOW - 1] - history[-1] < self.options.stall * size
         return Status.STAGNATED if flat or self._damping > MOST else Status.MAXITER
