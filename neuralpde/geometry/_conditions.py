@@ -128,7 +128,12 @@ class Dirichlet(_Valued):
         if callable(self.value):
             given = at_points(self.value(t, x), x, (1, channels, len(columns)), f"{self.label} ({self.components})")
         else:
-            given = super().at(t, x, self._width(columns, channels))
+            if isinstance(self.value, Sequence) and len(self.value) != len(columns):
+                raise UsageError(
+                    f"{self} holds {len(columns)} component(s) and gives {len(self.value)} value(s): give one number "
+                    "for each component that is held."
+                )
+            given = super().at(t, x, len(columns))
         if given.shape[-1] == channels:
             given = given[:, list(columns)]
         return given.new_zeros(len(x), channels).index_copy(
@@ -141,11 +146,6 @@ class Dirichlet(_Valued):
             return lambda t, x: self.at(t, x, channels).expand(-1, channels)[:, k : k + 1]
         anywhere = torch.zeros(1, 1, dtype=torch.float64)
         return float(self.at(0.0, anywhere, channels)[0, k])
-
-    def _width(self, columns: tuple[int, ...], channels: int) -> int:
-        """Numbers of the value: for all components, or for those that are held."""
-        whole = isinstance(self.value, Sequence) and len(self.value) == channels
-        return channels if whole else len(columns)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,11 @@ BODY = LinearElasticity(
 )
 FIELD = FiniteElementField.for_problem(BODY, degree=1)
 FLOOR = HalfSpace((0.0, -1.0), (0.0, 1.0))
+
+
+def held(other: Dirichlet) -> Solution:
+    body = dataclasses.replace(BODY, conditions=(*BODY.conditions, other))
+    return solve(body, FiniteElementField.for_problem(body, degree=1))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +59,10 @@ def run() -> Solution:
         (lambda: differentiable.solve(BODY, FIELD, points=DOMAIN.mesh.points), "points= is a tensor, such as"),
         (lambda: differentiable.simulate(BODY, FIELD, "bdf2", dt=0.1, t_end=1.0), "the integrator must be one of"),
         (lambda: differentiable.simulate(BODY, FIELD, ImplicitEuler(), dt=0.1, t_end="1"), "t_end must be a number"),
+        (
+            lambda: held(Dirichlet((0.0, 0.5), on="x+", components="y")),
+            r"holds 1 component\(s\) and gives 2 value\(s\): give one number for each component that is held",
+        ),
         (lambda: FiniteElementField.for_problem(BODY, degree="2"), "have degree 1 or 2; got '2'"),
     ],
 )
