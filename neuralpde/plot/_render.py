@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ _PIXELS = 900
 """Along the longer side of a body."""
 
 
+def renders() -> bool:
+    """Whether pyvista is installed."""
+    return importlib.util.find_spec("pyvista") is not None
+
+
 def rendered(ax: Axes, corners: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], None] | None:
     """Triangles as an image in ``ax``, each of its pixels that of the nearest triangle.
 
@@ -25,10 +31,10 @@ def rendered(ax: Axes, corners: NDArray[np.float64]) -> Callable[[NDArray[np.flo
     Returns:
         What shows them in the colours ``(3 m, 3)`` of the corners; None where pyvista is not installed.
     """
-    try:
-        import pyvista
-    except ImportError:
+    if not renders():
         return None
+    import pyvista
+
     low, high = corners.min(0), corners.max(0)
     (wide, tall, deep), middle = high - low, 0.5 * (low + high)
     scale = _PIXELS / max(wide, tall)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuralpde.plot._render import rendered
+from neuralpde.plot._render import rendered, renders
 from neuralpde.plot._triangulation import Floats, Ints
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class Surface:
         areas = np.linalg.norm(normals, axis=1)
         normals /= np.maximum(areas, 1e-300)[:, None]
         longest = np.max([((p - q) ** 2).sum(1) for p, q in ((a, b), (b, c), (c, a))], axis=0)
-        # nobody sees slivers, and matplotlib draws spikes at their ends
-        width = areas / np.maximum(longest, 1e-300) ** 0.5
+        # nobody sees slivers, and matplotlib draws spikes at their ends; without them pixels would see through
+        width = areas / np.maximum(longest, 1e-300) ** 0.5 + (np.inf if renders() else 0.0)
         normals[width < np.minimum(_HAIR * np.ptp(points, axis=0).max(), _SLIVER * longest**0.5)] = 0.0
         order = _back_to_front(view, (a + b + c) / 3, normals)
         order = order[np.argsort(order >= len(triangles) - front, kind="stable")]
