@@ -15,6 +15,7 @@ from neuralpde.dynamics._weak_form import Density, WeakForm, element_matrices
 from neuralpde.dynamics._weak_terms import WeakTerm
 from neuralpde.fields import Field, Jet
 from neuralpde.geometry import MeshDomain
+from neuralpde.linalg import eigenpairs
 from neuralpde.problems import Problem
 from neuralpde.representations import FiniteElementField, NeuralField, Tables, TapedField, restricted
 from neuralpde.types import UsageError
@@ -201,7 +202,7 @@ def _positive(matrices: Tensor) -> Tensor:
     symmetric = 0.5 * (matrices + matrices.mT)
     if not bool(torch.linalg.cholesky_ex(symmetric)[1].any()):
         return symmetric
-    size, axes = torch.linalg.eigh(symmetric)
+    size, axes = (part.unflatten(0, matrices.shape[:-2]) for part in eigenpairs(symmetric.flatten(0, -3)))
     return (axes * size.clamp_min(1e-6 * float(size.abs().max()))[..., None, :]) @ axes.mT
 
 

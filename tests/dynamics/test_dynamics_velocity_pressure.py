@@ -8,7 +8,7 @@ import pytest
 import torch
 from tables import orders
 
-from neuralpde.dynamics import make_dynamics
+from neuralpde.dynamics import VelocityPressureDynamics, make_dynamics
 from neuralpde.geometry import Box, Dirichlet, FreeSlip, Outflow, Periodic
 from neuralpde.integrators import (
     RK4,
@@ -267,7 +267,8 @@ def test_data_that_are_not_smooth_are_not_taken_for_a_surplus() -> None:
         for f, y in zip(("x-", "x+"), (0.3, 0.6), strict=True)
     ]
     flow = NavierStokes(conditions=(*slits, Dirichlet(0.0)))
-    make_dynamics(flow, NeuralVelocityPressure.for_problem(flow, hidden=(4,), pressure_hidden=(4,)))
+    made = make_dynamics(flow, NeuralVelocityPressure.for_problem(flow, hidden=(4,), pressure_hidden=(4,)))
+    assert isinstance(made, VelocityPressureDynamics)  # a surplus would have been refused
 
 
 CLOSED = NavierStokes(conditions=(Dirichlet(0.0),))
