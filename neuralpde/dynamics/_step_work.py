@@ -20,8 +20,6 @@ class StepWork:
     - obstacles that move do their force at the end of the step times their shift, of order 1. So the impulses of
       contact count as implicit Euler's and Newmark's methods have them.
 
-    Neural fields tell the work of their supports alone.
-
     Args:
         motion: at the nodes.
     """
