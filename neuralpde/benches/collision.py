@@ -21,7 +21,8 @@ swings with Newmark's method, 30 steps a period.
   ``rel_error_beam`` against the beam's. ``amplitude`` is that of the higher peak over the start's.
 - ``energy_drift``: the largest change of the energy, which Newmark's method keeps.
 
-``neural``: the median seconds and the worst figures of the seeds.
+``neural``: one seed, as every step is a fit of seconds. ``dofs`` are those of the displacement and of the velocity,
+which is kept on quadratic elements.
 """
 
 from __future__ import annotations
@@ -103,9 +104,10 @@ def elements(cells: int, degree: int, dilatation: Literal["exact", "mean"] = "ex
 
 
 def network(hidden: tuple[int, ...], seed: int) -> Run:
-    """A neural field."""
+    """A neural field; corners of a free square are nothing singular."""
     begin, problem = time.perf_counter(), body(NEURAL_CELLS)
-    return marched(problem, NeuralField.for_problem(problem, hidden=hidden, steepness=STEEPNESS, seed=seed), begin)
+    r = NeuralField.for_problem(problem, hidden=hidden, steepness=STEEPNESS, seed=seed, corners=False)
+    return marched(problem, r, begin)
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def collision_rows(quick: bool) -> Iterator[Row]:
     if not quick:
         yield from rows_of("P2 mean, 12 × 12", [elements(12, 2, "mean")], known)
         yield from rows_of("P2, 12 × 12, dt 0.05", [elements(12, 2, dt=0.5 * DT)], known)
-        yield from rows_of("neural 10-10", [network((10, 10), seed) for seed in SEEDS], known)
+        yield from rows_of("neural 8-8 (one seed)", [network((8, 8), SEEDS[0])], known)
 
 
 def vibration_rows(quick: bool) -> Iterator[Row]:
@@ -200,7 +202,7 @@ def vibration_rows(quick: bool) -> Iterator[Row]:
     for cells in ((10, 1),) if quick else ((10, 1), (20, 2)):
         yield from swing_rows(f"P2, {cells[0]} × {cells[1]}", [swung(cells, 2, quick)], known.period)
     if not quick:
-        yield from swing_rows("neural 6-6", [neural_swing((6, 6), seed) for seed in SEEDS], known.period)
+        yield from swing_rows("neural 6-6 (one seed)", [neural_swing((6, 6), SEEDS[0])], known.period)
 
 
 def swung(cells: tuple[int, int], degree: int, quick: bool) -> vibration.Swing:
