@@ -42,7 +42,7 @@ PERIOD = 2 * math.pi * LENGTH**2 * math.sqrt(12 * DENSITY * (1 - POISSON_RATIO**
 STEPS = 30
 """Of one period."""
 
-PERIODS = 2.5
+PERIODS = 2.2
 """As long a run has two peaks after its start."""
 
 

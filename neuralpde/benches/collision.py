@@ -190,7 +190,7 @@ def collision_rows(quick: bool) -> Iterator[Row]:
     if not quick:
         yield from rows_of("P2 mean, 12 × 12", [elements(12, 2, "mean")], known)
         yield from rows_of("P2, 12 × 12, dt 0.05", [elements(12, 2, dt=0.5 * DT)], known)
-        yield from rows_of("neural 8-8 (one seed)", [network((8, 8), SEEDS[0])], known)
+        yield from rows_of("neural 12-12 (one seed)", [network((12, 12), SEEDS[0])], known)
 
 
 def vibration_rows(quick: bool) -> Iterator[Row]:
