@@ -1,8 +1,9 @@
-"""Gaps between curved edges of bodies in 2D: those of their chords, less what the curves may lie beside them."""
+"""Gaps of curved edges in 2D: those of their chords, less what the curves may lie beside them."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from neuralpde.dynamics._contact_gaps import Gaps
 from neuralpde.dynamics._contact_nearest import Foot, GapJet, distance_jet, foot_on_segment
 from neuralpde.dynamics._contact_pairs import crossing_edges, near_pairs, relative_speed
 from neuralpde.dynamics._contact_surface import ContactSurface
+from neuralpde.geometry import Disc
 
 BEND = (1.0, -2.0, 1.0)
 """Of control points: e = c₀ − 2 c₁ + c₂ of a quadratic curve, which lies |e|/4 beside its chord at most."""
@@ -180,3 +182,47 @@ class CurveCornerGaps(CurveGaps):
     def speed(self, step: Tensor) -> Tensor:
         pieces = torch.maximum(self._slack(step, (3, 4, 5)), self._slack(step, (3, 6, 7)))
         return relative_speed(step[:, list(self.straight)]) + self._slack(step, (0, 1, 2)) + pieces
+
+
+class CurveDiscGaps(CurveGaps):
+    """Of whole pieces from a disc: g = min over the chord of |x − z| − s − R.
+
+    A chord has one nearest point, and its distance a slope that turns without a jump. Of a curve that bends as the disc
+    does all points are as near: its own least distance has an edge there, at just the state that pressure makes of it.
+
+    Args:
+        surface, smooth: as for :class:`CurveGaps`.
+        disc: that may not be entered.
+        weights: of the pieces, as for :class:`Gaps`.
+    """
+
+    straight = (0, 2)
+
+    def __init__(self, surface: ContactSurface, smooth: float, disc: Disc, weights: Tensor) -> None:
+        super().__init__(surface, smooth)
+        self.control, self.weights, self.disc = self.pieces, weights, disc
+        self.centre = torch.tensor(disc.centre, dtype=torch.float64)
+
+    def bound(self, x: Tensor) -> Tensor:
+        ends = x[:, list(self.straight)]
+        half = 0.5 * (ends[:, 1] - ends[:, 0]).norm(dim=-1)
+        return self.disc.distance(ends.mean(1)) - half - self._sag(x)
+
+    def gap(self, x: Tensor) -> Tensor:
+        return super().gap(x - self.centre) - self.disc.radius
+
+    def jet(self, x: Tensor) -> GapJet:
+        found = super().jet(x - self.centre)
+        return replace(found, gap=found.gap - self.disc.radius)
+
+    def _foot(self, x: Tensor) -> Foot:
+        return foot_on_segment(x[:, 0], x[:, 1], torch.zeros_like(x[:, 0]))
+
+    def _sag(self, x: Tensor) -> Tensor:
+        return self._beside(x, (0, 1, 2))
+
+    def _sag_jet(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self._piece(x, (0, 1, 2))[1:]
+
+    def speed(self, step: Tensor) -> Tensor:
+        return step[:, list(self.straight)].norm(dim=-1).amax(-1) + self._slack(step, (0, 1, 2))

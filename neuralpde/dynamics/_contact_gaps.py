@@ -12,7 +12,6 @@ from neuralpde.dynamics._contact_nearest import (
     Foot,
     GapJet,
     distance_jet,
-    foot_on_curve,
     foot_on_segment,
     foot_on_triangle,
 )
@@ -80,25 +79,25 @@ class PointGaps(Gaps):
 
 
 class DiscGaps(Gaps):
-    """Distances of whole facets from a disc or ball: segments, quadratic curves, triangles.
+    """Distances of whole flat facets from a disc or ball: segments and triangles, which are convex and so have one
+    nearest point.
 
     Args:
         disc: that may not be entered.
-        control: ``(n, 2)`` of segments, ``(n, 3)`` of curves or triangles.
+        control: ``(n, 2)`` of segments, ``(n, 3)`` of triangles.
         weights: as for :class:`Gaps`.
-        shape: of the facets, ``"line"`` or ``"triangle"``.
     """
 
-    def __init__(self, disc: Disc, control: Tensor, weights: Tensor, shape: str) -> None:
+    def __init__(self, disc: Disc, control: Tensor, weights: Tensor) -> None:
         super().__init__(control, weights)
-        self.disc, self.shape = disc, shape
+        self.disc = disc
         self.centre = torch.tensor(disc.centre, dtype=torch.float64)
 
     def _foot(self, x: Tensor) -> Foot:
         centre = self.centre.expand(len(x), -1)
         if x.shape[1] == 2:
             return foot_on_segment(x[:, 0], x[:, 1], centre)
-        return (foot_on_curve if self.shape == "line" else foot_on_triangle)(x, centre)
+        return foot_on_triangle(x, centre)
 
     def bound(self, x: Tensor) -> Tensor:
         middle = x.mean(1)

@@ -1,4 +1,4 @@
-"""Nearest points of segments, quadratic curves and triangles, and distances with their derivatives."""
+"""Nearest points of segments and triangles, and distances with their derivatives."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-SAMPLES, NEWTON = 8, 12
-"""Brackets and iterations for the nearest point of a quadratic curve."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +33,11 @@ class Foot:
 
     Args:
         shares: γ, ``(n, m)``.
-        slopes: ∂γ/∂s along the directions in which s may move, zero in the others, ``(n, m, k)``.
-        bends: ∂²γ/∂s² of a curve, ``(n, m)``; None where γ is affine in s.
+        slopes: ∂γ/∂s along the directions in which s may move, zero in the others, ``(n, m, k)``. γ is affine in s.
     """
 
     shares: Tensor
     slopes: Tensor
-    bends: Tensor | None = None
 
 
 def distance_jet(x: Tensor, foot: Foot, away: Tensor | None = None) -> GapJet:
@@ -69,8 +64,6 @@ def distance_jet(x: Tensor, foot: Foot, away: Tensor | None = None) -> GapJet:
         edges = torch.einsum("nmk,nmd->ndk", foot.slopes, x)
         turned = across @ edges
         second = edges.mT @ turned
-        if foot.bends is not None:
-            second = second + (torch.einsum("nm,nmd->nd", foot.bends, x) * normal).sum(-1)[:, None, None]
         fixed = (foot.slopes == 0).all(1)  # directions in which s stays
         second = torch.where(fixed[:, :, None] | fixed[:, None], torch.eye(second.shape[-1], dtype=x.dtype), second)
         mixed = normal[:, None, :, None] * foot.slopes[:, :, None] + gamma[:, :, None, None] * turned[:, None]
@@ -87,40 +80,6 @@ def foot_on_segment(a: Tensor, b: Tensor, z: Tensor) -> Foot:
     s = s.clamp(0, 1)
     slope = inner.to(a.dtype)
     return Foot(torch.stack([1 - s, s], -1), torch.stack([-slope, slope], -1)[..., None])
-
-
-def foot_on_curve(c: Tensor, z: Tensor) -> Foot:
-    """Of quadratic Bézier curves with control points ``(n, 3, d)`` the points nearest to z ``(n, d)``.
-
-    Every fall of |c(s) − z|² that ends in a rise between SAMPLES + 1 points is followed to its end by Newton's method,
-    kept in its bracket.
-    """
-    a, b, e = c[:, 0] - z, 2 * (c[:, 1] - c[:, 0]), c[:, 0] - 2 * c[:, 1] + c[:, 2]
-    # half of the derivative of |a + b s + e s²|² is a cubic in s
-    cubic = [(a * b).sum(-1), (b * b + 2 * a * e).sum(-1), 3 * (b * e).sum(-1), 2 * (e * e).sum(-1)]
-    p = [v[:, None] for v in cubic]
-    knots = torch.linspace(0, 1, SAMPLES + 1, dtype=c.dtype)
-    slope = p[0] + knots * (p[1] + knots * (p[2] + knots * p[3]))
-    low, high = knots[:-1].expand(len(c), -1), knots[1:].expand(len(c), -1)
-    turns = (slope[:, :-1] < 0) & (slope[:, 1:] >= 0)
-    s = (low + high) / 2
-    for _ in range(NEWTON):
-        value = p[0] + s * (p[1] + s * (p[2] + s * p[3]))
-        low, high = torch.where(value < 0, s, low), torch.where(value < 0, high, s)
-        rise = p[1] + s * (2 * p[2] + s * 3 * p[3])
-        tried = s - value / rise
-        s = torch.where((tried >= low) & (tried <= high), tried, (low + high) / 2)
-    ends = torch.tensor([0.0, 1.0], dtype=c.dtype).expand(len(c), -1)
-    tried = torch.cat([ends, s], 1)
-    size = (a[:, None] + tried[..., None] * (b[:, None] + tried[..., None] * e[:, None])).square().sum(-1)
-    size[:, 2:] = size[:, 2:].masked_fill(~turns, float("inf"))
-    best = size.argmin(1, keepdim=True)
-    s = tried.gather(1, best)[:, 0]
-    inner = (best[:, 0] >= 2).to(c.dtype)
-    shares = torch.stack([(1 - s) ** 2, 2 * s * (1 - s), s * s], -1)
-    slopes = torch.stack([2 * s - 2, 2 - 4 * s, 2 * s], -1) * inner[:, None]
-    bends = torch.tensor([2.0, -4.0, 2.0], dtype=c.dtype) * inner[:, None]
-    return Foot(shares, slopes[..., None], bends)
 
 
 def foot_on_triangle(c: Tensor, z: Tensor) -> Foot:

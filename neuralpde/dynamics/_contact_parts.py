@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from neuralpde.dynamics._contact import ContactPotential
-from neuralpde.dynamics._contact_curves import CurveCornerGaps, CurvePairGaps
+from neuralpde.dynamics._contact_curves import CurveCornerGaps, CurveDiscGaps, CurvePairGaps
 from neuralpde.dynamics._contact_gaps import CoveredGaps, DiscGaps, Gaps, PointGaps
 from neuralpde.dynamics._contact_outlines import BodyOutlines
 from neuralpde.dynamics._contact_pairs import CornerGaps, PairGaps
@@ -31,6 +31,9 @@ NEAR = 1e-3
 WHOLE = 0.2
 """Share of a facet's weight that belongs to its point nearest to a disc; its nodes have the rest. Any share above zero
 keeps the whole facet out; a large one makes the sum a poorer quadrature of the pressure."""
+
+AROUND = 8
+"""Chords along a curved edge beside a disc: it stays away by a 64th of its bend more than it has to."""
 
 CHORDS = 4
 """Most chords along a curved edge of bodies that touch each other."""
@@ -154,25 +157,27 @@ def _against(r: FiniteElementField, facets: np.ndarray, solid: Solid, distance: 
         numbers = torch.arange(len(surface.start))[:, None]
         return surface, [PointGaps(solid, numbers, surface.point_weights)]
     if isinstance(solid, Disc) and (shape == "line" or degree == 1):
-        # two points of a curve may be as near to a small disc; in short pieces each has a gap of its own
-        surface = ContactSurface(r, facets, 2 * degree) if degree > 1 else whole
-        return surface, _around(solid, surface, shape)
+        surface = ContactSurface(r, facets, AROUND) if degree > 1 else whole
+        return surface, _around(solid, surface, SMOOTH * distance)
     x = whole.start[whole.patches.control]
     radius = float((x - x.mean(1, keepdim=True)).norm(dim=-1).max())
     surface = ContactSurface(r, facets, min(PIECES[r.dim], max(1, math.ceil(4 * radius / distance))))
     return surface, [CoveredGaps(solid, surface.patches.control, surface.patches.weights.sum(1))]
 
 
-def _around(disc: Disc, surface: ContactSurface, shape: str) -> list[Gaps]:
+def _around(disc: Disc, surface: ContactSurface, smooth: float) -> list[Gaps]:
     """Gaps from a disc or ball: of corners, as a quadrature of the pressure, and of whole edges or facets."""
+    shape = surface.shape
     control, area = surface.patches.control, surface.patches.weights.sum(1)
     corners = control[:, [0, -1]] if shape == "line" else control
     shares = torch.zeros(len(surface.start), dtype=torch.float64)
     shares.index_add_(0, corners.T.flatten(), (area / corners.shape[1]).repeat(corners.shape[1]))
     at = torch.nonzero(shares)[:, 0]
     points = PointGaps(disc, at[:, None], (1 - WHOLE) * shares[at])
+    if surface.degree > 1:
+        return [points, CurveDiscGaps(surface, smooth, disc, WHOLE * area)]
     if shape != "quad":
-        return [points, DiscGaps(disc, control, WHOLE * area, shape)]
+        return [points, DiscGaps(disc, control, WHOLE * area)]
     # a bilinear facet lies in the tetrahedron of its corners
     faces = torch.cat([control[:, list(face)] for face in combinations(range(4), 3)])
-    return [points, DiscGaps(disc, faces, WHOLE / 4 * area.repeat(4), "triangle")]
+    return [points, DiscGaps(disc, faces, WHOLE / 4 * area.repeat(4))]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from contact_bodies import displacements, moving, placed, skin
 from torch import Tensor
 
-from neuralpde import BodyContact, FiniteElementField, HalfSpace, ImplicitEuler, MeshDomain, Solution, simulate
+from neuralpde import BodyContact, Disc, FiniteElementField, HalfSpace, ImplicitEuler, MeshDomain, Solution, simulate
+from neuralpde.dynamics._contact_curves import CurveDiscGaps
 from neuralpde.dynamics._contact_parts import contact_potentials
 from neuralpde.geometry import Mesh
 from neuralpde.problems import ARAP, Contact, Elasticity, NeoHookean
@@ -148,6 +152,28 @@ def test_flat_faces_press_alike_whatever_the_degree() -> None:
         field, touch = parts_of(stacked, degree, BodyContact(distance=0.02, stiffness=1.0))
         energies.append(touch.energy(0.0, torch.zeros_like(field.nodes)))
     assert energies[1] == pytest.approx(energies[0], rel=0.15)
+
+
+@pytest.mark.parametrize("hollow", [0.1, -0.1])
+def test_the_gap_of_a_curve_from_a_disc_turns_without_a_jump(hollow: float) -> None:
+    """Also where both ends of a hollow piece are as near; it lies below the distance by its bend at most."""
+    disc, smooth = Disc((0.0, -1.1), 1.0), 0.01
+    patches = SimpleNamespace(control=torch.tensor([[0, 1, 2]]), weights=torch.ones(1, 3, dtype=torch.float64) / 3)
+    surface: Any = SimpleNamespace(patches=patches, start=torch.zeros(3, 2, dtype=torch.float64))
+    gaps = CurveDiscGaps(surface, smooth, disc, torch.ones(1, dtype=torch.float64))
+    flat = torch.tensor([[-0.3, 0.0], [0.0, 2 * hollow], [0.3, 0.0]], dtype=torch.float64)
+
+    def turned(angle: float) -> Tensor:
+        c, s = np.cos(angle), np.sin(angle)
+        return (flat @ torch.tensor([[c, s], [-s, c]], dtype=torch.float64))[None]
+
+    left, right = (gaps.jet(turned(angle)).gradient for angle in (-1e-9, 1e-9))
+    assert float((left - right).abs().max()) <= 1e-7 < 0.1 < float(left.abs().max())
+    s = torch.linspace(0, 1, 2001, dtype=torch.float64)
+    shares = torch.stack([(1 - s) ** 2, 2 * s * (1 - s), s**2], 1)
+    for angle in np.linspace(-0.5, 0.5, 11):
+        gap, true = float(gaps.gap(turned(angle))[0]), float(disc.distance(shares @ turned(angle)[0]).min())
+        assert true - 2 * abs(hollow) - smooth / 4 <= gap <= true
 
 
 def thrown(seed: int) -> tuple[Solution, Tensor]:

@@ -224,3 +224,16 @@ def test_newmark_makes_no_energy_in_an_impact(degree: int) -> None:
     assert total[-1] > 0.5 * total[0]
     p = momenta(run)[:, 1]
     np.testing.assert_allclose(np.diff(p), 0.0025 * np.array(force[1:]), rtol=0, atol=1e-7)
+
+
+def test_newmark_takes_quadratic_elements_onto_a_disc() -> None:
+    """Edges take the disc's shape on the way, where all of their points are as near to it."""
+    problem = moving(
+        placed("triangle", 3, 0.2, (0.0, 0.13)),
+        (Contact(Disc((0.05, -0.5), 0.5)),),
+        gravity=(0.0, -G),
+        start_velocity=(0.0, -2.0),
+    )
+    run = run_of(problem, Newmark(), 0.0025, 20, 2)
+    assert 0 < least_distance(run, Disc((0.05, -0.5), 0.5)) < 1e-3 * 0.2 * math.sqrt(2)
+    assert max(info.iterations for info in run.infos) <= 25
