@@ -78,7 +78,7 @@ class DiscreteDynamics(Dynamics):
         if stage.status.ok:
             self._notes = (f"load steps at the factors {', '.join(f'{f:.4g}' for f in factors)}",)
         else:
-            self.reached = f"the largest load that is carried has the factor {max(factors, default=0.0):.4g}"
+            self.carried = max(factors, default=0.0)
         return stage
 
     def _still(self, body: ElasticBody, grid: GridField, guess: Tensor, most: int | None) -> Stage:

@@ -110,7 +110,7 @@ class PotentialDynamics(Dynamics):
             stage, found = settled(self.space, stage, self.load_steps.stable)
             self._notes += found
         elif isinstance(self.space, FiniteElementPotential):  # neural fields take the whole load
-            self.reached = f"the largest load that is carried has the factor {max(factors, default=0.0):.4g}"
+            self.carried = max(factors, default=0.0)
         return stage
 
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Tensor:

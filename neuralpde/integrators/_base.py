@@ -157,8 +157,8 @@ class Dynamics(ABC):
     touches: bool = False
     """Whether bodies touch: then every stage must be a state at the end of a step, not one between steps."""
 
-    reached: str = ""
-    """How far ``steady`` came where it failed, of a load that it raises in steps."""
+    carried: float | None = None
+    """The largest factor of a load that ``steady`` raises in steps and that it found a state for, where it failed."""
 
     @abstractmethod
     def slope(self, t: float, theta: Tensor, part: str | None = None) -> Any:

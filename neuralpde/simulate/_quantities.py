@@ -196,8 +196,9 @@ def samples_of(
         else:
             drawn = [_velocity(field, at, d) for field in fields]
         velocity = blanked(solution, at, drawn, tuple(map(len, places.axes)))
+    called, carried = name or f"{type(representation).__name__}, {representation.num_dofs} dofs", _carried(solution)
     return Samples(
-        name or f"{type(representation).__name__}, {representation.num_dofs} dofs",
+        f"{called}, {carried}" if carried else called,
         places.axes,
         np.array(times),
         array(list(values)),
@@ -212,6 +213,12 @@ def samples_of(
         outlined=moved is not None and (len(times) == 1 or held(problem)),
         solids=met,
     )
+
+
+def _carried(solution: Solution) -> str:
+    """Of what load a state is that is not the one asked for."""
+    factor = solution.recipe.get("carried")
+    return "" if factor is None else f"at {100 * factor:.3g} % of the load"
 
 
 def _is_known(problem: Problem, times: Sequence[float], reference: Solution | None) -> bool:

@@ -74,7 +74,11 @@ def solve(
         stage.status,
         setup,
         time.perf_counter() - begin - setup,
-        recipe={"integrator": "steady", "options": {k: str(v) for k, v in options.items()}},
+        recipe={
+            "integrator": "steady",
+            "options": {k: str(v) for k, v in options.items()},
+            **({} if dynamics.carried is None else {"carried": dynamics.carried}),
+        },
         notes=(*locking_notes(problem, representation), *dynamics.notes),
         options=options,
         energies=EnergyRecorder(dynamics, State(0.0, stage.theta)).finished(),
@@ -92,6 +96,8 @@ def _start(problem: Problem, representation: Representation) -> torch.Tensor:
 
 
 def _what(problem: Problem, dynamics: Dynamics, stage: Stage) -> str:
+    if dynamics.carried is not None:
+        return f"{problem.name} (the largest load that is carried has the factor {dynamics.carried:.4g})"
     if not dynamics.closer:
-        return f"{problem.name} ({dynamics.reached})" if dynamics.reached else problem.name
+        return problem.name
     return f"{problem.name}, steady flow (residual {stage.residual:.1e} of its largest term; {dynamics.closer})"
