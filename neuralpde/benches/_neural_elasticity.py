@@ -14,9 +14,6 @@ from neuralpde.problems import ElasticBody
 from neuralpde.representations import NeuralField
 from neuralpde.simulate import Solution, solve
 
-STEEPNESS = 2.0
-"""Displacements of bodies are smooth over lengths of the order of the body."""
-
 FIT = NaturalGradient(maxiter=200, stall=1e-4)
 
 RowsOf = Callable[[str, Solution, float], list[Row]]
@@ -46,7 +43,7 @@ def neural_rows(
     found = list[list[Row]]()
     for seed in seeds:
         begin = time.perf_counter()
-        r = NeuralField.for_problem(problem, hidden=hidden, steepness=STEEPNESS, seed=seed)
+        r = NeuralField.for_problem(problem, hidden=hidden, seed=seed)
         run = solve(problem, r, method="potential", fit=fit, points=points, raise_on_failure=False)
         found.append(rows_of(name, run, time.perf_counter() - begin))
     worst = max(found, key=lambda rows: value_of(rows, error))

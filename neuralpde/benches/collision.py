@@ -40,7 +40,6 @@ from torch import Tensor
 from neuralpde.benches import _free_vibration as vibration
 from neuralpde.benches._mapped_meshes import Places, mapped_mesh
 from neuralpde.benches._marching import SEEDS, one_thread
-from neuralpde.benches._neural_elasticity import STEEPNESS
 from neuralpde.benches._rows import Row
 from neuralpde.geometry import Disc, Flux, MeshDomain
 from neuralpde.integrators import ImplicitEuler
@@ -104,9 +103,9 @@ def elements(cells: int, degree: int, dilatation: Literal["exact", "mean"] = "ex
 
 
 def network(hidden: tuple[int, ...], seed: int) -> Run:
-    """A neural field; corners of a free square are nothing singular."""
+    """A neural field."""
     begin, problem = time.perf_counter(), body(NEURAL_CELLS)
-    r = NeuralField.for_problem(problem, hidden=hidden, steepness=STEEPNESS, seed=seed, corners=False)
+    r = NeuralField.for_problem(problem, hidden=hidden, seed=seed)
     return marched(problem, r, begin)
 
 
@@ -214,7 +213,7 @@ def swung(cells: tuple[int, int], degree: int, quick: bool) -> vibration.Swing:
 def neural_swing(hidden: tuple[int, ...], seed: int) -> vibration.Swing:
     """A neural field."""
     begin, problem = time.perf_counter(), vibration.cantilever((20, 2))
-    r = NeuralField.for_problem(problem, hidden=hidden, steepness=STEEPNESS, seed=seed)
+    r = NeuralField.for_problem(problem, hidden=hidden, seed=seed)
     return vibration.swing(problem, r, begin)
 
 

@@ -35,6 +35,9 @@ from neuralpde.types import UsageError
 
 FEATURES = ("centred", "harmonic", "fourier", "coordinates")
 
+BODY_STEEPNESS = 2.0
+"""Starting slope of the features of displacements: they are smooth over lengths of the order of the body."""
+
 
 class NeuralField(Representation):
     """u(x) = lift(x, t) + φ(x) N_θ(x): a network with exact Dirichlet and periodic conditions.
@@ -48,7 +51,8 @@ class NeuralField(Representation):
         activation: ``"tanh"`` or ``"sine"`` (SIREN).
         features: how points enter: ``"centred"`` (learned centres, periodic where the domain is), ``"harmonic"`` (fixed
             harmonics on periodic axes), ``"fourier"`` (fixed random waves), ``"coordinates"`` (as they are).
-        steepness: starting slope of centred features times the axis length (5–30), or the scale of Fourier features.
+        steepness: starting slope of centred features times the axis length (5–30; 2 for displacements of bodies), or
+            the scale of Fourier features.
         harmonics: number of fixed harmonics for ``"harmonic"``.
         seed: of the starting weights.
         corners: on a plane mesh, whether u has the singular functions of re-entrant corners, and of those where
@@ -145,9 +149,10 @@ class NeuralField(Representation):
     def for_problem(cls, problem: Any, **options: Any) -> Any:
         """A neural field on a problem's domain that holds its essential conditions; for a body that moves a
         :class:`Motion`, its velocity on finite elements of degree 2. Corners of elastic bodies are others than those of
-        Laplace's equation, so that they get no functions of their own."""
+        Laplace's equation, so that they get no functions of their own; their features are
+        less steep, as steep ones take many times the iterations to hold a rotation."""
         if "displacement" in problem.unknowns and isinstance(problem.domain, MeshDomain):
-            options.setdefault("corners", False)
+            options = {"corners": False, "steepness": BODY_STEEPNESS, **options}
         if problem.time_order == 2:
             field = cls(problem.domain, problem.conditions, problem.evolving, **options)
             rates, c = rate_conditions(problem.conditions), problem.evolving

@@ -12,7 +12,7 @@ from neuralpde.dynamics._field_moment import Moment
 from neuralpde.dynamics._neural_potential import STATIC, STEP
 from neuralpde.dynamics._stage_energy import StageEnergy
 from neuralpde.geometry import Dirichlet, Flux, HalfSpace, MeshDomain, Pressure
-from neuralpde.integrators import ImplicitEuler, Newmark
+from neuralpde.integrators import ImplicitEuler, ImplicitMidpoint, Newmark
 from neuralpde.optimize import NaturalGradient
 from neuralpde.problems import Contact, Elasticity, NeoHookean, traction
 from neuralpde.representations import FiniteElementField, NeuralField
@@ -35,7 +35,7 @@ def floor(height: float, **options: object) -> tuple[Contact]:
 
 
 def small(problem: Elasticity, hidden: tuple[int, ...] = (6,)) -> NeuralField:
-    return NeuralField.for_problem(problem, hidden=hidden, steepness=2.0, corners=False)
+    return NeuralField.for_problem(problem, hidden=hidden)
 
 
 def test_a_body_at_rest_stays_there() -> None:
@@ -50,6 +50,14 @@ def test_a_thrown_body_flies_on() -> None:
     run = simulate(problem, small(problem), ImplicitEuler(), dt=0.1, t_end=0.1)
     assert run.status.ok
     assert torch.allclose(run.at(0.1)(PLACES)[:, 0], torch.full((2,), 0.2, dtype=torch.float64), rtol=5e-3)
+
+
+def test_a_body_that_is_thrown_with_a_spin_turns_as_finite_elements_have_it() -> None:
+    problem = block(start_velocity=lambda x: torch.stack([1.0 - 2 * x[:, 1], 2 * x[:, 0]], dim=1))
+    ends = []
+    for r in (FiniteElementField.for_problem(problem, degree=2), NeuralField.for_problem(problem, hidden=(8, 8))):
+        ends.append(simulate(problem, r, ImplicitMidpoint(), dt=0.05, t_end=0.1).at(0.1)(PLACES)[:, :2])
+    assert torch.allclose(*ends, rtol=0.0, atol=2e-3 * float(ends[0].norm()))
 
 
 def test_a_step_begins_anew_until_its_field_is_close() -> None:
