@@ -196,6 +196,11 @@ def make_dynamics(problem: Problem, representation: Representation, method: str 
     """
     check_pair(problem, type(representation))
     made = _method(problem, representation, method)
+    if getattr(problem, "contact", ()) and not issubclass(made, PotentialDynamics):
+        raise UsageError(
+            f"contact of {problem.name} takes method='potential', on a FiniteElementField or a NeuralField of a "
+            f"MeshDomain; got a {type(representation).__name__} and {made.__name__}, which leave it out."
+        )
     weak = issubclass(made, FiniteElementDynamics | WeakNeuralDynamics | PotentialDynamics)
     check_problem(problem, weak=weak)
     if not weak:

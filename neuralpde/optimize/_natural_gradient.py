@@ -162,7 +162,7 @@ def natural_gradient(
         ...         return torch.eye(1)
         ...     def size(self, theta):
         ...         return 1.0
-        >>> round(float(natural_gradient(Parabola(), torch.zeros(1)).theta), 3)
+        >>> round(float(natural_gradient(Parabola(), torch.zeros(1), NaturalGradient(rtol=1e-12)).theta), 3)
         1.0
     """
     options = options or NaturalGradient()

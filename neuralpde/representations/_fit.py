@@ -12,7 +12,6 @@ from torch import Tensor
 
 from neuralpde.optimize import GaussNewton, least_squares
 from neuralpde.representations._base import Projection
-from neuralpde.types import Status
 
 FIRST_FIT = GaussNewton(maxiter=400, damping=1e-4, stall=0.0)
 """Options of a fit that starts from random weights."""
@@ -30,8 +29,6 @@ def fit_field(
     points: int | None,
 ) -> Projection:
     """θ minimising Σ_q w_q |u_θ(x_q) − target(x_q)|² by Levenberg–Marquardt, to rounding at the closest.
-
-    What is zero but for its boundary data has a field at once: random hidden layers and an output layer of nothing.
 
     Args:
         representation: with ``quadrature``, ``at`` and ``jacobian(theta, x, channel)``.
@@ -54,15 +51,6 @@ def fit_field(
         return torch.cat([root * r.jacobian(theta, x, c) for c in range(r.channels)])
 
     start = r.initial() if guess is None else guess
-    still = None if guess is not None else _still(r, start)
-    if still is not None and torch.equal(r.at(still, t)(x), wanted):
-        return Projection(still, 0.0, Status.CONVERGED_ATOL, 0, time.perf_counter() - begin)
     options, exact = options or FIRST_FIT, ROUNDINGS * torch.finfo(r.dtype).eps * float((root * wanted).norm())
     fit = least_squares(residual, start, replace(options, atol=max(options.atol, exact)), jacobian=jacobian)
     return Projection(fit.theta, fit.residual, fit.status, fit.iterations, time.perf_counter() - begin)
-
-
-def _still(representation: Any, start: Tensor) -> Tensor | None:
-    """θ of a field that is its boundary data's lift alone; None where that is not known."""
-    outer = getattr(representation, "outer", None)
-    return None if outer is None else start.index_fill(0, outer.to(start.device), 0.0)

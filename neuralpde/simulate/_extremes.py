@@ -43,6 +43,6 @@ def largest(solution: Solution) -> list[str]:
             values = quantity_of(jets, chosen_quantity(problem, name)[0], x, t)[:, 0]
             k = int(values.nan_to_num(-1.0).argmax())
             place = ", ".join(f"{float(c) if abs(float(c)) > nothing else 0.0:.4g}" for c in x[k])
-            under = "" if carried is None else f"at {100 * carried:.3g} % of the load, the largest that is carried: "
+            under = "" if carried is None else f"at {100 * carried:.3g} % of the load, up to which it was raised: "
             out.append(f"{'' if out else under}largest {name} {float(values[k]):.4g} {unit} at ({place})")
     return out

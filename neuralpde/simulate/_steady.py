@@ -97,7 +97,7 @@ def _start(problem: Problem, representation: Representation) -> torch.Tensor:
 
 def _what(problem: Problem, dynamics: Dynamics, stage: Stage) -> str:
     if dynamics.carried is not None:
-        return f"{problem.name} (the largest load that is carried has the factor {dynamics.carried:.4g})"
+        return f"{problem.name} (the load was raised up to the factor {dynamics.carried:.4g})"
     if not dynamics.closer:
         return problem.name
     return f"{problem.name}, steady flow (residual {stage.residual:.1e} of its largest term; {dynamics.closer})"

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from neuralpde import Dirichlet, Elasticity, GridField, NeoHookean, solve
 from neuralpde.dynamics import LoadSteps
-from neuralpde.problems import ARAP, Material, SaintVenantKirchhoff
-from neuralpde.types import NotConvergedError
+from neuralpde.geometry import HalfSpace
+from neuralpde.problems import ARAP, Contact, Material, SaintVenantKirchhoff
+from neuralpde.types import NotConvergedError, UsageError
 
 
 def half(x: Tensor) -> Tensor:
@@ -43,5 +44,13 @@ def test_what_is_carried_is_told() -> None:
     """A square whose left and right sides change places is turned inside out on the way."""
     crossed = Elasticity(NeoHookean(2.0, 0.3), conditions=(Dirichlet(mirrored),))
     grid = GridField.for_problem(crossed, 9)
-    with pytest.raises(NotConvergedError, match="the largest load that is carried has the factor 0"):
+    with pytest.raises(NotConvergedError, match="the load was raised up to the factor 0"):
         solve(crossed, grid, load_steps=LoadSteps(smallest=0.05))
+
+
+def test_contact_is_refused() -> None:
+    """It would be left out: the body would lie in the floor."""
+    floor = Contact(HalfSpace((0.0, -0.1), (0.0, 1.0)))
+    body = Elasticity(NeoHookean(2.0, 0.3), conditions=(Dirichlet((0.0, -0.5)),), contact=(floor,))
+    with pytest.raises(UsageError, match="contact of Elasticity takes method='potential'"):
+        solve(body, GridField.for_problem(body, 9))

@@ -161,7 +161,7 @@ MISTAKEN = [
     (lambda: simulate(Heat(), _grid(), RK4(), dt=1e-14, t_end=1.0), r"^1.0e\+14 steps .* keep 1.0e\+14 states"),
     (
         lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, newtom=1),
-        r"DiscreteDynamics has the options newton; got 'newtom'\. Did you mean 'newton'\?",
+        r"DiscreteDynamics has the options newton, load_steps; got 'newtom'\. Did you mean 'newton'\?",
     ),
     (
         lambda: simulate(Heat(), NeuralField.for_problem(Heat()), RK4(), dt=0.1, t_end=1.0, method="galerkin", fit=1),
@@ -171,7 +171,10 @@ MISTAKEN = [
         lambda: simulate(TaylorGreen(), MacGrid.for_problem(TaylorGreen(), 8), RK4(), dt=0.1, t_end=1.0, newton=1),
         r"MacDynamics has no options; got 'newton'",
     ),
-    (lambda: solve(Poisson(), GridField.for_problem(Poisson(), 9), points=3), "has the options newton; got 'points'"),
+    (
+        lambda: solve(Poisson(), GridField.for_problem(Poisson(), 9), points=3),
+        "has the options newton, load_steps; got 'points'",
+    ),
     (
         lambda: simulate(Heat(), _grid(), RK4(), dt=0.1, t_end=1.0, growth_limit=0.5),
         "growth_limit must be a number of at least 1, or None for no limit; got 0.5",
