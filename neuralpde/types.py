@@ -45,8 +45,8 @@ class Status(Enum):
     UNFINISHED_FIT = (
         "a fit used its iterations before it came close",
         "give it more (maxiter of fit, in flows also of pressure_fit; of the first fit, in initial_fit), "
-        "use more degrees of freedom or, in a march, a smaller time step; a start that does not fit its walls takes many "
-        "iterations",
+        "use more degrees of freedom or, in a march, a smaller time step; a start that does not fit its walls takes "
+        "many iterations",
     )
     BREAKDOWN = ("the Krylov recurrence broke down", "use another solver, for instance solver='gmres'")
     INDEFINITE_MATRIX = (
