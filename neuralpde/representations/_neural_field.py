@@ -35,8 +35,9 @@ from neuralpde.types import UsageError
 
 FEATURES = ("centred", "harmonic", "fourier", "coordinates")
 
-BODY_STEEPNESS = 2.0
-"""Starting slope of the features of displacements: they are smooth over lengths of the order of the body."""
+BODY_STEEPNESS = {0: 2.0, 2: 4.0}
+"""Starting slope of the features of displacements at rest, smooth over lengths of the order of the body, and in motion,
+where impacts are narrower; by the order of time."""
 
 
 class NeuralField(Representation):
@@ -51,8 +52,8 @@ class NeuralField(Representation):
         activation: ``"tanh"`` or ``"sine"`` (SIREN).
         features: how points enter: ``"centred"`` (learned centres, periodic where the domain is), ``"harmonic"`` (fixed
             harmonics on periodic axes), ``"fourier"`` (fixed random waves), ``"coordinates"`` (as they are).
-        steepness: starting slope of centred features times the axis length (5–30; 2 for displacements of bodies), or
-            the scale of Fourier features.
+        steepness: starting slope of centred features times the axis length (5–30), or the scale of Fourier features;
+            :meth:`for_problem` takes 2 for displacements of bodies at rest and 4 for those in motion.
         harmonics: number of fixed harmonics for ``"harmonic"``.
         seed: of the starting weights.
         corners: on a plane mesh, whether u has the singular functions of re-entrant corners, and of those where
@@ -152,7 +153,7 @@ class NeuralField(Representation):
         Laplace's equation, so that they get no functions of their own; their features are
         less steep, as steep ones take many times the iterations to hold a rotation."""
         if "displacement" in problem.unknowns and isinstance(problem.domain, MeshDomain):
-            options = {"corners": False, "steepness": BODY_STEEPNESS, **options}
+            options = {"corners": False, "steepness": BODY_STEEPNESS[problem.time_order], **options}
         if problem.time_order == 2:
             field = cls(problem.domain, problem.conditions, problem.evolving, **options)
             rates, c = rate_conditions(problem.conditions), problem.evolving

@@ -35,7 +35,7 @@ def floor(height: float, **options: object) -> tuple[Contact]:
 
 
 def small(problem: Elasticity, hidden: tuple[int, ...] = (6,)) -> NeuralField:
-    return NeuralField.for_problem(problem, hidden=hidden)
+    return NeuralField.for_problem(problem, hidden=hidden, steepness=2.0)
 
 
 def test_a_body_at_rest_stays_there() -> None:
@@ -55,7 +55,7 @@ def test_a_thrown_body_flies_on() -> None:
 def test_a_body_that_is_thrown_with_a_spin_turns_as_finite_elements_have_it() -> None:
     problem = block(start_velocity=lambda x: torch.stack([1.0 - 2 * x[:, 1], 2 * x[:, 0]], dim=1))
     ends = []
-    for r in (FiniteElementField.for_problem(problem, degree=2), NeuralField.for_problem(problem, hidden=(8, 8))):
+    for r in (FiniteElementField.for_problem(problem, degree=2), NeuralField.for_problem(problem, hidden=(12, 12))):
         ends.append(simulate(problem, r, ImplicitMidpoint(), dt=0.05, t_end=0.1).at(0.1)(PLACES)[:, :2])
     assert torch.allclose(*ends, rtol=0.0, atol=2e-3 * float(ends[0].norm()))
 
