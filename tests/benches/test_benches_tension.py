@@ -53,3 +53,9 @@ def test_a_few_iterations_bring_the_field_closer_than_its_boundary_data(quick: d
 
 def test_the_reference_hardly_changes_with_its_mesh(quick: dict[tuple[str, str], float]) -> None:
     assert quick["reference, 7 × 7", "rms_error"] < 2e-2
+
+
+def test_elements_that_are_inside_out_on_the_way_come_back() -> None:
+    """At the corners of a graded mesh they are for several steps in a row, in load steps that succeed."""
+    run, _ = tension.elements(14, tension.GRADED, 2)
+    assert run.notes == ("load steps at the factors 0.25, 0.625, 1",)
