@@ -75,7 +75,8 @@ def elements(
     posed = problem(cells, power)
     begin = time.perf_counter()
     r = FiniteElementField.for_problem(posed, degree, dilatation=dilatation)
-    guess, steps = None, LoadSteps(first=0.25, growth=1.5)
+    # in longer steps elements at the corners of the finest mesh end folded, in a minimum that is 0.4 % higher
+    guess, steps = None, LoadSteps(first=0.1, growth=1.25)
     if degree == 1:  # loads in steps fold P1; from an even stretch it comes down, slowly
         x = r.nodes
         stretched = torch.stack([0.5 * STRETCH * (1 + x[:, 0]), -0.5 * x[:, 1] * (1 - x[:, 0] ** 2)], dim=1)
