@@ -17,11 +17,12 @@ checks, that of its supports among them, names of its sides, tables and patterns
 iterations. ``ratio`` is scikit-fem's seconds an iteration over ours, ``ratio_rebuilt`` the same without preconditioners
 that are kept, ``over_torch_fem`` our seconds over torch-fem's, ``displacement`` the relative difference from ours.
 
-What bounds the ratio are the solves: where both sides use the same factors it cannot come near that of assembly. Beside
-other work on the machine, seconds of assembly and of solves an iteration, ours and scikit-fem's: 2D P2 with 20,400
-unknowns 0.029 + 0.071 and 0.059 + 0.048, both with SuperLU that is kept; ours factorises once more, to tell whether the
-equilibrium is stable, and the ratio is 1.07. 3D P1 with 19,008: 0.043 + 0.040 and 0.085 + 0.089, 2.10; with 105,840:
-0.225 + 0.254 and 0.803 + 0.675, 3.09. Of torch-fem's time ours are 0.85 and 0.29 at the smaller two.
+What bounds the ratio are the solves: where both sides use the same factors it cannot come near that of assembly.
+Seconds of assembly and of solves an iteration, ours and scikit-fem's: 2D P2 with 20,400 unknowns 0.019 + 0.054 and
+0.052 + 0.041, both with SuperLU that is kept; ours factorises once more, to tell whether the equilibrium is stable,
+and the ratio is 1.3. With 101,248 it is 3.2. 3D P1 with 19,008: 0.043 + 0.035 and 0.084 + 0.088, 2.2; with 105,840:
+0.22 + 0.28 and 0.73 + 0.69, 2.8. 3D P2 with 24,336: 0.085 + 0.054 and 0.45 + 0.32, 5.6; with 105,840: 0.43 + 0.27 and
+3.2 + 1.7, 7.1.
 """
 
 from __future__ import annotations
