@@ -22,7 +22,7 @@ SMALLEST_SLAB = 131_072
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A loop in machine code, without Python's lock, kept on disk from one process to the next.
 
-    Sums may be done in another order than they are written and products be joined with sums (``reassoc``, ``contract``),
+    Sums may be done in another order than they are written and products joined with sums (``reassoc``, ``contract``),
     which vector instructions need; NaN and Inf mean what they always do.
     """
     return numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})(function)  # type: ignore[no-any-return]
