@@ -22,6 +22,18 @@ _NAMED: dict[str, type[Preconditioner]] = {
 }
 
 
+def named(name: str) -> type[Preconditioner]:
+    """The class of a preconditioner by its name.
+
+    Raises:
+        UsageError: for an unknown name.
+    """
+    if name not in _NAMED:
+        nearest = difflib.get_close_matches(str(name), _NAMED, n=1, cutoff=0.0)[0]
+        raise UsageError(f"unknown preconditioner {name!r}: did you mean {nearest!r}? Known: {', '.join(_NAMED)}")
+    return _NAMED[name]
+
+
 class Given(Preconditioner):
     """A finished operator M ≈ A⁻¹ that the user passed in. It may be a network, so it counts as variable."""
 
@@ -109,10 +121,7 @@ def as_preconditioner(M: Any, A: LinearOperator) -> Preconditioner:
     if isinstance(M, Preconditioner):
         return M
     if isinstance(M, str):
-        if M not in _NAMED:
-            nearest = difflib.get_close_matches(M, _NAMED, n=1, cutoff=0.0)[0]
-            raise UsageError(f"unknown preconditioner {M!r}: did you mean {nearest!r}? Known: {', '.join(_NAMED)}")
-        return _NAMED[M]()
+        return named(M)()
     name = type(M).__name__
     if callable(M) and not hasattr(M, "shape"):
         return Given(CallableOperator(A.shape, M, dtype=A.dtype, device=A.device), name)
