@@ -11,6 +11,7 @@ from neuralpde.linalg.sine_cosine import dct1, dct2, dct3, dct4, dst1, dst2, dst
 from neuralpde.linalg.solve import LinearSolution, solve_linear
 from neuralpde.linalg.sparse import SparseOperator
 from neuralpde.linalg.stencil import Kind
+from neuralpde.linalg.stencil_operator import StencilOperator
 from neuralpde.linalg.symmetric import eigenpairs, positive_part
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MultigridCycle",
     "Preconditioner",
     "SparseOperator",
+    "StencilOperator",
     "as_operator",
     "dct1",
     "dct2",

@@ -48,12 +48,17 @@ class LinearOperator(ABC):
         self.dtype = dtype
         self.device = torch.device(device)
         self._symmetric = symmetric
-        self.positive_definite = positive_definite
+        self._positive_definite = positive_definite
 
     @property
     def symmetric(self) -> bool:
         """True when A = Aᵀ."""
         return self._symmetric
+
+    @property
+    def positive_definite(self) -> bool:
+        """True when xᵀA x > 0 for x ≠ 0, as far as is known."""
+        return self._positive_definite
 
     @abstractmethod
     def matvec(self, x: Tensor) -> Tensor:

@@ -1,0 +1,141 @@
+"""The operator of a grid: cells joined by weighted faces, as a pressure or diffusion equation has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from neuralpde.linalg._stencil_action import compiled_action, sliced_action, stencil_diagonal, wants_gradient
+from neuralpde.linalg.matrix import as_tensor, real_dtype
+from neuralpde.linalg.operators import LinearOperator
+from neuralpde.types import UsageError
+
+
+class StencilOperator(LinearOperator):
+    """The weighted graph Laplacian of a grid plus a diagonal, matrix-free.
+
+    (A u)_i = excess_i u_i + Σ_{faces f = (i, j)} w_f (u_i − u_j)
+
+    Written with differences and row sums, not with a diagonal: a sum of weights of 1e6 and 1 forgets the 1 in float32.
+    A cell all of whose faces have weight 0 is isolated, such as one inside a solid; its row is ``excess`` alone.
+
+    Args:
+        weights: one array an axis, each of the shape of the grid (1, 2 or 3 axes, C order, last axis fastest).
+            ``weights[a][i]`` couples cell i with its next neighbour along axis a. The last slice along a couples the
+            last cells with the first ones on a periodic axis; it is 0 elsewhere.
+        excess: row sums, of the shape of the grid; ``None`` is 0. Open boundaries and reaction add to it.
+
+    Attributes:
+        grid: number of cells of each axis.
+        weights, excess: float64 tensors of the shape of the grid; they must not change.
+
+    The operator takes x of shape ``(n,)`` or ``(n, k)``, n = prod(grid), in float32 or float64, and answers in that
+    type. On the CPU without gradients it is one compiled pass over the grid; otherwise shifted slices of torch,
+    differentiable with respect to x, ``weights`` and ``excess``.
+
+    Raises:
+        UsageError: when shapes do not fit, or for entries that are complex, NaN or Inf.
+
+    Example:
+        >>> A = StencilOperator([torch.tensor([1.0, 1.0, 0.0])], torch.tensor([1.0, 0.0, 0.0]))  # one open end
+        >>> A.to_csr().toarray()
+        array([[ 2., -1.,  0.],
+               [-1.,  2., -1.],
+               [ 0., -1.,  1.]])
+    """
+
+    def __init__(self, weights: Sequence[Any], excess: Any = None) -> None:
+        axes = tuple(_field(f"weights[{axis}]", weight) for axis, weight in enumerate(weights))
+        if not 1 <= len(axes) <= 3:
+            raise UsageError(f"a grid has 1, 2 or 3 axes, each with its weights; got weights of {len(axes)} axes")
+        grid = tuple(axes[0].shape)
+        row_sums = torch.zeros_like(axes[0]) if excess is None else _field("excess", excess)
+        for name, part in [*((f"weights[{axis}]", weight) for axis, weight in enumerate(axes)), ("excess", row_sums)]:
+            if tuple(part.shape) != grid or len(grid) != len(axes):
+                raise UsageError(
+                    f"{name} has shape {tuple(part.shape)}; with weights of {len(axes)} axes each array must have the "
+                    f"shape of the grid, {len(axes)} axes long, here that of weights[0], {grid}"
+                )
+            if part.device != axes[0].device:
+                raise UsageError(f"{name} is on {part.device}, but weights[0] is on {axes[0].device}: move one of them")
+        n = math.prod(grid)
+        super().__init__((n, n), symmetric=True, dtype=torch.float64, device=axes[0].device)
+        self.grid = grid
+        self.weights = axes
+        self.excess = row_sums
+        self._arrays: dict[torch.dtype, tuple[list[np.ndarray], np.ndarray]] = {}
+
+    def matvec(self, x: Tensor) -> Tensor:
+        x = x if x.dtype in (torch.float32, torch.float64) else x.double()
+        if x.device.type != "cpu" or self.device.type != "cpu" or self._follows_gradients or wants_gradient(x):
+            weights, excess = [weight.to(x.dtype) for weight in self.weights], self.excess.to(x.dtype)
+            return sliced_action(weights, excess, x.reshape(*self.grid, *x.shape[1:])).reshape(x.shape)
+        if x.ndim == 2:
+            columns = [self._action(column) for column in x.detach().T]
+            return torch.stack(columns).T if columns else torch.zeros_like(x)
+        return self._action(x.detach())
+
+    def diagonal(self) -> Tensor:
+        return stencil_diagonal(self.weights, self.excess).reshape(-1).clone()
+
+    def to_csr(self) -> sp.csr_matrix:
+        """A as a CSR matrix with sorted columns; zeros are not stored."""
+        from neuralpde.linalg._stencil_matrix import stencil_matrix
+
+        weights, excess = self._cast(torch.float64)
+        return stencil_matrix(weights, excess)
+
+    @cached_property
+    def nonnegative(self) -> bool:
+        """Whether all weights and row sums are ≥ 0: A is then an M-matrix, positive semi-definite at least."""
+        parts = [part.detach() for part in (*self.weights, self.excess) if part.numel()]
+        return all(bool(part.min() >= 0.0) for part in parts)
+
+    @cached_property
+    def _definite(self) -> bool:
+        from neuralpde.linalg._stencil_matrix import every_component_is_held
+
+        return self.nonnegative and every_component_is_held(*self._cast(torch.float64))
+
+    @property
+    def positive_definite(self) -> bool:
+        """Whether A is an M-matrix with a positive row sum in each component; looked up when first asked for."""
+        return self._definite
+
+    @property
+    def _follows_gradients(self) -> bool:
+        return torch.is_grad_enabled() and any(part.requires_grad for part in (*self.weights, self.excess))
+
+    def _action(self, x: Tensor) -> Tensor:
+        u = x.contiguous().numpy().reshape(self.grid)
+        return torch.from_numpy(compiled_action(self.grid, *self._cast(x.dtype), u).reshape(-1))
+
+    def _cast(self, dtype: torch.dtype) -> tuple[list[np.ndarray], np.ndarray]:
+        """Weights and row sums as contiguous arrays of ``dtype``, kept."""
+        if dtype not in self._arrays:
+            parts = [part.detach().cpu().to(dtype).contiguous().numpy() for part in (*self.weights, self.excess)]
+            self._arrays[dtype] = (parts[:-1], parts[-1])
+        return self._arrays[dtype]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(grid={self.grid}, device='{self.device}')"
+
+
+def _field(name: str, values: Any) -> Tensor:
+    tensor = as_tensor(values)
+    real_dtype(tensor.dtype)  # refuses complex numbers
+    tensor = tensor.to(torch.float64)
+    # A sum is one pass without a temporary; only when it is not finite are the entries looked at one by one.
+    if not bool(torch.isfinite(tensor.detach().sum())) and not bool(torch.isfinite(tensor).all()):
+        bad = int((~torch.isfinite(tensor)).sum())
+        raise UsageError(
+            f"{name} holds {bad} NaN or Inf among {tensor.numel()} entries; weights and row sums are finite"
+        )
+    return tensor
