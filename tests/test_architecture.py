@@ -17,7 +17,7 @@ FLOORS = (
     ("types",),
     ("networks", "geometry", "fields"),
     ("linalg",),
-    ("implicit", "optimize"),
+    ("implicit", "optimize", "systems"),
     ("representations", "problems", "integrators"),
     ("constraints", "learned", "io", "plot"),
     ("dynamics",),
