@@ -10,6 +10,7 @@ from torch import Tensor
 from neuralpde.linalg.cycle import Cycle, Record
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.vectors import Vectors
 from neuralpde.types import Status
 
 _WINDOW = 25
@@ -47,21 +48,19 @@ def cg(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, rec
     z = guard.apply(r)
     if z is None:
         return Cycle(y, 0, Status.PRECONDITIONER_FAILED)
-    r, p = r.clone(), z.clone()  # z may be r itself
-    rz = float(torch.dot(r, z))
+    r, p = r.clone(), z.to(r.dtype, copy=True)  # z may be r itself
+    vectors, q = Vectors(r), None
+    rz = vectors.dot(r, p)
     steepest, gained = 0.0, 0.0
     longest = 1.0 / torch.finfo(r.dtype).eps  # ‖r‖ ≤ √cond(A) in theory: beyond this A is not symmetric
     for k in range(maxiter):
-        q = A.matvec(p).to(r.dtype)
-        pq = float(torch.dot(p, q))
+        q, pq = vectors.product(A, p, q)
         fault = _fault(rz, pq, steepest, r)
         if fault is not None:
             return Cycle(y, k, fault)
         alpha = rz / pq
         steepest = max(steepest, 1.0 / alpha)
-        y.add_(p, alpha=alpha)
-        r.sub_(q, alpha=alpha)
-        size = float(torch.linalg.vector_norm(r))
+        size = math.sqrt(vectors.step(y, r, p, q, alpha))
         record(size)
         if size <= tol:
             return Cycle(y, k + 1, Status.CONVERGED_RTOL)
@@ -75,9 +74,8 @@ def cg(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, rec
         z = guard.apply(r)
         if z is None:
             return Cycle(y, k + 1, Status.PRECONDITIONER_FAILED)
-        beta = -float(torch.dot(z, q)) / pq
-        rz = float(torch.dot(r, z))
-        p.mul_(beta).add_(z)
+        zq, rz = vectors.dots(z, q, r)
+        vectors.direction(p, z, -zq / pq)
     return Cycle(y, maxiter, Status.MAXITER)
 
 
