@@ -9,23 +9,16 @@ import torch
 from torch import Tensor
 
 
-def compiled_action(
-    grid: Sequence[int], weights: Sequence[np.ndarray], excess: np.ndarray, u: np.ndarray
-) -> np.ndarray:
-    """A u of shape ``grid``; contiguous arrays of shape ``grid``, all float32 or all float64."""
+def compiled_action(weights: Sequence[np.ndarray], excess: np.ndarray, u: np.ndarray, y: np.ndarray) -> float:
+    """y = A u, and u · y; contiguous arrays of the shape of the grid, all float32 or all float64."""
     from neuralpde.linalg._stencil_loops import plane_action, space_action
     from neuralpde.linalg.jit import in_slabs
 
-    y = np.empty_like(u)
-    if len(grid) == 3:
-        in_slabs(space_action, grid[0], grid[1] * grid[2], u, *weights, excess, y)
-        return y
-    if len(grid) == 1:  # a plane of one row, whose rows are coupled to nothing
-        u, y, excess, line = (part[None] for part in (u, y, excess, weights[0]))
-        in_slabs(plane_action, 1, grid[0], u, np.zeros_like(line), line, excess, y)
-        return y[0]
-    in_slabs(plane_action, grid[0], grid[1], u, *weights, excess, y)
-    return y
+    if u.ndim == 1:  # a plane of one row, which has no neighbours
+        u, y, excess, line = u[None], y[None], excess[None], weights[0][None]
+        weights = (np.zeros_like(line), line)
+    loop, rows = (plane_action if u.ndim == 2 else space_action), u.shape[0]
+    return float(sum(in_slabs(loop, rows, u.size // max(rows, 1), u, *weights, excess, y)))
 
 
 def sliced_action(weights: Sequence[Tensor], excess: Tensor, u: Tensor) -> Tensor:
@@ -53,4 +46,6 @@ def stencil_diagonal(weights: Sequence[Tensor], excess: Tensor) -> Tensor:
 
 def wants_gradient(x: Tensor) -> bool:
     """Whether derivatives with respect to x are followed, backwards or forwards."""
-    return (x.requires_grad and torch.is_grad_enabled()) or torch.autograd.forward_ad.unpack_dual(x).tangent is not None
+    if x.requires_grad and torch.is_grad_enabled():
+        return True
+    return torch.autograd.forward_ad.unpack_dual(x).tangent is not None

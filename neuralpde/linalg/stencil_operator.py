@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.linalg._stencil_action import compiled_action, sliced_action, stencil_diagonal, wants_gradient
+from neuralpde.linalg._stencil_poisson import poisson_parts
 from neuralpde.linalg.matrix import as_tensor, real_dtype
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.types import UsageError
@@ -74,13 +75,35 @@ class StencilOperator(LinearOperator):
 
     def matvec(self, x: Tensor) -> Tensor:
         x = x if x.dtype in (torch.float32, torch.float64) else x.double()
-        if x.device.type != "cpu" or self.device.type != "cpu" or self._follows_gradients or wants_gradient(x):
+        if not self._is_compiled(x):
             weights, excess = [weight.to(x.dtype) for weight in self.weights], self.excess.to(x.dtype)
             return sliced_action(weights, excess, x.reshape(*self.grid, *x.shape[1:])).reshape(x.shape)
-        if x.ndim == 2:
-            columns = [self._action(column) for column in x.detach().T]
-            return torch.stack(columns).T if columns else torch.zeros_like(x)
-        return self._action(x.detach())
+        rows = x.detach()[None] if x.ndim == 1 else x.detach().T
+        y = torch.empty(rows.shape, dtype=x.dtype)
+        for row, out in zip(rows, y, strict=True):
+            self._act(row, out)
+        return y[0] if x.ndim == 1 else y.T
+
+    def matvec_dot(self, x: Tensor, out: Tensor | None = None) -> tuple[Tensor, float]:
+        """A x and x · A x in one pass.
+
+        Args:
+            x: shape ``(n,)``; the sum is taken in its type within a row of the grid, in float64 over the rows.
+            out: contiguous, like x, but not x itself: where A x is written. Fresh memory costs as much as the product.
+
+        Raises:
+            UsageError: when x is no vector of n numbers, or ``out`` cannot hold the answer.
+        """
+        if tuple(x.shape) != (self.shape[1],):
+            raise UsageError(f"operator of shape {self.shape} needs a vector x here, got shape {tuple(x.shape)}")
+        if out is not None and (out.shape != x.shape or out.dtype is not x.dtype or not out.is_contiguous()):
+            raise UsageError(f"out must be contiguous, {x.dtype} of shape {tuple(x.shape)}, like x")
+        if not self._is_compiled(x) or x.dtype not in (torch.float32, torch.float64):
+            y = self.matvec(x)
+            y = y if out is None else out.copy_(y)
+            return y, float(x.detach().to(y.dtype) @ y.detach())
+        y = torch.empty_like(x) if out is None else out
+        return y, self._act(x.detach(), y)
 
     def diagonal(self) -> Tensor:
         return stencil_diagonal(self.weights, self.excess).reshape(-1).clone()
@@ -109,13 +132,59 @@ class StencilOperator(LinearOperator):
         """Whether A is an M-matrix with a positive row sum in each component; looked up when first asked for."""
         return self._definite
 
+    @classmethod
+    def poisson(
+        cls,
+        grid: Sequence[int],
+        spacing: float | Sequence[float] = 1.0,
+        *,
+        mask: Any = None,
+        coefficient: Any = 1.0,
+        boundary: Any = "wall",
+        reaction: Any = 0.0,
+    ) -> StencilOperator:
+        """c p − div(k grad p) in the cells of a uniform grid, by finite volumes: the pressure system of a MAC grid.
+
+        (A p)_i = c_i p_i + Σ_{faces f = (i, j)} k_f (p_i − p_j) / h_f²
+
+        Args:
+            grid: cells of each axis.
+            spacing: h, one length, or one for each axis.
+            mask: boolean, of the shape of the grid, True where p is unknown (the fluid). No flux enters other cells,
+                whose rows are those of the identity. ``None``: all are unknown.
+            coefficient: k. A number, one for each cell (a face has the harmonic mean of both sides, which keeps the
+                flux right where k jumps), or a tuple of arrays of faces, one for each axis a, one longer than the grid
+                along a: 1/ρ on the velocity faces of a MAC grid, times their open fractions where cells are cut.
+            boundary: "wall" (no flux), "open" (p = 0 on the side's faces, half a cell from the centres) or "periodic"
+                for all sides, or for each axis one of them or a pair (low, high).
+            reaction: c ≥ 0, a number or one for each cell; 1/(k Δt) makes implicit diffusion.
+
+        Raises:
+            UsageError: for shapes, words or numbers that make no such system.
+
+        Source: Harlow and Welch, Phys. Fluids 8 (1965), the discrete pressure equation.
+
+        Example:
+            >>> A = StencilOperator.poisson((2, 2), 0.5, boundary=("wall", ("wall", "open")))
+            >>> A.to_csr().toarray()
+            array([[ 8., -4., -4.,  0.],
+                   [-4., 16.,  0., -4.],
+                   [-4.,  0.,  8., -4.],
+                   [ 0., -4., -4., 16.]])
+        """
+        return cls(*poisson_parts(grid, spacing, mask, coefficient, boundary, reaction))
+
     @property
     def _follows_gradients(self) -> bool:
         return torch.is_grad_enabled() and any(part.requires_grad for part in (*self.weights, self.excess))
 
-    def _action(self, x: Tensor) -> Tensor:
-        u = x.contiguous().numpy().reshape(self.grid)
-        return torch.from_numpy(compiled_action(self.grid, *self._cast(x.dtype), u).reshape(-1))
+    def _is_compiled(self, x: Tensor) -> bool:
+        on_cpu = x.device.type == "cpu" and self.device.type == "cpu"
+        return on_cpu and not self._follows_gradients and not wants_gradient(x)
+
+    def _act(self, x: Tensor, out: Tensor) -> float:
+        u, y = (part.numpy().reshape(self.grid) for part in (x.contiguous(), out))
+        return compiled_action(*self._cast(x.dtype), u, y)
 
     def _cast(self, dtype: torch.dtype) -> tuple[list[np.ndarray], np.ndarray]:
         """Weights and row sums as contiguous arrays of ``dtype``, kept."""

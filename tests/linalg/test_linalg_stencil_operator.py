@@ -143,3 +143,20 @@ def test_what_is_no_grid_is_refused(weights, excess, message):
 def test_wrong_operand_is_refused():
     with pytest.raises(UsageError, match=r"\(6, 6\).*\(5,\)"):
         StencilOperator([torch.ones(2, 3)] * 2) @ torch.ones(5)
+
+
+@pytest.mark.parametrize("grid", [(50,), (40, 60), (9, 10, 11)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_product_with_itself_in_the_same_pass(grid, dtype):
+    weights, excess = random_parts(grid)
+    A = StencilOperator(weights, excess)
+    x, buffer = torch.randn(excess.size).to(dtype), torch.full((excess.size,), torch.nan, dtype=dtype)
+    y, energy = A.matvec_dot(x, buffer)
+    assert y is buffer and torch.equal(y, A @ x)
+    assert energy == pytest.approx(float(x.double() @ y.double()), rel=1e-5 if dtype is torch.float32 else 1e-13)
+    tracked, again = A.matvec_dot(x.clone().requires_grad_())
+    assert tracked.requires_grad and again == pytest.approx(energy, rel=1e-4)
+    with pytest.raises(UsageError, match="out must be contiguous"):
+        A.matvec_dot(x, buffer[:-1])
+    with pytest.raises(UsageError, match="vector"):
+        A.matvec_dot(x[:, None])
