@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from neuralpde.linalg.checked import checked_csr, looks_symmetric, refuse_diagonal
 from neuralpde.linalg.jacobi_cycle import JacobiCycle
-from neuralpde.linalg.matrix import MatrixOperator, as_tensor
+from neuralpde.linalg.matrix import as_tensor
 from neuralpde.linalg.multigrid_cycle import GaussSeidelCycle
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Preconditioner
@@ -65,6 +66,7 @@ class AlgebraicMultigrid(Preconditioner):
     aggregation, Computing 56 (1996); Bell, Olson, Schroder and Southworth, PyAMG, JOSS 8 (2023).
 
     Example:
+        >>> from neuralpde.linalg import MatrixOperator
         >>> A = MatrixOperator([[2.0, -1.0], [-1.0, 2.0]])
         >>> M = AlgebraicMultigrid().build(A)
         >>> [round(value, 4) for value in (M @ torch.tensor([1.0, 1.0])).tolist()], M.levels
@@ -102,21 +104,16 @@ class AlgebraicMultigrid(Preconditioner):
         self.single, self.smoother = single, smoother
 
     def build(self, A: LinearOperator) -> MultigridCycle:
-        csr = _checked(A)
+        csr = checked_csr(A, "algebraic multigrid")
         modes = self._modes(A)
-        symmetric = A.symmetric or MatrixOperator(csr).symmetric
+        symmetric = looks_symmetric(A, csr)
         # strong parts of a symmetric matrix are its parts, and need no copy of its transpose
-        count, label = connected_components(csr, directed=bool(symmetric), connection="strong")
+        count, label = connected_components(csr, directed=symmetric, connection="strong")
         diagonal = csr.diagonal()
         coupled = np.flatnonzero(np.bincount(label, minlength=count)[label] > 1)
         if self.prolongation is not None or self.block > 1:
             coupled = np.arange(csr.shape[0])  # the coarse space is one of all unknowns; blocks stay whole
-        if (diagonal[coupled] <= 0.0).any():
-            row = int(coupled[np.argmin(diagonal[coupled])])
-            raise UsageError(
-                f"algebraic multigrid needs a positive diagonal, but entry {row} is {diagonal[row]:.3g}; "
-                "pass −A and −b if A is negative definite (a Laplacian instead of −Δ)"
-            )
+        refuse_diagonal(diagonal, coupled, "algebraic multigrid")
         # Unknowns with no neighbour stay out of the hierarchy: thousands of masked cells would fill its levels.
         alone = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0.0)
         alone[coupled] = 0.0
@@ -246,21 +243,6 @@ class MultigridCycle(LinearOperator):
         means = np.bincount(self._part, weights=r, minlength=self._parts.size) / self._sizes
         means[self._parts < 0] = 0.0
         return r - means[self._part]
-
-
-def _checked(A: LinearOperator) -> sp.csr_matrix:
-    """A as a canonical float64 matrix that multigrid can work with."""
-    if A.shape[0] != A.shape[1]:
-        raise UsageError(f"algebraic multigrid needs a square matrix, got shape {A.shape}")
-    csr = sp.csr_matrix(A.to_csr(), dtype=np.float64)
-    if not csr.has_canonical_format or not csr.data.all():  # what follows may not change the operator's own entries
-        csr = csr.copy()
-    bad = int((~np.isfinite(csr.data)).sum())
-    if bad:
-        raise UsageError(f"algebraic multigrid got a matrix with {bad} NaN or Inf among {csr.nnz} entries")
-    csr.sum_duplicates()
-    csr.eliminate_zeros()
-    return csr
 
 
 def _fits_single(diagonal: NDArray[np.float64]) -> bool:

@@ -10,15 +10,23 @@ import torch
 from torch import Tensor
 
 from neuralpde.linalg.algebraic_multigrid import AlgebraicMultigrid
+from neuralpde.linalg.chebyshev import Chebyshev
+from neuralpde.linalg.direct_preconditioner import Direct
+from neuralpde.linalg.incomplete_cholesky import IncompleteCholesky
 from neuralpde.linalg.matrix import as_operator
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import Identity, Jacobi, Preconditioner
+from neuralpde.linalg.ssor import SSOR
 from neuralpde.types import UsageError
 
 _NAMED: dict[str, type[Preconditioner]] = {
     "identity": Identity,
     "jacobi": Jacobi,
+    "ssor": SSOR,
+    "chebyshev": Chebyshev,
+    "ic": IncompleteCholesky,
     "amg": AlgebraicMultigrid,
+    "direct": Direct,
 }
 
 
