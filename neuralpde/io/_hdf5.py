@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
@@ -39,22 +41,34 @@ def save_arrays(path: str | Path, arrays: dict[str, np.ndarray], metadata: dict[
         arrays: by name.
         metadata: anything that JSON can hold.
     """
-    path = Path(path)
-    with replacing(path) as temporary:
-        text = json.dumps(metadata)
+    text = json.dumps(metadata)
+    with sealed(path) as file:
+        file.attrs["metadata"] = text
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array)
+    return Path(path)
+
+
+@contextmanager
+def sealed(path: str | Path) -> Iterator[h5py.File]:
+    """An HDF5 file to write into, which gets its place and its checksum when the block ends well.
+
+    Args:
+        path: the file; its folder is made if it is missing.
+    """
+    with replacing(Path(path)) as temporary:
         with h5py.File(temporary, "w", userblock_size=BLOCK) as file:
-            file.attrs["metadata"] = text
-            for name, array in arrays.items():
-                file.create_dataset(name, data=array)
+            yield file
         with open(temporary, "rb+") as raw:
             block = _seal(raw)
             raw.seek(0)
             raw.write(block)
-    return path
 
 
-def _check_seal(path: Path) -> None:
+def check_seal(path: Path) -> None:
     """Refuse a file that is not what was written, before HDF5 sees it: its reader can hang on damaged files."""
+    if not path.is_file():
+        raise DataError(f"there is no file {path}.")
     with open(path, "rb") as file:
         head = file.read(BLOCK)
         if not head.startswith(MAGIC):
@@ -74,9 +88,7 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
         DataError: if the file is missing, not HDF5, of another kind or version, or damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"there is no file {path}.")
-    _check_seal(path)
+    check_seal(path)
     try:
         with h5py.File(path, "r") as file:
             arrays = {name: np.asarray(data) for name, data in file.items()}

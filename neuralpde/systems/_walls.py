@@ -63,7 +63,7 @@ def comb(generator: np.random.Generator, grid: tuple[int, ...], sides: Sides, fr
     dim = len(grid)
     axis, along = generator.permutation(dim)[:2]
     solid = np.zeros(grid, dtype=bool)
-    teeth = int(generator.integers(5, 16))
+    teeth = min(int(generator.integers(5, 16)), grid[axis] // 4)
     opening = max(1, int(generator.uniform(0.01, 0.08) * grid[along]))
     front = np.moveaxis(solid, (axis, along), (0, 1))
     places = np.unique(np.linspace(0, grid[axis], teeth + 2).astype(int)[1:-1])
