@@ -20,7 +20,7 @@ def poisson_parts(
     """Weights and row sums for :meth:`StencilOperator.poisson`, which says what the arguments are."""
     cells, steps = _cells(grid), _spacing(spacing, len(grid))
     sides = sides_of(boundary, len(cells))
-    fluid = _mask(mask, cells)
+    fluid = mask_of(mask, cells)
     excess = torch.zeros(cells, dtype=torch.float64) + _numbers("reaction", reaction)
     weights = []
     for axis, (step, (low, high)) in enumerate(zip(steps, sides, strict=True)):
@@ -71,7 +71,12 @@ def _spacing(spacing: float | Sequence[float], dim: int) -> list[float]:
     return steps
 
 
-def _mask(mask: Any, cells: tuple[int, ...]) -> Tensor | None:
+def mask_of(mask: Any, cells: tuple[int, ...]) -> Tensor | None:
+    """A boolean tensor of the shape of the grid; ``None`` stays.
+
+    Raises:
+        UsageError: for other types and shapes.
+    """
     if mask is None:
         return None
     fluid = as_tensor(mask)

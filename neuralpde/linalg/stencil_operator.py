@@ -14,6 +14,7 @@ from torch import Tensor
 
 from neuralpde.linalg._stencil_action import compiled_action, sliced_action, stencil_diagonal, wants_gradient
 from neuralpde.linalg._stencil_poisson import poisson_parts
+from neuralpde.linalg._stencil_recovery import recovered_parts
 from neuralpde.linalg.matrix import as_tensor, real_dtype
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.types import UsageError
@@ -173,6 +174,31 @@ class StencilOperator(LinearOperator):
                    [ 0., -4., -4., 16.]])
         """
         return cls(*poisson_parts(grid, spacing, mask, coefficient, boundary, reaction))
+
+    @classmethod
+    def from_csr(cls, A: Any, shape: Sequence[int], mask: Any = None) -> StencilOperator:
+        """The grid form of a matrix that couples neighbours of a grid, as scripts with ``scipy.sparse`` build it.
+
+        Every entry off the diagonal becomes the weight of a face, w = −A_ij, and every row sum the excess, where sums
+        that are 0 to rounding count as 0. Both signs are recovered; −4 on the diagonal gives negative weights. An entry
+        that couples the two ends of an axis is a periodic face; on an axis of length 2 it is the plain one.
+
+        Args:
+            A: symmetric, ``(n, n)``: SciPy sparse matrix in any format, with duplicates and zeros as they come, dense
+                matrix, or operator with ``to_csr``.
+            shape: cells of each axis; unknowns are numbered with the last axis fastest.
+            mask: boolean, of this shape, True in the cells that are unknowns of A. Then A has ``mask.sum()`` rows, and
+                the operator found has all cells of the grid, the others with rows of the identity.
+
+        Raises:
+            UsageError: when A is no such matrix; the sentence says which rows are not, by their cells.
+
+        Example:
+            >>> A = sp.diags([[-1.0] * 3, [2.0] * 4, [-1.0] * 3], [-1, 0, 1])
+            >>> StencilOperator.from_csr(A, (4,)).excess
+            tensor([1., 0., 0., 1.], dtype=torch.float64)
+        """
+        return cls(*recovered_parts(A, shape, mask))
 
     @property
     def _follows_gradients(self) -> bool:
