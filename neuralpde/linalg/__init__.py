@@ -7,6 +7,7 @@ from neuralpde.linalg.fast import BoxLaplacian
 from neuralpde.linalg.fast_box import FastBox
 from neuralpde.linalg.incomplete_cholesky import IncompleteCholesky
 from neuralpde.linalg.matrix import MatrixOperator, as_operator
+from neuralpde.linalg.multigrid.geometric import GeometricMultigrid, MultigridOperator
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import DiagonalOperator, Identity, IdentityOperator, Jacobi, Preconditioner
 from neuralpde.linalg.rigid_motions import rigid_motions
@@ -28,6 +29,7 @@ __all__ = [
     "DiagonalOperator",
     "Direct",
     "FastBox",
+    "GeometricMultigrid",
     "Identity",
     "IdentityOperator",
     "IncompleteCholesky",
@@ -37,6 +39,7 @@ __all__ = [
     "LinearSolution",
     "MatrixOperator",
     "MultigridCycle",
+    "MultigridOperator",
     "Preconditioner",
     "SparseOperator",
     "StencilOperator",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,9 +13,11 @@ from neuralpde.linalg.chebyshev import Chebyshev
 from neuralpde.linalg.direct_preconditioner import Direct
 from neuralpde.linalg.incomplete_cholesky import IncompleteCholesky
 from neuralpde.linalg.matrix import as_operator
+from neuralpde.linalg.multigrid.geometric import GeometricMultigrid
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import Identity, Jacobi, Preconditioner
 from neuralpde.linalg.ssor import SSOR
+from neuralpde.linalg.transposed import TransposedOperator
 from neuralpde.types import UsageError
 
 _NAMED: dict[str, type[Preconditioner]] = {
@@ -27,6 +28,7 @@ _NAMED: dict[str, type[Preconditioner]] = {
     "ic": IncompleteCholesky,
     "amg": AlgebraicMultigrid,
     "direct": Direct,
+    "multigrid": GeometricMultigrid,
 }
 
 
@@ -64,18 +66,24 @@ class Guard:
 
     Attributes:
         classical: Jacobi or the identity, whose failures are A's fault.
+        variable: a user's function, or a preconditioner that says so: on trial until it has shown what it can do.
         fault: why it cannot be used (any more); empty while all is well.
     """
 
     def __init__(self, preconditioner: Preconditioner, A: LinearOperator) -> None:
+        self.preconditioner = preconditioner
         self.name = getattr(preconditioner, "name", type(preconditioner).__name__)
         self.classical = isinstance(preconditioner, Identity | Jacobi)
+        self.variable = preconditioner.variable
+        self._build(A)
+
+    def _build(self, A: LinearOperator) -> None:
         self.fault = ""
         self._operator: LinearOperator | None = None
-        # The one broad except of this room, here and in apply: the code may be a user's or a trained network, and
+        # The one broad except of this room, here, in update and in apply: the code may be a user's or a trained network, and
         # whatever it raises, the solve goes on without it and the result says so.
         try:
-            operator = preconditioner.build(A)
+            operator = self.preconditioner.build(A)
             if not isinstance(operator, LinearOperator):
                 raise TypeError(f"build returned {type(operator).__name__}, expected a LinearOperator")
             self._operator = operator
@@ -83,34 +91,85 @@ class Guard:
             self.fault = f"its build raised {type(error).__name__}: {error}"
 
     def apply(self, r: Tensor) -> Tensor | None:
-        """M r, shape ``(n,)`` as r; ``None`` when it failed, and then :attr:`fault` says how."""
+        """M r, shape ``(n,)``, float32 or float64; ``None`` when it failed, and then :attr:`fault` says how."""
         if self._operator is None:
             return None
         try:
-            z = self._operator.matvec(r.to(self._operator.dtype))
+            given = r.to(self._operator.dtype)
+            # A user's function may write into what it gets.
+            z = self._operator.matvec(given.clone() if self.variable and given is r else given)
             self.fault = self._fault_of(z, r)
-            return None if self.fault else z.to(r)
+            if self.fault:
+                return None
+            return z.to(r.device) if z.dtype in (torch.float32, torch.float64) else z.to(r)
         except Exception as error:
             self.fault = f"it raised {type(error).__name__}: {error}"
             return None
+
+    def update(self, A: LinearOperator) -> None:
+        """Take the entries of another A of the same shape: by the preconditioner's own ``update``, else built anew."""
+        update = getattr(self._operator, "update", None)
+        if update is not None:
+            try:
+                update(A)
+                return
+            except Exception as error:
+                self.fault = f"its update raised {type(error).__name__}: {error}"
+        self._build(A)
+
+    def transposed(self, A: LinearOperator) -> Preconditioner:
+        """A preconditioner for Aᵀ: the transpose of this one where it has one, else its recipe.
+
+        Args:
+            A: the operator that this one was built for.
+        """
+        operator = self._operator
+        if operator is None or not (operator.symmetric or type(operator).rmatvec is not LinearOperator.rmatvec):
+            return self.preconditioner
+        return Given(operator if operator.symmetric else TransposedOperator(operator), f"transpose of {self.name}")
 
     @staticmethod
     def _fault_of(z: Tensor, r: Tensor) -> str:
         if z.shape != r.shape:
             return f"it returned shape {tuple(z.shape)}, expected {tuple(r.shape)}"
+        if z.is_complex():
+            return "it returned complex numbers"
         # A sum is one pass without a temporary; only when it overflows are the entries looked at one by one.
         if not torch.isfinite(z.sum()) and not bool(torch.isfinite(z).all()):
             return "it returned NaN or Inf"
         return ""
 
 
-def guards(M: Preconditioner, A: LinearOperator) -> Iterator[Guard]:
-    """M, then what replaces it when it fails: Jacobi, then the identity. Each is built when its turn comes."""
-    yield Guard(M, A)
-    if not isinstance(M, Identity | Jacobi):
-        yield Guard(Jacobi(), A)
-    if not isinstance(M, Identity):
-        yield Guard(Identity(), A)
+class Guards:
+    """M, then what replaces it when it fails: Jacobi, then the identity. Each is built when its turn comes, and kept.
+
+    Args:
+        M: the first choice.
+        A: what to build them for.
+    """
+
+    def __init__(self, M: Preconditioner, A: LinearOperator) -> None:
+        self._A = A
+        self._recipes = [M]
+        if not isinstance(M, Identity | Jacobi):
+            self._recipes.append(Jacobi())
+        if not isinstance(M, Identity):
+            self._recipes.append(Identity())
+        self._built: dict[int, Guard] = {}
+
+    def __len__(self) -> int:
+        return len(self._recipes)
+
+    def __getitem__(self, place: int) -> Guard:
+        if place not in self._built:
+            self._built[place] = Guard(self._recipes[place], self._A)
+        return self._built[place]
+
+    def update(self, A: LinearOperator) -> None:
+        """The first choice takes another A of the same shape; the others are built for it when their turn comes."""
+        self._A = A
+        self._built = {0: self[0]}
+        self[0].update(A)
 
 
 def as_preconditioner(M: Any, A: LinearOperator) -> Preconditioner:
