@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neuralpde.linalg.multigrid._plane_four_colour import FourColourLevel
 from neuralpde.linalg.multigrid._plane_red_black import RedBlackLevel
-from neuralpde.linalg.multigrid._plane_transfers import galerkin, transfers
+from neuralpde.linalg.multigrid._plane_transfers import galerkin, inverse_diagonal, transfers
 from neuralpde.linalg.multigrid_cycle import dense_inverse
 
 Floats = NDArray[np.floating[Any]]
@@ -28,9 +28,10 @@ class PlaneHierarchy:
         stencil = np.stack([weights[1], weights[0]])
         while excess.size > COARSEST:
             self.grids.append(excess.shape)
+            inverse, excess = inverse_diagonal(stencil, excess)
             interpolation, defects = transfers(stencil, excess)
             level = RedBlackLevel if len(stencil) == 2 else FourColourLevel
-            self.smoothers.append(level(stencil, _inverse_diagonal(stencil, excess), interpolation))
+            self.smoothers.append(level(stencil, inverse, interpolation))
             stencil, excess = galerkin(stencil, excess, interpolation, defects)
         self.grids.append(excess.shape)
         self.levels = tuple(self.grids)
@@ -47,17 +48,6 @@ class PlaneHierarchy:
             first = number == 0
             e = self.smoothers[number].up(r, scale if first else 1.0, e, back if first else 1.0, np.empty_like(r))
         return e
-
-
-def _inverse_diagonal(stencil: Floats, excess: Floats) -> Floats:
-    diagonal = np.zeros_like(excess)
-    for layer, shift in zip(stencil, ((0, 1), (1, 0), (1, 1), (1, -1)), strict=False):
-        diagonal += layer
-        diagonal += np.roll(layer, shift, (0, 1))
-    linked = diagonal > 0
-    diagonal += excess
-    with np.errstate(divide="ignore"):
-        return np.where(linked & (diagonal > 0), 1.0 / diagonal, 0.0)
 
 
 def _dense(stencil: Floats, excess: Floats) -> NDArray[np.float64]:

@@ -31,7 +31,8 @@ def transfers(stencil: Floats, excess: Floats) -> tuple[Floats, Floats]:
     """
     coarse = (excess.shape[0] + 1) // 2, (excess.shape[1] + 1) // 2
     weights, defects = np.zeros((8, *coarse)), np.zeros((3, *coarse))
-    _edges(stencil, excess, weights, defects)
+    if _edges(stencil, excess, weights, defects):
+        _adopt(stencil, weights, defects)
     _centres(stencil, excess, weights, defects)
     return weights, defects
 
@@ -46,10 +47,34 @@ def galerkin(stencil: Floats, excess: Floats, weights: Floats, defects: Floats) 
     return coarse, sums
 
 
+def inverse_diagonal(stencil: Floats, excess: Floats) -> tuple[Floats, Floats]:
+    """1 / diagonal (0 where it is 0), and the excess without that of isolated cells, which have no part in coarse grids."""
+    inverse, coupled = np.zeros_like(excess), np.zeros_like(excess)
+    _diagonal(stencil, excess, inverse, coupled)
+    return inverse, coupled
+
+
 @compiled
-def _edges(stencil, excess, weights, defects):  # type: ignore[no-untyped-def]
+def _diagonal(stencil, excess, inverse, coupled):  # type: ignore[no-untyped-def]
     rows, columns = excess.shape
     nine = stencil.shape[0] == 4
+    for i in range(rows):
+        for j in range(columns):
+            total = stencil[0, i, j] + stencil[0, i, j - 1] + stencil[1, i, j] + stencil[1, i - 1, j]
+            if nine:
+                total += stencil[2, i, j] + stencil[2, i - 1, j - 1]
+                total += stencil[3, i, j] + stencil[3, i - 1, (j + 1) % columns]
+            coupled[i, j] = excess[i, j] if total > 0.0 else 0.0
+            total += excess[i, j]
+            inverse[i, j] = 1.0 / max(total, 1e-30) if total > 0.0 else 0.0
+
+
+@compiled
+def _edges(stencil, excess, weights, defects):  # type: ignore[no-untyped-def]
+    """Interpolation at edges; True where one has couplings, but none to the coarse points beside it."""
+    rows, columns = excess.shape
+    nine = stencil.shape[0] == 4
+    orphans = False
     for i in range(0, rows, 2):
         for j in range(1, columns, 2):
             right = stencil[0, i, j]
@@ -58,7 +83,8 @@ def _edges(stencil, excess, weights, defects):  # type: ignore[no-untyped-def]
                 after = (j + 1) % columns
                 left += stencil[3, i, j] + stencil[2, i - 1, j - 1]
                 right += stencil[2, i, j] + stencil[3, i - 1, after]
-            _share(left, right, excess[i, j], weights[0:2, i // 2, j // 2], defects[0:1, i // 2, j // 2])
+            held = _share(left, right, excess[i, j], weights[0:2, i // 2, j // 2], defects[0:1, i // 2, j // 2])
+            orphans = orphans or (not held and _is_coupled(i, j, stencil))
     for i in range(1, rows, 2):
         for j in range(0, columns, 2):
             lower, upper = stencil[1, i - 1, j], stencil[1, i, j]
@@ -66,7 +92,9 @@ def _edges(stencil, excess, weights, defects):  # type: ignore[no-untyped-def]
                 after = (j + 1) % columns
                 lower += stencil[2, i - 1, j - 1] + stencil[3, i - 1, after]
                 upper += stencil[2, i, j] + stencil[3, i, j]
-            _share(lower, upper, excess[i, j], weights[2:4, i // 2, j // 2], defects[1:2, i // 2, j // 2])
+            held = _share(lower, upper, excess[i, j], weights[2:4, i // 2, j // 2], defects[1:2, i // 2, j // 2])
+            orphans = orphans or (not held and _is_coupled(i, j, stencil))
+    return orphans
 
 
 @compiled
@@ -77,6 +105,49 @@ def _share(before, after, excess, weights, defect):  # type: ignore[no-untyped-d
     defect[0] = 1.0
     if before + after > 0.0:
         weights[0], weights[1], defect[0] = before / total, after / total, excess / total
+        return True
+    return False
+
+
+@compiled
+def _is_coupled(i, j, stencil):  # type: ignore[no-untyped-def]
+    """Whether a cell has any neighbour."""
+    rows, columns = stencil.shape[1:]
+    after = (j + 1) % columns
+    found = stencil[0, i, j] != 0.0 or stencil[0, i, j - 1] != 0.0
+    found = found or stencil[1, i, j] != 0.0 or stencil[1, i - 1, j] != 0.0
+    if stencil.shape[0] == 4:
+        found = found or stencil[2, i, j] != 0.0 or stencil[2, i - 1, j - 1] != 0.0
+        found = found or stencil[3, i, j] != 0.0 or stencil[3, i - 1, after] != 0.0
+    return found
+
+
+@compiled
+def _adopt(stencil, weights, defects):  # type: ignore[no-untyped-def]
+    """Edges without coupling to their coarse points take over one of these that lies in a solid, each at most one.
+
+    They are the cells of a corridor of one cell between coarse rows. Its centres are interpolated from its edges by the
+    usual formula, and the coarse grid has a corridor again.
+    """
+    rows, columns = stencil.shape[1:]
+    coarse0, coarse1 = weights.shape[1:]
+    taken = np.zeros((coarse0, coarse1), np.bool_)
+    for a in range(coarse0):
+        for c in range(coarse1):
+            taken[a, c] = _is_coupled(2 * a, 2 * c, stencil)
+    for kind in range(2):
+        for i in range(kind, rows, 2):
+            for j in range(1 - kind, columns, 2):
+                a, c = i // 2, j // 2
+                if weights[2 * kind, a, c] + weights[2 * kind + 1, a, c] > 0.0 or not _is_coupled(i, j, stencil):
+                    continue
+                b, d = (a + kind) % coarse0, (c + 1 - kind) % coarse1
+                if not taken[a, c]:
+                    taken[a, c] = True
+                    weights[2 * kind, a, c], defects[kind, a, c] = 1.0, 0.0
+                elif not taken[b, d]:
+                    taken[b, d] = True
+                    weights[2 * kind + 1, a, c], defects[kind, a, c] = 1.0, 0.0
 
 
 @compiled
