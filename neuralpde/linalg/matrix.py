@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ class MatrixOperator(LinearOperator):
 
     Args:
         matrix: torch tensor (dense, COO, CSR, …), NumPy array, or SciPy sparse matrix, shape ``(rows, columns)``.
-            Integers become float64, float16 becomes float32.
+            Integers become float64, float16 becomes float32. Gradients flow to a tensor that wants them, to its stored
+            entries where it is sparse. (Give entries that want them as COO: a CSR tensor made of them is one whose
+            gradient torch forms as a dense matrix.)
         symmetric: ``None`` looks at the entries when somebody asks (equal to rounding).
         positive_definite: a claim, see :class:`LinearOperator`.
         device: where to put the entries; ``None`` leaves them where they are.
@@ -67,14 +70,29 @@ class MatrixOperator(LinearOperator):
         return self._claimed_symmetric
 
     def matvec(self, x: Tensor) -> Tensor:
+        if self.is_sparse and self.matrix.requires_grad and torch.is_grad_enabled():
+            return self._gathered(x, self._row_numbers, self.matrix.col_indices(), self.shape[0])
         return _product(self.matrix, x)
 
     def rmatvec(self, x: Tensor) -> Tensor:
         if not self.is_sparse:
             return _product(self.matrix.T, x)
+        if self.matrix.requires_grad and torch.is_grad_enabled():
+            return self._gathered(x, self.matrix.col_indices(), self._row_numbers, self.shape[1])
         if self._transposed is None:  # torch multiplies by a transposed CSR 30 times slower than by a CSR
             self._transposed = _csr_tensor(self.to_csr().T.tocsr()).to(self.device)
         return _product(self._transposed, x)
+
+    @cached_property
+    def _row_numbers(self) -> Tensor:
+        lengths = self.matrix.crow_indices().diff()
+        return torch.arange(self.shape[0], device=self.device).repeat_interleave(lengths)
+
+    def _gathered(self, x: Tensor, into: Tensor, of: Tensor, size: int) -> Tensor:
+        """Products with stored entries alone: the gradient of torch's own is a dense matrix."""
+        values = self.matrix.values()
+        terms = x[of] * values.reshape(-1, *[1] * (x.ndim - 1))
+        return terms.new_zeros(size, *x.shape[1:]).index_add(0, into, terms)
 
     def diagonal(self) -> Tensor:
         if not self.is_sparse:
@@ -122,17 +140,19 @@ def as_operator(A: Any) -> LinearOperator:
 
 
 def _from_scipy_operator(A: ScipyOperator) -> CallableOperator:
-    """A SciPy operator (pyamg's ``aspreconditioner()`` gives one); it works in NumPy, in float64."""
+    """A SciPy operator (pyamg's ``aspreconditioner()`` gives one); working in NumPy, in float64, on columns at once."""
 
     def forward(x: Tensor) -> Tensor:
-        return torch.from_numpy(np.array(A.matvec(x.cpu().numpy()), dtype=np.float64)).to(x.device)
+        y = A.matvec(x.cpu().numpy()) if x.ndim == 1 else A.matmat(x.cpu().numpy())
+        return torch.from_numpy(np.array(y, dtype=np.float64)).to(x.device)
 
     def transposed(x: Tensor) -> Tensor:
-        return torch.from_numpy(np.array(A.rmatvec(x.cpu().numpy()), dtype=np.float64)).to(x.device)
+        y = A.rmatvec(x.cpu().numpy()) if x.ndim == 1 else A.rmatmat(x.cpu().numpy())
+        return torch.from_numpy(np.array(y, dtype=np.float64)).to(x.device)
 
     if np.issubdtype(A.dtype, np.complexfloating):
         raise UsageError(_COMPLEX)
-    return CallableOperator((int(A.shape[0]), int(A.shape[1])), forward, transposed)
+    return CallableOperator((int(A.shape[0]), int(A.shape[1])), forward, transposed, block=True)
 
 
 _COMPLEX = "complex matrices are not supported: solve the real system [[Re A, -Im A], [Im A, Re A]]"

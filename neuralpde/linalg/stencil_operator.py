@@ -15,6 +15,7 @@ from torch import Tensor
 from neuralpde.linalg._stencil_action import compiled_action, sliced_action, stencil_diagonal, wants_gradient
 from neuralpde.linalg._stencil_poisson import poisson_parts
 from neuralpde.linalg._stencil_recovery import recovered_parts
+from neuralpde.linalg.algebra import diagonal_entries, number
 from neuralpde.linalg.matrix import as_tensor, real_dtype
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.types import UsageError
@@ -132,6 +133,26 @@ class StencilOperator(LinearOperator):
     def positive_definite(self) -> bool:
         """Whether A is an M-matrix with a positive row sum in each component; looked up when first asked for."""
         return self._definite
+
+    def to(self, device: torch.device | str) -> StencilOperator:
+        """The same operator on another device."""
+        return StencilOperator([weight.to(device) for weight in self.weights], self.excess.to(device))
+
+    def merged(self, other: LinearOperator) -> StencilOperator | None:
+        """A sum with an operator on the same grid, or with a diagonal, as of mass / Δt, stays one on the grid."""
+        if isinstance(other, StencilOperator) and other.grid == self.grid and other.device == self.device:
+            weights = [mine + theirs for mine, theirs in zip(self.weights, other.weights, strict=True)]
+            return StencilOperator(weights, self.excess + other.excess)
+        entries = diagonal_entries(other)
+        if entries is not None and entries.numel() == self.shape[0] and entries.device == self.device:
+            return StencilOperator(self.weights, self.excess + entries.reshape(self.grid))
+        return None
+
+    def __mul__(self, factor: Any) -> LinearOperator:
+        value = number(factor)
+        if value is None:
+            return super().__mul__(factor)
+        return StencilOperator([value * weight for weight in self.weights], value * self.excess)
 
     @classmethod
     def poisson(
