@@ -44,7 +44,7 @@ class JacobiCycle:
     A four times; sweeps of Gauss and Seidel cannot use several threads.
 
     Args:
-        hierarchy: of PyAMG's, of a symmetric matrix.
+        levels: of PyAMG's, finest first, of a symmetric matrix.
         cycle: ``"V"`` or ``"W"``.
         dtype: of all work, as in :class:`GaussSeidelCycle`.
 
@@ -52,11 +52,11 @@ class JacobiCycle:
     Multigrid Tutorial (2000), chapter 2.
     """
 
-    def __init__(self, hierarchy: Any, cycle: str, dtype: type[np.floating[Any]] = np.float64) -> None:
+    def __init__(self, levels: list[Any], cycle: str, dtype: type[np.floating[Any]] = np.float64) -> None:
         self.visits = {"V": 1, "W": 2}[cycle]
         self.dtype = torch.float32 if dtype is np.float32 else torch.float64
-        self.levels = [_level(level, dtype) for level in hierarchy.levels[:-1]]
-        self._coarsest = torch.from_numpy(dense_inverse(hierarchy.levels[-1].A.toarray()).astype(dtype))
+        self.levels = [_level(level, dtype) for level in levels[:-1]]
+        self._coarsest = torch.from_numpy(dense_inverse(levels[-1].A.toarray()).astype(dtype))
 
     def __call__(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         largest = float(np.abs(r).max(initial=0.0))

@@ -60,16 +60,16 @@ class GaussSeidelCycle:
     where PyAMG's cycle reads it three times, and twice more for norms of residuals that nobody asks for.
 
     Args:
-        hierarchy: of PyAMG's, with Gauss–Seidel sweeps of numbers or blocks in mind.
+        levels: of PyAMG's, finest first, with Gauss–Seidel sweeps of numbers or blocks in mind.
         cycle: ``"V"`` or ``"W"``.
         dtype: of all work. In float32 the cycle reads half the memory, and its rounding, which is far below its error,
             is another preconditioner's: judge the residual in float64.
     """
 
-    def __init__(self, hierarchy: Any, cycle: str, dtype: type[np.floating[Any]] = np.float64) -> None:
+    def __init__(self, levels: list[Any], cycle: str, dtype: type[np.floating[Any]] = np.float64) -> None:
         self.visits, self.dtype = {"V": 1, "W": 2}[cycle], dtype
-        self.levels = [_level(level, dtype) for level in hierarchy.levels[:-1]]
-        self._coarsest = dense_inverse(hierarchy.levels[-1].A.toarray()).astype(dtype)
+        self.levels = [_level(level, dtype) for level in levels[:-1]]
+        self._coarsest = dense_inverse(levels[-1].A.toarray()).astype(dtype)
 
     def __call__(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         largest = float(np.abs(r).max(initial=0.0))

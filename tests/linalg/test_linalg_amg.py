@@ -214,8 +214,6 @@ def test_other_mistakes_are_sentences():
         AlgebraicMultigrid("smoothed_aggregation", near_nullspace=torch.ones(3, 1)).build(
             as_operator(SYSTEMS["Poisson"](8))
         )
-    with pytest.raises(UsageError, match="complex"):
-        solve_linear(np.eye(2) * 1j, np.ones(2), M="amg")
     with pytest.raises(UsageError, match="to_csr"):
         AlgebraicMultigrid().build(CallableOperator((6000, 6000), lambda x: x))
 
@@ -229,3 +227,43 @@ def test_what_it_refuses_is_solved_without_it():
 def test_importing_the_package_does_not_import_pyamg():
     code = "import sys, neuralpde.linalg; sys.exit('pyamg' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("wall", [0.0, 2.0])
+@pytest.mark.parametrize("make", [np.ones, jumps, around_a_disc, divided])
+def test_update_serves_other_coefficients_on_the_same_levels(make, wall, method):
+    a = make((64, 64)) if make is np.ones else make(64)
+    A = finite_volumes(a, wall)
+    other = finite_volumes(a * np.random.default_rng(0).uniform(1.0, 5.0, a.shape), wall)
+    M = AlgebraicMultigrid(method).build(as_operator(A))
+    levels = M.levels
+    M.update(as_operator(other))
+    assert M.levels == levels and M.symmetric and M.positive_definite
+    b = compatible(other)
+    solution = solve_linear(other, b, M=M)
+    fresh = solve_linear(other, b, M=AlgebraicMultigrid(method))
+    assert solution.notes == () and solution.iterations <= fresh.iterations + 3
+    M.update(as_operator(A))  # and back: as if nothing had happened
+    r = torch.from_numpy(compatible(A, 2))
+    again = AlgebraicMultigrid(method).build(as_operator(A)) @ r
+    torch.testing.assert_close(M @ r, again, rtol=0, atol=1e-9 * float(again.abs().max()))
+
+
+def test_update_refuses_other_unknowns_and_stays_what_it_was():
+    A = SYSTEMS["disc"](24)
+    M = AlgebraicMultigrid().build(as_operator(A))
+    r = torch.from_numpy(compatible(A))
+    before = M @ r
+    for matrix, word in (
+        (SYSTEMS["Poisson"](24), "other unknowns without neighbours"),
+        (SYSTEMS["disc"](16), r"for matrices of shape \(576, 576\), got \(256, 256\)"),
+        (-A, "positive diagonal"),
+        (A * np.nan, "NaN"),
+    ):
+        with pytest.raises(UsageError, match=word):
+            M.update(as_operator(matrix))
+    assert torch.equal(M @ r, before)
+    empty = AlgebraicMultigrid().build(as_operator(sp.identity(3, format="csr")))
+    empty.update(as_operator(2.0 * sp.identity(3, format="csr")))
+    assert (empty @ torch.ones(3, dtype=torch.float64)).tolist() == [0.5, 0.5, 0.5]

@@ -92,8 +92,8 @@ def test_the_cycle_is_that_of_pyamg(block: int, cycle: str) -> None:
     r = np.random.default_rng(0).standard_normal(A.shape[0])
     wanted = made.aspreconditioner(cycle=cycle) @ r
     assert len(made.levels) > 2
-    assert np.abs(GaussSeidelCycle(made, cycle)(r) - wanted).max() <= 1e-12 * np.abs(wanted).max()
-    assert np.abs(GaussSeidelCycle(made, cycle, np.float32)(r) - wanted).max() <= 1e-5 * np.abs(wanted).max()
+    assert np.abs(GaussSeidelCycle(made.levels, cycle)(r) - wanted).max() <= 1e-12 * np.abs(wanted).max()
+    assert np.abs(GaussSeidelCycle(made.levels, cycle, np.float32)(r) - wanted).max() <= 1e-5 * np.abs(wanted).max()
 
 
 def test_single_precision_costs_no_iterations() -> None:
@@ -132,7 +132,7 @@ def pyamg_levels(block: int) -> Any:
 @pytest.mark.parametrize("block", [1, 2])
 def test_a_jacobi_cycle_is_symmetric_and_positive_and_contracts(block: int, cycle: str) -> None:
     levels = pyamg_levels(block)
-    A, made = levels.levels[0].A.toarray(), JacobiCycle(levels, cycle)
+    A, made = levels.levels[0].A.toarray(), JacobiCycle(levels.levels, cycle)
     n = len(A)
     rows = np.random.default_rng(0).standard_normal((n, 40))
     M = rows.T @ np.stack([made(column) for column in rows.T], axis=1)
@@ -144,7 +144,7 @@ def test_a_jacobi_cycle_is_symmetric_and_positive_and_contracts(block: int, cycl
         rate = np.sqrt((left @ A @ left) / (error @ A @ error))
         error = left
     assert rate < 0.8  # of the slowest errors, in the norm of energy
-    single = JacobiCycle(levels, cycle, np.float32)
+    single = JacobiCycle(levels.levels, cycle, np.float32)
     assert np.abs(single(rows[:, 0]) - made(rows[:, 0])).max() <= 1e-5 * np.abs(made(rows[:, 0])).max()
 
 
@@ -158,7 +158,7 @@ def test_a_jacobi_cycle_of_two_levels_is_its_formula() -> None:
     for i, block in enumerate(blocks):
         D[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = block
     r = np.random.default_rng(0).standard_normal(len(A))
-    made = JacobiCycle(levels, "V")
+    made = JacobiCycle(levels.levels, "V")
     first = np.linalg.solve(D, r)
     found = made.levels[0].damping(torch.from_numpy(r)).numpy()
     damping = float(found @ first / (first @ first))
@@ -197,6 +197,28 @@ def test_products_without_mkl_are_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     wanted = product_with(A)(x)
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     assert torch.allclose(product_with(A)(x), wanted, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("smoother", ["gauss_seidel", "jacobi"])
+@pytest.mark.parametrize("single", [False, True])
+def test_update_keeps_blocks_and_given_coarse_spaces(smoother: str, single: bool) -> None:
+    A = coupled(31)
+    other = sp.csr_matrix(A + sp.diags(np.linspace(0.0, 0.5, A.shape[0])))
+    for prolongation in (None, sp.kron(interpolation(15), sp.identity(2), format="csr")):
+        rows = A.shape[0] if prolongation is None else prolongation.shape[1]
+        M = AlgebraicMultigrid(
+            "smoothed_aggregation",
+            block=2,
+            near_nullspace=torch.eye(2, dtype=torch.float64).repeat(rows // 2, 1),
+            prolongation=prolongation,
+            smoother=smoother,
+            single=single,
+        )
+        made = M.build(MatrixOperator(A))
+        made.update(MatrixOperator(other))
+        b = torch.rand(A.shape[0], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        found, fresh = (solve_linear(MatrixOperator(other), b, M=m, rtol=1e-8) for m in (made, M))
+        assert not found.notes and found.iterations <= fresh.iterations + 2
 
 
 def test_what_does_not_fit_is_refused() -> None:
