@@ -51,11 +51,20 @@ class Status(Enum):
     BREAKDOWN = ("the Krylov recurrence broke down", "use another solver, for instance solver='gmres'")
     INDEFINITE_MATRIX = (
         "the matrix is not positive definite (pᵀAp ≤ 0)",
-        "CG needs a symmetric positive definite A: use solver='gmres'",
+        "CG needs a symmetric positive definite A: use solver='minres' where A is symmetric, else solver='gmres'",
     )
     INDEFINITE_PRECONDITIONER = (
         "the preconditioner is not positive definite (rᵀM r ≤ 0)",
         "use M='jacobi', or a solver that allows an indefinite M",
+    )
+    NONSYMMETRIC_MATRIX = (
+        "the matrix is not symmetric",
+        "CG and MINRES need A = Aᵀ: use solver='gmres' or 'bicgstab'",
+    )
+    INCOMPATIBLE = (
+        "the matrix is singular and the right-hand side is not in its range",
+        "no x solves it, and this one comes closest: take the null space's part out of b, or check the boundary "
+        "conditions",
     )
     SINGULAR_MATRIX = (
         "the matrix of an implicit step is singular",

@@ -15,9 +15,10 @@ PACKAGE = ROOT / "neuralpde"
 
 FLOORS = (
     ("types",),
+    ("implicit",),
     ("networks", "geometry", "fields"),
     ("linalg",),
-    ("implicit", "optimize", "systems"),
+    ("optimize", "systems"),
     ("representations", "problems", "integrators"),
     ("constraints", "learned", "io", "plot"),
     ("dynamics",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,10 +11,8 @@ from torch import Tensor
 
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status, UsageError
-
-Record: TypeAlias = Callable[[float], None]
-"""Called once an iteration with the recurrence's estimate of ‖r − A y‖."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +28,27 @@ class Cycle:
     status: Status
 
 
-Kernel: TypeAlias = Callable[[LinearOperator, Guard, Tensor, float, int, Record], Cycle]
-"""``kernel(A, guard, r, tol, maxiter, record)`` with ‖r‖ = 1: reduce ‖r − A y‖ to ``tol`` in ``maxiter`` iterations."""
+Steps: TypeAlias = Generator[float, None, Cycle]
+"""A recurrence that runs: after each iteration it gives what it has gained so far (energy, or −log ‖r‖)."""
+
+Kernel: TypeAlias = Callable[[LinearOperator, Guard, Tensor, float, int, Watch], Steps]
+"""``kernel(A, guard, r, tol, maxiter, watch)`` with ‖r‖ = 1: reduce ‖r − A y‖ to ``tol`` in ``maxiter`` iterations."""
+
+
+def finish(steps: Steps) -> Cycle:
+    """Run a recurrence to its end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            cycle: Cycle = end.value
+            return cycle
+
+
+def at_once(cycle: Cycle) -> Steps:
+    """A finished cycle as a recurrence of no steps."""
+    yield from ()
+    return cycle
 
 
 def true_residual(A: LinearOperator, b: Tensor, x: Tensor) -> tuple[Tensor, float]:
@@ -49,8 +66,9 @@ def true_residual(A: LinearOperator, b: Tensor, x: Tensor) -> tuple[Tensor, floa
 
 def norm(r: Tensor) -> float:
     """‖r‖₂ without overflow or underflow of the squares; NaN or Inf when r holds one."""
-    if r.numel() == 0:
-        return 0.0
+    size = float(torch.linalg.vector_norm(r)) if r.numel() else 0.0
+    if 1e-140 < size < 1e140 or r.numel() == 0:
+        return size
     largest = float(r.abs().amax())
     if largest == 0.0 or not largest < float("inf"):
         return largest

@@ -9,10 +9,11 @@ import torch
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from neuralpde.linalg.cycle import Cycle, Kernel, Record
+from neuralpde.linalg.cycle import Cycle, Kernel, Steps, at_once
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.matrix import MatrixOperator
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
 
@@ -31,14 +32,14 @@ def direct(A: LinearOperator) -> Kernel:
     dense = isinstance(A, MatrixOperator) and not A.is_sparse
     factors = _dense_factors(A.matrix) if dense and isinstance(A, MatrixOperator) else _sparse_factors(A)
 
-    def kernel(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, record: Record) -> Cycle:
+    def kernel(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, watch: Watch) -> Steps:
         r = r.to(torch.float64)
         if isinstance(factors, Status):
-            return Cycle(torch.zeros_like(r), 0, factors)
+            return at_once(Cycle(torch.zeros_like(r), 0, factors))
         y = factors(r)
         # Near overflow the product below may be NaN; the caller sees that in the true residual.
-        record(float(torch.linalg.vector_norm(r - A.matvec(y).to(r.dtype))))
-        return Cycle(y, 1, Status.CONVERGED_RTOL)
+        watch.record(float(torch.linalg.vector_norm(r - A.matvec(y).to(r.dtype))))
+        return at_once(Cycle(y, 1, Status.CONVERGED_RTOL))
 
     return kernel
 

@@ -8,21 +8,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuralpde.linalg.cycle import Cycle, Record
+from neuralpde.linalg.cycle import Cycle, Steps
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
 _PROGRESS = 0.1
 
 
 def gmres(
-    A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, record: Record, *, restart: int = 50
-) -> Cycle:
+    A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, watch: Watch, *, restart: int = 50
+) -> Steps:
     """Minimise ‖r − A y‖ over y in span(z₁ … z_m), z_j = M v_j, for any square A.
 
     Arnoldi builds A Z_m = V_{m+1} H with orthonormal V, so that ‖r − A Z c‖ = ‖‖r‖ e₁ − H c‖. Preconditioning from the
-    right keeps this the residual of A y = r itself, and storing Z lets M change from vector to vector.
+    right keeps this the residual of A y = r itself, and storing Z lets M change from vector to vector: this is FGMRES,
+    and with a fixed M it is right-preconditioned GMRES, so one code serves both names.
 
     Args:
         A: shape ``(n, n)``.
@@ -30,13 +32,14 @@ def gmres(
         r: right-hand side of norm 1, shape ``(n,)``, in the dtype of the recurrence.
         tol: stop when the least-squares residual is at most this.
         maxiter: most iterations.
-        record: called with the least-squares residual once an iteration.
+        watch: told the least-squares residual once an iteration.
         restart: longest cycle m; memory is 2 m vectors (m without a preconditioner).
 
     Returns:
-        A :class:`Cycle` with status CONVERGED_RTOL, MAXITER (the cycle is full), BREAKDOWN (the Krylov space is
-        exhausted and holds no solution: A is singular), PRECONDITIONER_FAILED, STAGNATED (a full cycle with a
-        preconditioner of the user gained next to nothing) or NON_FINITE.
+        Steps, which give −log of the residual, and in the end a :class:`Cycle` with status CONVERGED_RTOL, MAXITER (the
+        cycle is full), BREAKDOWN (the Krylov space is exhausted and holds no solution: A is singular),
+        PRECONDITIONER_FAILED, STAGNATED (a full cycle with a preconditioner of the user gained next to nothing) or
+        NON_FINITE.
 
     Source: Saad, A flexible inner-outer preconditioned GMRES algorithm, SIAM J. Sci. Comput. 14 (1993), algorithm 2.2.
     """
@@ -53,20 +56,21 @@ def gmres(
         if z is None:
             status = Status.PRECONDITIONER_FAILED
             break
-        w = A.matvec(z).to(r.dtype)
+        w = A.matvec(z.to(r.dtype)).to(r.dtype)
         length = float(torch.linalg.vector_norm(w))
         if not math.isfinite(length):
             status = Status.NON_FINITE
             break
-        Z.append(z)
+        Z.append(z.to(r.dtype, copy=True))  # M may give the same buffer each time
         H[: j + 2, j], w = _orthogonalise(w, V[: j + 1])
         exhausted = H[j + 1, j] <= 10 * torch.finfo(r.dtype).eps * length
         left = _least_squares(H[: j + 2, : j + 1], start)[1] if exhausted else estimate.update(H[: j + 2, j])
-        record(left)
+        watch.record(left)
         if left <= tol or exhausted:
             status = Status.CONVERGED_RTOL if left <= tol else Status.BREAKDOWN
             break
         V[j + 1] = w / H[j + 1, j]
+        yield -math.log(max(left, 1e-300))
     y = torch.zeros_like(r, dtype=torch.float64)
     k = len(Z)
     for coefficient, z in zip(_least_squares(H[: k + 1, :k], start)[0], Z, strict=True):

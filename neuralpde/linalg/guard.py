@@ -45,11 +45,13 @@ def named(name: str) -> type[Preconditioner]:
 
 
 class Given(Preconditioner):
-    """A finished operator M ≈ A⁻¹ that the user passed in. It may be a network, so it counts as variable."""
+    """A finished operator M ≈ A⁻¹ that the user passed in.
 
-    variable = True
+    It may be a network, so it counts as variable unless it claims to be symmetric positive definite.
+    """
 
     def __init__(self, operator: LinearOperator, name: str) -> None:
+        self.variable = not (operator.positive_definite and operator.symmetric)
         self.operator = operator
         self.name = name
 
@@ -80,8 +82,8 @@ class Guard:
     def _build(self, A: LinearOperator) -> None:
         self.fault = ""
         self._operator: LinearOperator | None = None
-        # The one broad except of this room, here, in update and in apply: the code may be a user's or a trained network, and
-        # whatever it raises, the solve goes on without it and the result says so.
+        # The one broad except of this room, here, in update and in apply: the code may be a user's or a trained
+        # network, and whatever it raises, the solve goes on without it and the result says so.
         try:
             operator = self.preconditioner.build(A)
             if not isinstance(operator, LinearOperator):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from neuralpde.linalg.cycle import Kernel, norm, true_residual
-from neuralpde.linalg.guard import Guard
+from neuralpde.linalg.audition import audition, needed
+from neuralpde.linalg.cycle import Cycle, Kernel, finish, norm, true_residual
+from neuralpde.linalg.facts import MatrixFacts
+from neuralpde.linalg.guard import Guards
+from neuralpde.linalg.methods import Method
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
 _CUT_OFF = (
@@ -20,8 +24,24 @@ _CUT_OFF = (
     Status.PRECONDITIONER_FAILED,
     Status.INDEFINITE_PRECONDITIONER,
 )
+_OF_THE_MATRIX = (Status.NONSYMMETRIC_MATRIX, Status.INCOMPATIBLE)
+"""Failures that no other preconditioner cures."""
+
 _CLAIM_KEPT = 0.5
 _CYCLE_GAIN = 0.999
+_ROUNDED = 1e-3
+FLOOR = "the residual is at the rounding error of A x itself, about ε ‖A‖ ‖x‖: no iteration in float64 can lower it"
+
+
+@dataclass(eq=False)
+class System:
+    """One A with all that was made for it: recurrence, preconditioners in the order of their turns, facts."""
+
+    A: LinearOperator
+    method: Method
+    kernel: Kernel
+    guards: Guards
+    facts: MatrixFacts
 
 
 @dataclass(eq=False)
@@ -35,14 +55,13 @@ class Refinement:
     status: Status = Status.MAXITER
     iterations: int = 0
     notes: tuple[str, ...] = ()
+    turn: int = 0
 
 
 def refine(
-    A: LinearOperator,
+    system: System,
     b: Tensor,
     x: Tensor,
-    kernel: Kernel,
-    chain: Iterator[Guard],
     target: float,
     maxiter: int,
     callback: Callable[[int, float], object] | None,
@@ -55,10 +74,10 @@ def refine(
 
     Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), chapter 12 (iterative refinement).
     """
+    A, scale = system.A, norm(b)
     r, size = true_residual(A, b, x)
-    scale = norm(b)
     state = Refinement(x, r, size, [size / scale])
-    guard, poor = next(chain), 0
+    poor = 0
     # A recurrence drifts from the truth as it goes down; below this reduction it is not worth following.
     deepest = torch.finfo(A.dtype).eps ** 0.7
 
@@ -69,42 +88,75 @@ def refine(
 
     while math.isfinite(state.size) and state.size > target and state.iterations < maxiter:
         tol = max(0.99 * target / state.size, deepest)
-        direction = (state.r / state.size).to(A.dtype)
-        cycle = kernel(A, guard, direction, tol, maxiter - state.iterations, record)
-        before = state.size
-        _accept(A, b, state, cycle.y, cycle.status, target)
+        lengths = (norm(state.x) / state.size, scale / state.size)
+        watch = Watch(system.facts, record, symmetric=system.method.symmetric, x=lengths[0], b=lengths[1])
+        turn, before, seen = state.turn, state.size, len(state.history)
+        cycle = _run(system, state, tol, maxiter - state.iterations, watch)
+        _accept(system, b, state, cycle, target)
         state.iterations += cycle.iterations
-        if cycle.iterations:
+        if len(state.history) > seen:
             state.history[-1] = state.size / scale
+        if state.turn > turn:
+            poor = 0
         kept = _CLAIM_KEPT if cycle.status is Status.CONVERGED_RTOL else _CYCLE_GAIN
         poor = poor + 1 if state.size > kept * before else 0
         failure = _failure(cycle.status, poor)
-        if failure is None or state.size <= target:
+        if failure is Status.BREAKDOWN and not system.method.energy and state.size <= _CLAIM_KEPT * before:
+            failure = None  # a recurrence that starts again from here has another space
+        if state.size <= target:
+            break
+        if poor and state.size <= system.facts.floor(norm(state.x), scale):
+            state.status, state.notes = Status.STAGNATED, (*state.notes, FLOOR)
+            return state
+        if failure is None:
             continue
-        successor = next(chain, None)
-        if successor is None:
+        if failure in _OF_THE_MATRIX or not _next_turn(system, state, failure):
             state.status = failure
             return state
-        why = guard.fault or failure.meaning
-        state.notes += (f"preconditioner {guard.name} was dropped at iteration {state.iterations}: {why}",)
-        guard, poor = successor, 0
+        poor = 0
     state.status = _final_status(state.size, target)
     return state
 
 
-def _accept(A: LinearOperator, b: Tensor, state: Refinement, y: Tensor, status: Status, target: float) -> None:
+def _run(system: System, state: Refinement, tol: float, maxiter: int, watch: Watch) -> Cycle:
+    """One run of the kernel on r / ‖r‖, under the preconditioner whose turn it is, or beside its replacement."""
+    A, guard = system.A, system.guards[state.turn]
+    direction = (state.r / state.size).to(A.dtype)
+    if not (state.iterations == 0 and needed(guard, A, maxiter) and not system.guards[state.turn + 1].fault):
+        return finish(system.kernel(A, guard, direction, tol, maxiter, watch))
+    pair = (guard, system.guards[state.turn + 1])
+    cycle, lost, why = audition(system.kernel, A, pair, direction, tol, maxiter, watch)
+    if why:
+        state.iterations += lost
+        state.turn += 1
+        state.notes += (f"preconditioner {guard.name} was dropped at iteration {lost}: {why}",)
+    return cycle
+
+
+def _next_turn(system: System, state: Refinement, failure: Status) -> bool:
+    """Drop the preconditioner at work; False when it was the last one."""
+    if state.turn + 1 >= len(system.guards):
+        return False
+    guard = system.guards[state.turn]
+    why = guard.fault or failure.meaning
+    state.notes += (f"preconditioner {guard.name} was dropped at iteration {state.iterations}: {why}",)
+    state.turn += 1
+    return True
+
+
+def _accept(system: System, b: Tensor, state: Refinement, cycle: Cycle, target: float) -> None:
     """Add the correction unless it is unusable.
 
-    A run that was cut off is kept even if ‖r‖ grew, because CG lowers the A-norm of the error and not ‖r‖. A run that
-    found A unfit must lower ‖r‖. A claim that does not even halve ‖r‖ is rounding noise, as in LU factors of a singular
+    A run that was cut off is kept even if ‖r‖ grew where it lowers the A-norm of the error and not ‖r‖, unless x became
+    so long that its rounding errors count, as along a null vector of A. A run that found A unfit must lower ‖r‖. A claim that does not even halve ‖r‖ is rounding noise, as in LU factors of a singular
     A, where x is 1e15 times too long and ‖r‖ is smaller by luck.
     """
-    trial = state.x + state.size * y
-    r, size = true_residual(A, b, trial)
-    if status in _CUT_OFF:
-        better = math.isfinite(size)
+    trial = state.x + state.size * cycle.y
+    r, size = true_residual(system.A, b, trial)
+    if cycle.status in _CUT_OFF and system.method.energy and state.size < size < math.inf:
+        better = system.facts.floor(norm(trial), 0.0) < _ROUNDED * state.size
     else:
-        better = size < (_CLAIM_KEPT if status is Status.CONVERGED_RTOL else 1.0) * state.size
+        better = size < (_CLAIM_KEPT if cycle.status is Status.CONVERGED_RTOL else 1.0) * state.size
     if better or size <= target:
         state.x, state.r, state.size = trial, r, size
 

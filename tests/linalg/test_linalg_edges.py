@@ -143,7 +143,8 @@ def test_operator_of_wrong_output_shape():
     ("A", "b", "options", "words"),
     [
         (np.eye(3), np.ones(2), {}, ["(3, 3)", "(2,)"]),
-        (np.eye(3), np.ones((3, 1)), {}, ["(3, 3)", "(3, 1)"]),
+        (np.eye(3), np.ones((1, 3)), {}, ["(3, 3)", "(1, 3)"]),
+        (np.eye(3), np.ones((3, 1, 1)), {}, ["(3, 3)", "(3, 1, 1)"]),
         (np.ones((3, 2)), np.ones(3), {}, ["(3, 2)", "square"]),
         (np.eye(3), np.ones(3), {"x0": np.ones(4)}, ["x0", "(4,)", "(3, 3)"]),
         (np.eye(3), np.ones(3), {"M": np.eye(4)}, ["(4, 4)", "(3, 3)"]),
@@ -155,7 +156,9 @@ def test_operator_of_wrong_output_shape():
         (np.eye(3), np.ones(3), {"atol": -1.0}, ["atol"]),
         (np.eye(3), np.ones(3), {"maxiter": -1}, ["maxiter"]),
         (np.eye(3), np.ones(3), {"restart": 0}, ["restart"]),
-        (np.eye(3), np.ones(3) * 1j, {}, ["complex"]),
+        (np.eye(3), np.ones((3, 2)) * 1j, {}, ["complex", "(3, 2)"]),
+        (np.eye(3), np.ones((3, 2)), {"x0": np.ones(3)}, ["x0", "(3,)", "(3, 2)"]),
+        (np.eye(3), np.ones(3), {"directions": 0}, ["directions"]),
     ],
 )
 def test_usage_errors_say_what_is_wrong(A, b, options, words):

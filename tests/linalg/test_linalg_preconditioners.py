@@ -16,8 +16,11 @@ from neuralpde.linalg import (
     solve_linear,
 )
 from neuralpde.linalg.cg import cg
+from neuralpde.linalg.cycle import finish
+from neuralpde.linalg.facts import MatrixFacts
 from neuralpde.linalg.guard import Given, Guard
 from neuralpde.linalg.stencil import KINDS
+from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
 N = 120
@@ -139,7 +142,8 @@ def test_kernel_names_an_indefinite_preconditioner():
     A = MatrixOperator(np.diag([1.0, 2.0]))
     guard = Guard(Given(MatrixOperator(-np.eye(2)), "minus"), A)
     r = torch.tensor([0.6, 0.8], dtype=torch.float64)
-    assert cg(A, guard, r, 1e-8, 10, lambda size: None).status is Status.INDEFINITE_PRECONDITIONER
+    watch = Watch(MatrixFacts(A), lambda size: None)
+    assert finish(cg(A, guard, r, 1e-8, 10, watch)).status is Status.INDEFINITE_PRECONDITIONER
 
 
 def test_exact_inverse_takes_one_iteration():

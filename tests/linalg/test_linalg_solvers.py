@@ -214,9 +214,11 @@ def test_cg_cut_short_has_lowered_the_energy():
     assert energies[0] > energies[1] > energies[2] > energies[3]
 
 
-def test_no_gradient_is_recorded():
+def test_no_gradient_is_recorded_unless_asked_for():
     A, b = spd(20, 10.0, 0)
-    assert not solve_linear(A, torch.from_numpy(b).requires_grad_()).x.requires_grad
+    assert not solve_linear(A, b).x.requires_grad
+    with torch.no_grad():
+        assert not solve_linear(A, torch.from_numpy(b).requires_grad_()).x.requires_grad
 
 
 def test_operators_of_other_classes_are_accepted():

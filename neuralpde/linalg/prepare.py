@@ -1,0 +1,300 @@
+"""``prepare``: everything that many solves with one matrix share."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neuralpde.implicit import root
+from neuralpde.linalg.complex_systems import is_complex, real_form, stacked, unstacked
+from neuralpde.linalg.cycle import norm, true_residual
+from neuralpde.linalg.facts import MatrixFacts
+from neuralpde.linalg.guard import Guards, as_preconditioner
+from neuralpde.linalg.matrix import as_operator, as_tensor
+from neuralpde.linalg.methods import method_named
+from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.preconditioners import Identity
+from neuralpde.linalg.reasons import final_reason, sentence
+from neuralpde.linalg.refinement import Refinement, System, refine
+from neuralpde.linalg.solution import LinearSolution
+from neuralpde.linalg.transposed import TransposedOperator
+from neuralpde.types import Status, UsageError, raise_for
+
+
+class PreparedSolver:
+    """A matrix with its solver and preconditioner, for many right-hand sides.
+
+    Args:
+        A, solver, M, restart, directions: see :func:`neuralpde.linalg.solve_linear`.
+
+    Attributes:
+        A: the operator (of a complex matrix its real form).
+        setup_seconds: time that the last set-up took, from :func:`prepare` or :meth:`update`.
+
+    Raises:
+        UsageError: for unknown names, or an A that is not square.
+
+    Example:
+        >>> solver = prepare([[4.0, 1.0], [1.0, 3.0]], M="jacobi")
+        >>> solver.solve([5.0, 4.0]).x.round(decimals=6).tolist()
+        [1.0, 1.0]
+        >>> solver.update([[2.0, 0.0], [0.0, 2.0]])
+        >>> solver.solve([2.0, 4.0]).x.round(decimals=6).tolist()
+        [1.0, 2.0]
+    """
+
+    def __init__(self, A: Any, *, solver: str = "cg", M: Any = None, restart: int = 50, directions: int = 2) -> None:
+        self.method = method_named(solver)
+        for name, value in (("restart", restart), ("directions", directions)):
+            if value < 1:
+                raise UsageError(f"{name} must be ≥ 1, got {value}")
+        self._lengths = (restart, directions)
+        self.A = self._operator(A)
+        if is_complex(M):
+            M = real_form(M)
+        self._recipe = Identity() if solver == "direct" else as_preconditioner(M, self.A)
+        self._system: System | None = None
+        self._unreported = 0.0
+        self._adjoint: PreparedSolver | None = None
+        self.setup_seconds = 0.0
+
+    def _operator(self, A: Any) -> LinearOperator:
+        self._complex = is_complex(A)
+        operator = as_operator(real_form(A) if self._complex else A)
+        if operator.shape[0] != operator.shape[1]:
+            raise UsageError(f"A has shape {operator.shape}, but a linear solve needs a square one")
+        return operator
+
+    def ready(self) -> System:
+        """What was set up; the first call does it."""
+        if self._system is None:
+            started = time.perf_counter()
+            with torch.no_grad():
+                guards = Guards(self._recipe, self.A)
+                guards[0]  # the first one belongs to the set-up time, the others may never be needed
+                kernel = self.method.kernel(self.A, *self._lengths)
+                self._system = System(self.A, self.method, kernel, guards, MatrixFacts(self.A))
+            self.setup_seconds = self._unreported = time.perf_counter() - started
+        return self._system
+
+    def update(self, A: Any) -> None:
+        """Take another matrix of the same shape, such as the next step's coefficients.
+
+        A preconditioner that can be updated keeps what does not depend on coefficients; others are built anew, and a
+        finished operator that was passed in as M stays as it is.
+
+        Raises:
+            UsageError: when A has another shape.
+        """
+        old, was_complex = self.A, self._complex
+        new = self._operator(A)
+        if new.shape != old.shape or self._complex != was_complex:
+            self._complex = was_complex
+            raise UsageError(f"A of shape {new.shape} cannot take the place of one of shape {old.shape}: prepare anew")
+        self.A, self._adjoint = new, None
+        if self._system is None:
+            return
+        started = time.perf_counter()
+        with torch.no_grad():
+            self._system.guards.update(new)
+            kernel = self.method.kernel(new, *self._lengths)
+            self._system = System(new, self.method, kernel, self._system.guards, MatrixFacts(new))
+        self.setup_seconds = self._unreported = time.perf_counter() - started
+
+    def solve(
+        self,
+        b: Any,
+        *,
+        rtol: float = 1e-8,
+        atol: float = 0.0,
+        maxiter: int | None = None,
+        x0: Any = None,
+        callback: Callable[[int, float], object] | None = None,
+        raise_on_failure: bool = True,
+    ) -> LinearSolution:
+        """Solve A x = b; arguments, result and errors are those of :func:`neuralpde.linalg.solve_linear`.
+
+        Only the first solve after a set-up reports its seconds.
+        """
+        _check_numbers(rtol, atol, maxiter)
+        if self._complex or is_complex(b) or is_complex(x0):
+            return self._solve_complex(b, x0, rtol, atol, maxiter, callback, raise_on_failure)
+        right = self._vector("b", b)
+        start = None if x0 is None else self._vector("x0", x0).detach()
+        if start is not None and start.shape != right.shape:
+            raise UsageError(f"x0 has shape {tuple(start.shape)}, but b has shape {tuple(right.shape)}")
+        with torch.no_grad():
+            solution = self._columns(right.detach(), start, (rtol, atol, maxiter), callback)
+        if raise_on_failure:
+            raise_for(solution.status, sentence(self.method, self.A, solution), solution)
+        return replace(solution, x=self._attached(right, solution.x, rtol or 1e-8))
+
+    def transposed(self) -> PreparedSolver:
+        """The same for Aᵀ, with the transpose of the same preconditioner; this one itself where A is symmetric."""
+        if self.method.symmetric or self.A.symmetric:
+            return self
+        if self._adjoint is None:
+            restart, directions = self._lengths
+            M = self.ready().guards[0].transposed(self.A)
+            At = TransposedOperator(self.A)
+            self._adjoint = PreparedSolver(At, solver=self.method.name, M=M, restart=restart, directions=directions)
+        return self._adjoint
+
+    def _vector(self, name: str, value: Any) -> Tensor:
+        """As a float64 tensor ``(n,)`` or ``(n, k)``, with its gradient."""
+        A = self.A
+        if isinstance(value, Tensor) and value.device != A.device:
+            raise UsageError(f"{name} is on {value.device}, but A is on {A.device}: move one of them")
+        vector = as_tensor(value)
+        if vector.ndim not in (1, 2) or vector.shape[0] != A.shape[0]:
+            raise UsageError(
+                f"{name} has shape {tuple(vector.shape)}, but A has shape {A.shape}: {name} must be (n,) or (n, k)"
+            )
+        return vector.to(A.device, torch.float64)
+
+    def _columns(self, b: Tensor, x0: Tensor | None, limits: Any, callback: Any) -> LinearSolution:
+        if b.ndim == 1:
+            return self._one(b, x0, limits, callback)
+        found = tuple(
+            self._one(b[:, j].contiguous(), None if x0 is None else x0[:, j].contiguous(), limits, callback)
+            for j in range(b.shape[1])
+        )
+        if not found:
+            return LinearSolution(torch.zeros_like(b), Status.CONVERGED_RTOL, 0, 0.0, (0.0,), 0.0, 0.0)
+        worst = max(found, key=_badness)
+        return replace(
+            worst,
+            x=torch.stack([solution.x for solution in found], dim=1),
+            iterations=max(solution.iterations for solution in found),
+            residual=worst.residual,
+            setup_seconds=sum(solution.setup_seconds for solution in found),
+            solve_seconds=sum(solution.solve_seconds for solution in found),
+            notes=tuple(f"column {j}: {note}" for j, solution in enumerate(found) for note in solution.notes),
+            columns=found,
+        )
+
+    def _one(self, b: Tensor, x0: Tensor | None, limits: Any, callback: Any) -> LinearSolution:
+        rtol, atol, maxiter = limits
+        started = time.perf_counter()
+        early = _settled_early(self.A, b, x0)
+        if early is not None:
+            return early
+        direct = self.method.name == "direct"
+        maxiter = (5 if direct else min(max(10 * b.numel(), 50), 10_000)) if maxiter is None else maxiter
+        system = self.ready()
+        setup, self._unreported = self._unreported, 0.0
+        size = norm(b)
+        x = torch.zeros_like(b) if x0 is None else x0.clone()
+        state = refine(system, b, x, max(rtol * size, atol), maxiter, callback)
+        final_reason(system, b, state, max(rtol * size, atol))
+        return _solution(state, rtol * size, size, (setup, time.perf_counter() - started - setup))
+
+    def _attached(self, b: Tensor, x: Tensor, rtol: float) -> Tensor:
+        """x with its gradients with respect to b and what A was made from, if any asks for them."""
+        if not torch.is_grad_enabled() or not (b.requires_grad or _follows(self.A, x)):
+            return x
+
+        def adjoint(v: Tensor) -> Tensor:
+            solver = self.transposed()
+            with torch.no_grad():
+                found = solver._columns(v, None, (rtol, 0.0, None), None)
+            raise_for(found.status, f"adjoint: {sentence(solver.method, solver.A, found)}", found)
+            return found.x
+
+        return root(x, lambda x: self.A.matvec(x).to(torch.float64) - b, adjoint)
+
+    def _solve_complex(
+        self, b: Any, x0: Any, rtol: float, atol: float, maxiter: int | None, callback: Any, raise_on_failure: bool
+    ) -> LinearSolution:
+        """By the real form of A, or, where A is real, with Re b and Im b as two columns."""
+        options = {"rtol": rtol, "maxiter": maxiter, "callback": callback, "raise_on_failure": raise_on_failure}
+        right, start = as_tensor(b), None if x0 is None else as_tensor(x0)
+        if self._complex:
+            inner, self._complex = self._complex, False
+            try:
+                start = None if start is None else stacked(start)
+                found = self.solve(stacked(right), x0=start, atol=atol, **options)  # type: ignore[arg-type]
+            finally:
+                self._complex = inner
+            return replace(found, x=unstacked(found.x))
+        if right.ndim != 1:
+            raise UsageError(f"a complex b with a real A has shape (n,), got {tuple(right.shape)}: solve Re b and Im b")
+        start = None if start is None else torch.stack(stacked(start).chunk(2), dim=1)
+        pair = torch.stack(stacked(right).chunk(2), dim=1)
+        found = self.solve(pair, x0=start, atol=atol / math.sqrt(2.0), **options)  # type: ignore[arg-type]
+        return replace(found, x=torch.complex(found.x[:, 0], found.x[:, 1]))
+
+
+def prepare(A: Any, *, solver: str = "cg", M: Any = None, restart: int = 50, directions: int = 2) -> PreparedSolver:
+    """Build what the solves with one matrix share: preconditioner or factors.
+
+    Args:
+        A, solver, M, restart, directions: see :func:`neuralpde.linalg.solve_linear`.
+
+    Returns:
+        A :class:`PreparedSolver`: ``.solve(b)`` as often as you like, ``.update(A)`` when coefficients change.
+
+    Raises:
+        UsageError: for unknown names, or an A that is not square.
+
+    Example:
+        >>> solver = prepare([[4.0, 1.0], [1.0, 3.0]])
+        >>> solver.solve([[5.0, 4.0], [4.0, 1.0]]).x.round(decimals=6).tolist()
+        [[1.0, 1.0], [1.0, 0.0]]
+    """
+    prepared = PreparedSolver(A, solver=solver, M=M, restart=restart, directions=directions)
+    prepared.ready()
+    return prepared
+
+
+def _check_numbers(rtol: float, atol: float, maxiter: int | None) -> None:
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not (math.isfinite(value) and value >= 0.0):
+            raise UsageError(f"{name} must be a finite number ≥ 0, got {value}")
+    if maxiter is not None and maxiter < 0:
+        raise UsageError(f"maxiter must be ≥ 0, got {maxiter}")
+
+
+def _settled_early(A: LinearOperator, b: Tensor, x0: Tensor | None) -> LinearSolution | None:
+    """The result when there is nothing to iterate on: NaN in b or x0, no unknowns, or b = 0 (then x = 0)."""
+    for name, vector in (("b", b), ("x0", x0)):
+        # A sum is one pass without a temporary; only when it is not finite are the entries looked at one by one.
+        if vector is None or bool(torch.isfinite(vector.sum())):
+            continue
+        bad = int((~torch.isfinite(vector)).sum())
+        if bad:
+            note = f"{name} holds {bad} NaN or Inf among {vector.numel()} entries"
+            x = torch.zeros_like(b) if x0 is None else x0
+            return LinearSolution(x, Status.NON_FINITE, 0, math.nan, (math.nan,), 0.0, 0.0, (note,))
+    if bool(b.any()):
+        return None
+    x = torch.zeros_like(b)
+    size = true_residual(A, b, x)[1] if b.numel() else 0.0  # 0 unless A holds NaN
+    status = Status.CONVERGED_RTOL if size == 0.0 else Status.NON_FINITE
+    return LinearSolution(x, status, 0, size, (size,), 0.0, 0.0)
+
+
+def _solution(state: Refinement, relative: float, scale: float, seconds: tuple[float, float]) -> LinearSolution:
+    status = state.status
+    if status is Status.CONVERGED_RTOL and state.size > relative:
+        status = Status.CONVERGED_ATOL
+    history = tuple(state.history)
+    return LinearSolution(state.x, status, state.iterations, state.size / scale, history, *seconds, state.notes)
+
+
+def _badness(solution: LinearSolution) -> tuple[bool, float]:
+    return not solution.status.ok, math.inf if math.isnan(solution.residual) else solution.residual
+
+
+def _follows(A: LinearOperator, x: Tensor) -> bool:
+    """Whether A x carries gradients of what A was made from."""
+    try:
+        return bool(A.matvec(x).requires_grad)
+    except RuntimeError:  # a function that only works without gradients
+        return False
