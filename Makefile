@@ -4,7 +4,7 @@ BIN := .venv/bin
 # one thread a process: two test workers share two cores, and small matrices are fastest on one
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test lint types docs support clean
+.PHONY: demo test lint types docs support petsc-test clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "neuralpde needs Python 3.11 or newer; try: make PYTHON=python3.11 demo")'
@@ -28,6 +28,22 @@ lint: .venv/.installed
 types: .venv/.installed
 	$(BIN)/mypy
 
+# PETSc's plug-in, with Debian's petsc4py: python3-petsc4py and openmpi-bin, built for Debian's Python and NumPy 1
+PETSC := .venv-petsc
+PETSC_PATH = $(shell ls -d /usr/lib/petscdir/*/*-real/lib/python3/dist-packages 2>/dev/null | tail -1)
+PETSC_RUN = PYTHONPATH=$(PETSC_PATH) $(SINGLE)
+
+$(PETSC)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(PETSC)
+	$(PETSC)/bin/pip install -q -c constraints.txt "numpy<2" pytest -e .
+	touch $@
+
+petsc-test:
+	@test -n "$(PETSC_PATH)" || { echo "petsc4py is missing; try: apt-get install python3-petsc4py openmpi-bin"; exit 1; }
+	@$(MAKE) -s $(PETSC)/.installed
+	$(PETSC_RUN) $(PETSC)/bin/python -c "import petsc4py.PETSc"
+	$(PETSC_RUN) $(PETSC)/bin/pytest tests/plugins
+
 support: .venv/.installed
 	$(BIN)/python docs/support_table.py
 
@@ -36,4 +52,4 @@ docs: .venv/.installed
 	$(BIN)/sphinx-build -q -W docs docs/_build
 
 clean:
-	rm -rf .venv docs/_build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-petsc docs/_build .pytest_cache .mypy_cache .ruff_cache

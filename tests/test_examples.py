@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import difflib
 import json
 import os
 import shutil
@@ -78,6 +79,19 @@ def test_collision_on_a_network(tmp_path: Path) -> None:
     assert network["kinetic"] == pytest.approx(elements["kinetic"], rel=0.02)
     assert network["contact_force_y"] == pytest.approx(elements["contact_force_y"], rel=0.15)
     assert 0 < network["contact_gap"] < 0.02
+
+
+def test_three_lines_change_the_projection_method(tmp_path: Path) -> None:
+    """Two new ones and an argument; both scripts print the same flow."""
+    plain, fast = ((EXAMPLES / name).read_text().splitlines() for name in ("projection.py", "projection_fast.py"))
+    changes = [line for line in difflib.ndiff(plain, fast) if line[0] in "+-" and line[1:].strip()]
+    assert [line[0] for line in changes] == ["+", "+", "-", "+"]
+    assert "import as_preconditioner" in changes[0] and "as_preconditioner(A" in changes[1]
+    assert changes[3][2:] == changes[2][2:].replace("rtol=1e-6)", "rtol=1e-6, M=M)")
+    words = [
+        run([sys.executable, str(EXAMPLES / name)], tmp_path).stdout for name in ("projection.py", "projection_fast.py")
+    ]
+    assert words[0].split(", divergence")[0] == words[1].split(", divergence")[0] != ""
 
 
 def test_there_are_examples_of_both_kinds() -> None:
