@@ -106,7 +106,7 @@ def projected(velocity: Faces, medium: Medium) -> Faces:
     weights, excess = medium.weights(), medium.excess()
     operator = StencilOperator(tuple(map(torch.from_numpy, weights)), torch.from_numpy(excess))
     rhs = torch.from_numpy(right_hand_side(medium, velocity).ravel())
-    p = solve_linear(operator, rhs, M="jacobi", rtol=1e-8).x.numpy().reshape(medium.grid)
+    p = solve_linear(operator, rhs, M="multigrid", rtol=1e-10).x.numpy().reshape(medium.grid)
     found = []
     for axis, speed in enumerate(with_walls(velocity, medium)):
         speed, q = speed.copy(), np.moveaxis(p, axis, 0)
