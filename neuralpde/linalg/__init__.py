@@ -8,6 +8,7 @@ from neuralpde.linalg.fast import BoxLaplacian
 from neuralpde.linalg.fast_box import FastBox
 from neuralpde.linalg.incomplete_cholesky import IncompleteCholesky
 from neuralpde.linalg.matrix import MatrixOperator, as_operator
+from neuralpde.linalg.multigrid._plain import PlainMultigrid
 from neuralpde.linalg.multigrid.geometric import GeometricMultigrid, MultigridOperator
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import DiagonalOperator, Identity, IdentityOperator, Jacobi, Preconditioner
@@ -44,6 +45,7 @@ __all__ = [
     "MatrixOperator",
     "MultigridCycle",
     "MultigridOperator",
+    "PlainMultigrid",
     "Preconditioner",
     "PreparedSolver",
     "ProductOperator",
