@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from neuralpde.linalg.multigrid._space_coarsest import BandedInverse, is_coarsest, matrix
 from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Triple
 from neuralpde.linalg.multigrid._space_level import SpaceLevel
-
-COARSEST = 400
-"""Cells of a grid whose matrix is inverted as a whole."""
+from neuralpde.linalg.multigrid._space_rings import Rings
 
 ALONG = 0.25
 """An axis is coarsened when its mean coupling is at least this part of the largest."""
@@ -36,23 +35,24 @@ class SpaceHierarchy:
         self.update(weights, excess)
 
     def update(self, weights: list[Floats], excess: Floats) -> None:
-        grid: Triple = excess.shape
-        ends = [np.take(w, -1, axis) for axis, w in enumerate(weights)]
-        periodic = (bool(ends[0].any()), bool(ends[1].any()), bool(ends[2].any()))
+        """Take other coefficients on the same grid."""
+        rings = Rings(weights, excess)
+        self._rings = rings
+        level = SpaceLevel(Layout(rings.grid, rings.periodic), finest=True)
         self.scale = max(float(excess.max(initial=0.0)), *(float(w.max(initial=0.0)) for w in weights)) or 1.0
-        layout = Layout(grid, periodic)
-        level = SpaceLevel(layout, finest=True)
+        weights, excess = rings.extended(weights, excess)
         for number, axis in enumerate((2, 1, 0)):
-            layout.put(weights[axis] / self.scale, level.w[number])
-        layout.put(excess / self.scale, level.excess)
+            level.layout.put(weights[axis] / self.scale, level.w[number])
+        level.layout.put(excess / self.scale, level.excess)
         level.ready()
         self._levels = [level]
-        while np.prod(level.layout.grid) > COARSEST:
-            factors = self._factors(level)
-            level = level.coarsen(factors)
+        while not is_coarsest(level.layout.grid):
+            level = level.coarsen(self._factors(level))
             self._levels.append(level)
-        self._inverse = _pseudoinverse(level.dense()).astype(np.float32)
-        self._plain = np.empty(grid, np.float32)
+        layout = level.layout
+        self._inverse = BandedInverse(
+            matrix(layout, level.half, level.w, level.excess), layout.get(level.excess).reshape(-1)
+        )
 
     def _factors(self, level: SpaceLevel) -> Triple:
         first, second, third = (2 if n > 2 else 1 for n in level.layout.grid)
@@ -82,27 +82,18 @@ class SpaceHierarchy:
         return sum(level.cycle_bytes for level in self._levels[:-1]) + self._inverse.nbytes
 
     def __call__(self, r: Floats, scale: float = 1.0, back: float = 1.0) -> Floats:
-        x = np.multiply(r, scale / self.scale, dtype=r.dtype).astype(np.float32)
-        z = np.empty(r.shape, np.float32)
+        """back · M (scale · r), in the shape and dtype of r."""
+        x = self._rings.into(np.multiply(r, scale / self.scale).astype(np.float32))
+        z = np.empty(x.shape, np.float32)
         self._cycle(0, x, z, 0)
-        return np.multiply(z, back, dtype=r.dtype)
+        return np.multiply(self._rings.out_of(z), back, dtype=r.dtype)
 
     def _cycle(self, number: int, r: Floats, z: Floats, pad: int) -> None:
         if number == len(self._levels) - 1:
             inner = (slice(pad, -pad or None),) * 3
-            z[inner] = (self._inverse @ r[inner].reshape(-1)).reshape(z[inner].shape)
+            z[inner] = self._inverse(r[inner].reshape(-1)).reshape(z[inner].shape)
             return
         level = self._levels[number]
         level.down(r, pad)
         self._cycle(number + 1, level.coarse_r, level.coarse_z, 1)
         level.up(z, pad)
-
-
-def _pseudoinverse(a: Floats) -> Floats:
-    """That of a matrix scaled to a unit diagonal: exact on its range, however much the coefficients vary."""
-    d = np.diag(a)
-    scale = np.where(d > 0.0, 1.0 / np.sqrt(np.where(d > 0.0, d, 1.0)), 0.0)
-    values, vectors = np.linalg.eigh(scale[:, None] * a * scale)
-    kept = values > 1e-10
-    v = scale[:, None] * vectors[:, kept]
-    return np.asarray((v / values[kept]) @ v.T)

@@ -154,8 +154,15 @@ class Step:
     def first(self) -> int:
         return self.shift((1, 1, 1))
 
-    def close(self, plain: Floats) -> None:
-        """Copies beyond the ends of periodic axes."""
+    def close(self, plain: NDArray[Any], a: Triple | None = None) -> None:
+        """Copies beyond the ends of periodic axes.
+
+        Where ``a`` is 1, what loops wrote beyond the last cell belongs to the first one.
+        """
+        for axis, periodic in enumerate(self.fine.periodic):
+            if periodic and a is not None and a[axis]:
+                view = np.moveaxis(plain, plain.ndim - 3 + axis, 0)
+                view[1] = view[-1]
         for axis, periodic in enumerate(self.fine.periodic):
             if periodic:
                 close_axis(plain, plain.ndim - 3 + axis, 1)

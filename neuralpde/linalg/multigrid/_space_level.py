@@ -17,6 +17,8 @@ from neuralpde.linalg.multigrid._space_tables import (
     galerkin_product,
     interpolation_rows,
     kinds,
+    parents,
+    share_of,
     transfers,
 )
 
@@ -87,10 +89,10 @@ class SpaceLevel:
         corners = (slice(2, -2, step.factors[0]), slice(2, -2, step.factors[1]), 0, slice(1, -1))
         middle = share[step.number(ZERO)]
         middle[1:-1, 1:-1, 1:-1] = coupled[corners]
+        step.close(middle)
         lack[corners] = ~coupled[corners]
         places = self._places(step)
         for count in range(4):
-            step.close(share)
             self.layout.close(lack)
             for odd in kinds(step, count) if count else []:
                 rows = interpolation_rows(step, self.finest, odd)
@@ -103,9 +105,10 @@ class SpaceLevel:
                 )
                 tables = (rows.links, rows.shifts, rows.terms, rows.outs, rows.own)
                 orphans = self._coarse_slabs(step, _space_setup.interpolate, *places, *arguments, *tables)
+                for a in parents(odd):
+                    step.close(share[step.number(share_of(odd, a))], a)
                 if sum(orphans):
                     adopt(step, odd, share, lack, coupled)
-        step.close(share)
         self.layout.close(lack)
         self.lack = lack
         return share
@@ -212,21 +215,3 @@ class SpaceLevel:
         coarse = (used + 1) * int(np.prod(self.step.grid))
         kept = 0 if self.finest else 2  # what the sweep down found is written, and read on the way up
         return 4 * (cells * (2 * (n + 1) + 3 + kept) + 2 * coarse)
-
-    def dense(self) -> Floats:
-        """A as a matrix, cells in C order."""
-        grid = self.layout.grid
-        places = self.layout.array(np.int64)
-        self.layout.put(np.arange(int(np.prod(grid))).reshape(grid), places)
-        flat = places.reshape(-1)
-        cells = [self.layout.first + self.layout.shift(x) for x in np.ndindex(*grid)]
-        a = np.diag(self.diagonal.reshape(-1)[cells])
-        for number, d in enumerate(self.half):
-            w = self.w[number].reshape(-1)
-            for row, x in enumerate(np.ndindex(*grid)):
-                value = float(w[cells[row]])
-                if value != 0.0:
-                    column = flat[self.layout.first + self.layout.shift((x[0] + d[0], x[1] + d[1], x[2] + d[2]))]
-                    a[row, column] -= value
-                    a[column, row] -= value
-        return a

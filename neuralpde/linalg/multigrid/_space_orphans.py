@@ -29,6 +29,8 @@ def adopt(step: Step, odd: Triple, share: Floats, lack: Floats, coupled: NDArray
         took = orphan & free[_at(step, a)] & _inside(step, a)
         share[number][_at(step, a)][took] = 1.0
         free[_at(step, a)][took] = False
+        step.close(share[number], a)
+        step.close(free, a)
         _first(lack[view], n0, n1)[took] = 0.0
         orphan &= ~took
 

@@ -86,10 +86,10 @@ def interpolation_rows(step: Step, finest: bool, odd: Triple) -> Rows:
         if along != ZERO:
             slot = lumped.setdefault(along, len(lumped))
             links.append((slot, coupling(step.fine, half, odd, d)))
-    outs = [step.number(_share(odd, a)) * step.size + step.shift(a) for a in parents(odd)]
+    outs = [step.number(share_of(odd, a)) * step.size + step.shift(a) for a in parents(odd)]
     for (parent, a), (along, slot) in itertools.product(enumerate(parents(odd)), lumped.items()):
         if all(s in (0, 2 * b - 1) for s, b in zip(along, a, strict=True) if s):
-            rest = _share((odd[0] - abs(along[0]), odd[1] - abs(along[1]), odd[2] - abs(along[2])), a)
+            rest = share_of((odd[0] - abs(along[0]), odd[1] - abs(along[1]), odd[2] - abs(along[2])), a)
             terms.append((parent, slot, step.number(rest) * step.size + step.shift(a)))
     shifts = [(step.fine.shift(plus(odd, along)),) for along in lumped]
     return Rows(
@@ -97,7 +97,7 @@ def interpolation_rows(step: Step, finest: bool, odd: Triple) -> Rows:
     )
 
 
-def _share(odd: tuple[int, ...], a: Triple) -> Triple:
+def share_of(odd: tuple[int, ...], a: Triple) -> Triple:
     """Where a fine cell of that kind lies, seen from its parent a."""
     return odd[0] * (1 - 2 * a[0]), odd[1] * (1 - 2 * a[1]), odd[2] * (1 - 2 * a[2])
 
@@ -166,7 +166,7 @@ def transfers(step: Step) -> Transfers:
     for odd in (odd for count in range(4) for odd in kinds(step, count)):
         kind = 4 * odd[0] + 2 * odd[1] + odd[2]
         for a in parents(odd):
-            share = step.number(_share(odd, a)) * step.size + step.shift(a)
+            share = step.number(share_of(odd, a)) * step.size + step.shift(a)
             shifts[kind, counts[kind]] = share, step.shift(a)
             counts[kind] += 1
     served, serves = np.zeros(3, np.int64), np.zeros((3, 27, 2), np.int64)
