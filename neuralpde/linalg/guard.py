@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuralpde.linalg.algebraic_multigrid import AlgebraicMultigrid
-from neuralpde.linalg.chebyshev import Chebyshev
-from neuralpde.linalg.direct_preconditioner import Direct
+from neuralpde.linalg.algebraic_multigrid import AlgebraicMultigrid, MultigridCycle
+from neuralpde.linalg.chebyshev import Chebyshev, ChebyshevOperator
+from neuralpde.linalg.direct_preconditioner import Direct, FactorOperator
 from neuralpde.linalg.incomplete_cholesky import IncompleteCholesky
 from neuralpde.linalg.matrix import as_operator
 from neuralpde.linalg.multigrid.geometric import GeometricMultigrid
@@ -18,6 +18,7 @@ from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import Identity, Jacobi, Preconditioner
 from neuralpde.linalg.ssor import SSOR
 from neuralpde.linalg.transposed import TransposedOperator
+from neuralpde.linalg.triangular import TriangularOperator
 from neuralpde.types import UsageError
 
 _NAMED: dict[str, type[Preconditioner]] = {
@@ -30,6 +31,9 @@ _NAMED: dict[str, type[Preconditioner]] = {
     "direct": Direct,
     "multigrid": GeometricMultigrid,
 }
+
+_OURS = (ChebyshevOperator, FactorOperator, MultigridCycle, TriangularOperator)
+"""Operators that some of them build, and users pass on."""
 
 
 def named(name: str) -> type[Preconditioner]:
@@ -67,7 +71,7 @@ class Guard:
         A: the operator it is built for.
 
     Attributes:
-        classical: Jacobi or the identity, whose failures are A's fault.
+        classical: one of ours, linear and fixed, built or as it was given: slow progress is A's fault.
         variable: a user's function, or a preconditioner that says so: on trial until it has shown what it can do.
         fault: why it cannot be used (any more); empty while all is well.
     """
@@ -75,7 +79,7 @@ class Guard:
     def __init__(self, preconditioner: Preconditioner, A: LinearOperator) -> None:
         self.preconditioner = preconditioner
         self.name = getattr(preconditioner, "name", type(preconditioner).__name__)
-        self.classical = isinstance(preconditioner, Identity | Jacobi)
+        self.classical = isinstance(preconditioner, tuple(_NAMED.values()))
         self.variable = preconditioner.variable
         self._build(A)
 
@@ -89,6 +93,7 @@ class Guard:
             if not isinstance(operator, LinearOperator):
                 raise TypeError(f"build returned {type(operator).__name__}, expected a LinearOperator")
             self._operator = operator
+            self.classical = self.classical or isinstance(operator, _OURS)
         except Exception as error:
             self.fault = f"its build raised {type(error).__name__}: {error}"
 

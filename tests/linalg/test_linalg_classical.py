@@ -365,6 +365,14 @@ def test_bad_matrices_are_refused_in_sentences(name: str, matrix: str) -> None:
         MAKE[name]().build(MatrixOperator(A))
 
 
+def test_a_long_plateau_drops_no_classical_preconditioner() -> None:
+    # Plain IC(0) at this size has 25 steps in a row that gain less than a tenth of what steepest descent would.
+    A, b = square(400), np.random.default_rng(0).random(160_000)
+    for M in (IncompleteCholesky(modified=0.0), IncompleteCholesky(modified=0.0).build(MatrixOperator(A))):
+        found = solve_linear(MatrixOperator(A, symmetric=True), b, M=M)
+        assert found.status.ok and found.notes == ()
+
+
 def test_a_refused_preconditioner_costs_itself_and_not_the_answer() -> None:
     A = square(10) + sp.diags(np.full(99, 0.5), 1)
     b = np.random.default_rng(0).random(100)
