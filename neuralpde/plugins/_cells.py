@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,15 @@ class Cells:
         """Back from all cells to the unknowns."""
         values = np.asarray(z.numpy(), dtype=np.float64)
         return values if self.mask is None else values[self.mask.ravel()]
+
+
+@contextmanager
+def as_kinds() -> Iterator[None]:
+    """Errors of the solver room, which says M where a script says kind."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(str(error).replace("M='amg'", "kind='amg'")) from None
 
 
 def cells_of(csr: sp.csr_matrix, kind: str, shape: Shape, mask: Mask) -> Cells:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from neuralpde.types import UsageError
 
+Signs = float | NDArray[np.float64]
+"""One sign for all rows, or one for each."""
+
 
 def entries(A: Any) -> sp.csr_matrix:
     """A as a square float64 matrix in canonical CSR form without stored zeros; A itself stays as it is.
@@ -33,7 +36,8 @@ def entries(A: Any) -> sp.csr_matrix:
             f"A must hold real numbers, but its dtype is {A.dtype}; for complex numbers solve the real system "
             "[[Re A, -Im A], [Im A, Re A]]"
         )
-    csr = sp.csr_matrix(A).astype(np.float64)  # a copy: what follows may change it
+    csr = sp.csr_matrix(A if sp.issparse(A) else A.astype(np.float64))
+    csr = csr.astype(np.float64)  # a copy: what follows may change it
     csr.sum_duplicates()
     csr.eliminate_zeros()
     bad = int((~np.isfinite(csr.data)).sum())
@@ -42,24 +46,27 @@ def entries(A: Any) -> sp.csr_matrix:
     return csr
 
 
-def signs(csr: sp.csr_matrix) -> NDArray[np.float64] | None:
-    """s with S A = diag(s) A of positive diagonal, where A falls into definite parts; ``None`` when A has it as it is.
+def signs(csr: sp.csr_matrix) -> Signs:
+    """s with diag(s) A of positive diagonal, where A falls into definite parts; 1 where A has it as it is.
 
     A Laplacian with −4 on its diagonal, as most scripts write it, has s = −1. Solid cells, whose rows hold a diagonal
-    alone, may have the other sign: no entry joins them with the rest, so S A is as symmetric as A. Where one does, the
-    signs of the diagonal say nothing about A and ``None`` is returned.
+    alone, may have the other sign: no entry joins them with the rest, so diag(s) A is as symmetric as A. Where one
+    does, the signs of the diagonal say nothing about A and 1 is returned.
     """
-    s = np.where(csr.diagonal() < 0.0, -1.0, 1.0)
-    if (s > 0.0).all():
-        return None
-    apart = np.array_equal(s[csr.indices], np.repeat(s, np.diff(csr.indptr)))
-    return s if apart else None
+    diagonal = csr.diagonal()
+    negative = diagonal < 0.0
+    if not negative.any():
+        return 1.0
+    if negative.all():
+        return -1.0
+    s = np.where(negative, -1.0, 1.0)
+    return s if np.array_equal(s[csr.indices], np.repeat(s, np.diff(csr.indptr))) else 1.0
 
 
-def scaled(csr: sp.csr_matrix, s: NDArray[np.float64] | None) -> sp.csr_matrix:
+def scaled(csr: sp.csr_matrix, s: Signs) -> sp.csr_matrix:
     """diag(s) A."""
-    if s is None:
-        return csr
+    if isinstance(s, float):
+        return csr if s == 1.0 else -csr
     return sp.csr_matrix((csr.data * np.repeat(s, np.diff(csr.indptr)), csr.indices, csr.indptr), shape=csr.shape)
 
 

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator as ScipyOperator
 from neuralpde.linalg import LinearOperator, LinearSolution, Preconditioner
 from neuralpde.linalg.guard import named
 from neuralpde.linalg.prepare import prepare
-from neuralpde.plugins._cells import BY_GRID, Mask, Shape, cells_of
+from neuralpde.plugins._cells import BY_GRID, Mask, Shape, as_kinds, cells_of
 from neuralpde.plugins._matrix import entries, fixed_unknowns, refuse_fixed, scaled, signs, without_columns
 from neuralpde.types import UsageError
 
@@ -93,11 +93,12 @@ class ScipyPreconditioner(ScipyOperator):
         if self.kind in BY_GRID:
             refuse_fixed(csr)
         self._signs = signs(csr)
-        A = self._cells.operator(scaled(csr, self._signs))
-        if hasattr(known, "update"):  # keeps what does not depend on coefficients
-            known.update(A)
-        else:
-            self._operator = self._preconditioner.build(A)
+        with as_kinds():
+            A = self._cells.operator(scaled(csr, self._signs))
+            if hasattr(known, "update"):  # keeps what does not depend on coefficients
+                known.update(A)
+            else:
+                self._operator = self._preconditioner.build(A)
 
     def _matvec(self, r: NDArray[Any]) -> Floats:
         return self._applied(r, self._operator.matvec)
@@ -107,8 +108,7 @@ class ScipyPreconditioner(ScipyOperator):
 
     def _applied(self, r: NDArray[Any], action: Any) -> Floats:
         # signs and A commute: entries join unknowns of one sign only
-        signed = r.reshape(-1) if self._signs is None else self._signs * r.reshape(-1)
-        return self._cells.gather(action(self._cells.spread(signed)))
+        return self._cells.gather(action(self._cells.spread(self._signs * r.reshape(-1))))
 
 
 class Solver:
@@ -198,15 +198,16 @@ class Solver:
         if x0 is not None:
             x0[self._fixed] = known[self._fixed]
             guess = self._cells.spread(x0)
-        right = self._cells.spread(self._signed(moved))
+        right = self._cells.spread((self._signs * moved.T).T)
         self.solution = self._prepared.solve(right, x0=guess, rtol=rtol, atol=atol, maxiter=maxiter)
         return self._cells.gather(self.solution.x)
 
     def _refuse_unsuited(self) -> None:
         """A solve would go on with Jacobi and note it; who asks for a kind by name is told at once."""
         fault = self._prepared.ready().guards[0].fault
-        if fault:
-            raise UsageError(f"this kind of preconditioner does not suit A: {fault.split(': ', 1)[-1]}")
+        with as_kinds():
+            if fault:
+                raise UsageError(f"this kind of preconditioner does not suit A: {fault.split(': ', 1)[-1]}")
 
     def _operator(self, csr: sp.csr_matrix) -> LinearOperator:
         """The matrix without the columns of fixed unknowns, of positive diagonal where it is definite."""
@@ -215,12 +216,11 @@ class Solver:
         if self._fixed.size:
             csr, self._taken = without_columns(csr, self._fixed)
         self._signs = signs(csr)
-        return self._cells.operator(scaled(csr, self._signs))
-
-    def _signed(self, b: Floats) -> Floats:
-        return b if self._signs is None else (b.T * self._signs).T
+        with as_kinds():
+            return self._cells.operator(scaled(csr, self._signs))
 
     def _vector(self, name: str, values: Any) -> Floats:
+        values = values.toarray() if sp.issparse(values) else values
         if np.iscomplexobj(values):
             raise UsageError(f"{name} holds complex numbers, but A is real: solve for the real and imaginary part")
         vector = np.array(values, dtype=np.float64)  # a copy

@@ -30,6 +30,11 @@ def test_numbers_become_float64(dtype: type) -> None:
     assert np.array_equal(entries(LINE.astype(dtype)).toarray(), LINE)
 
 
+def test_dense_float16_and_booleans() -> None:
+    assert np.array_equal(entries(LINE.astype(np.float16)).toarray(), LINE)
+    assert np.array_equal(entries(np.eye(2, dtype=bool)).toarray(), np.eye(2))
+
+
 def test_duplicates_are_added_and_zeros_dropped() -> None:
     A = sp.coo_matrix(([1.0, 2.0, 0.0, 4.0], ([0, 0, 0, 1], [0, 0, 1, 1])), shape=(2, 2))
     csr = entries(A)
@@ -54,14 +59,15 @@ def test_what_is_no_matrix_is_refused(A: object, words: str) -> None:
 
 
 def test_signs() -> None:
-    assert signs(entries(-LINE)) is None
-    assert np.array_equal(signs(entries(LINE)), [-1.0, -1.0, -1.0])
+    assert signs(entries(-LINE)) == 1.0
+    assert signs(entries(LINE)) == -1.0
+    assert np.array_equal(scaled(entries(LINE), -1.0).toarray(), -LINE)
     solid = sp.block_diag([LINE, sp.eye(2)])  # cells in a solid as rows of the identity
     s = signs(entries(solid))
     assert np.array_equal(s, [-1.0, -1.0, -1.0, 1.0, 1.0])
     assert np.array_equal(scaled(entries(solid), s).toarray(), sp.block_diag([-LINE, sp.eye(2)]).toarray())
     indefinite = np.array([[1.0, 2.0], [2.0, -1.0]])  # one part, of both signs
-    assert signs(entries(indefinite)) is None
+    assert signs(entries(indefinite)) == 1.0
 
 
 def test_fixed_unknowns_and_their_columns() -> None:

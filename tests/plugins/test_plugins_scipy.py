@@ -230,6 +230,42 @@ def test_solve_is_spsolve() -> None:
     assert abs(solve(whole, np.ones(400, dtype=int), shape=(20, 20)) - spsolve(A.tocsc(), np.ones(400))).max() < 1e-5
 
 
+def test_right_hand_sides_of_any_kind() -> None:
+    A, b = dirichlet(8, 8), draw(64)
+    x = solve(A, b, shape=(8, 8))
+    for given in (b[:, None], sp.csr_matrix(b[:, None]), np.stack([b, b, b], axis=1)):
+        found = solve(A, given, shape=(8, 8))
+        assert found.shape == given.shape
+        assert np.allclose(found, x[:, None], rtol=0, atol=1e-6)
+    assert np.allclose(solve(A, list(b), shape=(8, 8)), x)
+    assert not solve(A, np.zeros(64), shape=(8, 8)).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 50), (50, 1), (50,), (1, 1), (2, 3), (1, 5, 10)])
+def test_flat_and_tiny_grids(shape: tuple[int, ...]) -> None:
+    A, b = dirichlet(*shape), draw(int(np.prod(shape)))
+    x, iterations = run(cg, A, b, as_preconditioner(A, shape=shape))
+    assert residual(A, b, x) < 1.1e-9
+    assert iterations <= 3
+
+
+def test_implicit_heat_and_a_pressure_held_by_a_penalty() -> None:
+    for A in (sp.eye(576) - 0.1 * dirichlet(24, 24), neumann(24, 24) - sp.diags(np.r_[1e8, np.zeros(575)])):
+        b = draw(576)
+        x, iterations = run(cg, A, b, as_preconditioner(A, shape=(24, 24)))
+        assert residual(A, b, x) < 1.1e-9
+        assert iterations <= 14
+
+
+def test_a_solve_that_no_x_can_satisfy_says_so() -> None:
+    A, b = neumann(24, 24), 1.0 + draw(576)
+    with pytest.raises(NotConvergedError, match="singular and the right-hand side is not in its range"):
+        solve(A, b, shape=(24, 24))
+    b[7] = np.nan
+    with pytest.raises(NotConvergedError, match="b holds 1 NaN or Inf among 576"):
+        solve(A, b, shape=(24, 24))
+
+
 def test_solve_a_matrix_that_is_not_symmetric() -> None:
     wind = sp.diags([-1.0, 1.0], [-1, 1], shape=(20, 20))
     A = sp.csr_matrix(-dirichlet(20, 20) + 0.5 * sp.kron(sp.eye(20), wind))
@@ -252,8 +288,10 @@ def test_what_fails_raises() -> None:
     coupled = A.tolil()
     coupled[0, 1] = coupled[1, 0] = -1.0  # a weight below 0 between the others
     for made in (as_preconditioner, Solver):
-        with pytest.raises(UsageError, match="M-matrix"):
+        with pytest.raises(UsageError, match=r"M-matrix.*use kind='amg'"):
             made(coupled, shape=(20, 20))
+        with pytest.raises(UsageError, match=r"shares no face.*: kind='amg' takes"):
+            made(A @ A, shape=(20, 20))
 
 
 @pytest.mark.parametrize(
