@@ -18,7 +18,7 @@ RTOL = 1e-6
 LIMIT = 40.0
 """Seconds after which a solve is given up."""
 
-QUICK_ENOUGH = 4.0
+QUICK_ENOUGH = 2.0
 """Seconds up to which a solve is repeated."""
 
 

@@ -16,6 +16,7 @@ from neuralpde.benches._linear_problem import Method, Problem, measured
 from neuralpde.benches._linear_rows import case_rows
 from neuralpde.benches._rows import Row
 from neuralpde.benches.pressure import THREADS, case_name
+from neuralpde.linalg import PlainMultigrid
 from neuralpde.systems import pressure_system
 
 GRIDS = ((512, 512), (1024, 1024), (64, 64, 64))
@@ -56,6 +57,7 @@ def methods() -> dict[str, Method]:
         "cg jacobi": CG["cg jacobi"],
         **PYAMG,
         **hypre_methods(),
+        "multigrid plain": room(PlainMultigrid),
         "multigrid": room("multigrid"),
     }
 

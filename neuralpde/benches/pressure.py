@@ -21,6 +21,7 @@ from neuralpde.benches._linear_problem import Measured, Method, OverLimitError, 
 from neuralpde.benches._linear_processes import compilation
 from neuralpde.benches._linear_rows import case_rows, method_rows, remark
 from neuralpde.benches._rows import Row
+from neuralpde.linalg import PlainMultigrid
 from neuralpde.systems import pressure_system
 
 GRIDS = ((256, 256), (512, 512), (1024, 1024), (64, 64, 64), (96, 96, 96), (128, 128, 128))
@@ -48,11 +49,10 @@ def problems(grid: Sequence[int]) -> list[Problem]:
     return [Problem.of(system) for system in systems]
 
 
-def methods(cells: int) -> dict[str, Method]:
-    """All of them, strong ones last, so that nothing is warm that others were not; those that take minutes at a size
-    are left to their time limit."""
+def methods() -> dict[str, Method]:
+    """All of them."""
     multigrid = room("multigrid")
-    found = {**CG, **DIRECT, **PYAMG, **hypre_methods()}
+    found = {**CG, **DIRECT, **PYAMG, **hypre_methods(), "multigrid plain": room(PlainMultigrid)}
     return {
         **found,
         "multigrid from csr": from_csr,
@@ -72,7 +72,7 @@ def rows(quick: bool = False) -> Iterator[Row]:
     if not quick:
         yield from _first_calls()
     with threads(THREADS):
-        _warm(methods(0))
+        _warm(methods())
         spreads: dict[int, list[int]] = {2: [], 3: []}
         for grid in QUICK_GRIDS if quick else GRIDS:
             for row in _size(grid, quick):
@@ -93,7 +93,7 @@ def _size(grid: Sequence[int], quick: bool) -> Iterator[Row]:
     case = case_name(grid)
     yield Row(case, "system", "cells", math.prod(grid))
     yield Row(case, "system", "fewest_unknowns", min(problem.b.size for problem in here))
-    yield from case_rows(case, here, methods(math.prod(grid)), repeats=1 if quick else 3)
+    yield from case_rows(case, here, methods(), repeats=1 if quick else 3)
     yield from cycle_rows(case, here[0])
 
 

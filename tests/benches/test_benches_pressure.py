@@ -51,7 +51,7 @@ def test_ratios_are_of_the_seconds_in_the_same_table(quick: list[Row]) -> None:
 def test_multigrid_takes_fewer_iterations_than_plain_gradients(quick: list[Row]) -> None:
     for case in ("32^2", "12^3"):
         most = _value(quick, case, "multigrid", "most_iterations")
-        assert 3 <= most <= 14 < _value(quick, case, "cg jacobi", "iterations")
+        assert 1 <= most <= 14 < _value(quick, case, "cg jacobi", "iterations")
     for dim in (2, 3):
         assert _value(quick, f"{dim}D, all sizes", "multigrid", "iterations_spread") <= 6
 
