@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
-import time
-from multiprocessing.connection import Connection
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.linalg import splu
 
 from neuralpde.benches._linear_problem import OverLimitError, Problem, Solve
 
 MEMORY = 12 * 2**30
 """Bytes that factors may take."""
+
+START = 30.0
+"""Seconds that a process may take to begin, beside its limit."""
+
+_FACTORS = """
+import sys, time
+import numpy as np
+from scipy.sparse import csc_matrix
+from scipy.sparse.linalg import splu
+if sys.platform == "linux":
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
+given = np.load(sys.argv[1] + "/given.npz")
+matrix = csc_matrix((given["data"], given["indices"], given["indptr"]))
+begin = time.perf_counter()
+factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+ready = time.perf_counter()
+x = factors.solve(given["b"])
+end = time.perf_counter()
+np.savez(sys.argv[1] + "/found.npz", x=x, setup=ready - begin, solve=end - ready)
+"""
 
 
 def direct(problem: Problem, rtol: float, limit: float) -> Solve:
@@ -26,41 +42,21 @@ def direct(problem: Problem, rtol: float, limit: float) -> Solve:
     Raises:
         OverLimitError: where the factors take too much time or memory.
     """
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_factorised, args=(problem.matrix, problem.b, sender), daemon=True)
-    process.start()
-    sender.close()
-    try:
-        receiver.recv()  # it has the matrix, and begins
-        if not receiver.poll(limit):
+    matrix = problem.matrix  # symmetric: its rows are its columns
+    with tempfile.TemporaryDirectory() as folder:
+        parts = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr, "b": problem.b}
+        np.savez(f"{folder}/given.npz", **parts)
+        command = [sys.executable, "-c", _FACTORS, folder, str(MEMORY)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=START + limit)
+        except subprocess.TimeoutExpired:
+            raise OverLimitError from None
+        if "MemoryError" in done.stderr:
             raise OverLimitError
-        return Solve(*receiver.recv())
-    except EOFError:
-        process.join()
-        if process.exitcode:  # not for want of memory
-            raise RuntimeError(f"the process of the factors ended with code {process.exitcode}.") from None
-        raise OverLimitError from None
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _factorised(matrix: sp.csr_matrix, b: np.ndarray, sender: Connection) -> None:
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    csc = matrix.tocsc()
-    sender.send(None)
-    begin = time.perf_counter()
-    try:
-        factors = splu(csc, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    except MemoryError:
-        return
-    ready = time.perf_counter()
-    x = factors.solve(b)
-    sender.send((x, ready - begin, time.perf_counter() - ready, 1))
+        if done.returncode:
+            raise RuntimeError(f"the process of the factors ended with code {done.returncode}: {done.stderr}")
+        found = np.load(f"{folder}/found.npz")
+        return Solve(found["x"], float(found["setup"]), float(found["solve"]), 1)
 
 
 _FIRST = """

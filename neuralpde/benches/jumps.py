@@ -77,4 +77,4 @@ def rows(quick: bool = False) -> Iterator[Row]:
         for grid in QUICK_GRIDS if quick else GRIDS:
             for kind in KINDS:
                 case = f"{kind.name} {case_name(grid)}"
-                yield from case_rows(case, kind.problems(grid, seeds), methods(), 1 if quick else 2, LIMIT)
+                yield from case_rows(case, kind.problems(grid, seeds), methods(), *((1, 1.0) if quick else (2, LIMIT)))
