@@ -67,6 +67,7 @@ class MatrixFacts:
             return False
         return float(product.to(torch.float64).norm()) <= _NULL * self.norm or self.norm == 0.0
 
-    def floor(self, x: float, b: float) -> float:
-        """4 ε (‖A‖ ‖x‖ + ‖b‖), from ‖x‖ and ‖b‖: about the rounding error of b − A x, in float64."""
-        return 4.0 * torch.finfo(torch.float64).eps * (self.norm * x + b)
+    def floor(self, x: float, b: float, dtype: torch.dtype = torch.float64) -> float:
+        """4 ε (‖A‖ ‖x‖ + ‖b‖), from ‖x‖ and ‖b‖: about the rounding
+        error of b − A x in ``dtype``."""
+        return 4.0 * torch.finfo(dtype).eps * (self.norm * x + b)

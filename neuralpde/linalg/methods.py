@@ -24,11 +24,14 @@ class Method:
     Attributes:
         symmetric: it needs A = Aᵀ.
         energy: it lowers the A-norm of the error, so that ‖r‖ may grow on the way.
+        wide: it runs in float64 even where A is float32: the rounding errors of MINRES grow with the square of the
+            condition number (Sleijpen, van der Vorst & Modersitzki, SIAM J. Matrix Anal. Appl. 22, 2000).
     """
 
     name: str
     symmetric: bool = False
     energy: bool = False
+    wide: bool = False
 
     def kernel(self, A: LinearOperator, restart: int, directions: int) -> Kernel:
         """The recurrence, for A; "direct" makes its factors here."""
@@ -46,7 +49,7 @@ _METHODS = {
     for method in (
         Method("cg", symmetric=True, energy=True),
         Method("fcg", symmetric=True, energy=True),
-        Method("minres", symmetric=True),
+        Method("minres", symmetric=True, wide=True),
         Method("gmres"),
         Method("fgmres"),
         Method("bicgstab"),

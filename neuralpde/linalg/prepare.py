@@ -192,7 +192,7 @@ class PreparedSolver:
         size = norm(b)
         x = torch.zeros_like(b) if x0 is None else x0.clone()
         state = refine(system, b, x, max(rtol * size, atol), maxiter, callback)
-        final_reason(system, b, state, max(rtol * size, atol))
+        final_reason(system, state, b, max(rtol * size, atol))
         return _solution(state, rtol * size, size, (setup, time.perf_counter() - started - setup))
 
     def _attached(self, b: Tensor, x: Tensor, rtol: float) -> Tensor:
@@ -228,7 +228,9 @@ class PreparedSolver:
         start = None if start is None else torch.stack(stacked(start).chunk(2), dim=1)
         pair = torch.stack(stacked(right).chunk(2), dim=1)
         found = self.solve(pair, x0=start, atol=atol / math.sqrt(2.0), **options)  # type: ignore[arg-type]
-        return replace(found, x=torch.complex(found.x[:, 0], found.x[:, 1]))
+        parts = [found.columns[j].residual * (norm(pair[:, j]) or 1.0) for j in range(2)]
+        together = math.hypot(*parts) / (norm(pair.reshape(-1)) or 1.0)
+        return replace(found, x=torch.complex(found.x[:, 0], found.x[:, 1]), residual=together)
 
 
 def prepare(A: Any, *, solver: str = "cg", M: Any = None, restart: int = 50, directions: int = 2) -> PreparedSolver:

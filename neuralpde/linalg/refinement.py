@@ -27,6 +27,7 @@ _CUT_OFF = (
 _OF_THE_MATRIX = (Status.NONSYMMETRIC_MATRIX, Status.INCOMPATIBLE)
 """Failures that no other preconditioner cures."""
 
+_OF_THE_GUARD = (Status.PRECONDITIONER_FAILED, Status.INDEFINITE_PRECONDITIONER)
 _CLAIM_KEPT = 0.5
 _CYCLE_GAIN = 0.999
 _ROUNDED = 1e-3
@@ -56,6 +57,7 @@ class Refinement:
     iterations: int = 0
     notes: tuple[str, ...] = ()
     turn: int = 0
+    dtype: torch.dtype = torch.float64
 
 
 def refine(
@@ -68,7 +70,8 @@ def refine(
 ) -> Refinement:
     """Repeat x ← x + y with A y ≈ r = b − A x until ‖r‖, computed in float64 from x itself, is at most ``target``.
 
-    The kernel runs in the dtype of A on r / ‖r‖, so that float32 recurrences and tiny right-hand sides lose nothing.
+    The kernel runs in the dtype of A on r / ‖r‖, so that float32 recurrences and tiny right-hand sides lose nothing;
+    where float32 gains nothing any more it goes on in float64.
     What a kernel claims is never believed: when r disagrees it is started again from r, and when that has not helped
     twice the status is STAGNATED. A failure under a user's preconditioner costs that preconditioner, not the solve.
 
@@ -76,10 +79,8 @@ def refine(
     """
     A, scale = system.A, norm(b)
     r, size = true_residual(A, b, x)
-    state = Refinement(x, r, size, [size / scale])
+    state = Refinement(x, r, size, [size / scale], dtype=torch.float64 if system.method.wide else A.dtype)
     poor = 0
-    # A recurrence drifts from the truth as it goes down; below this reduction it is not worth following.
-    deepest = torch.finfo(A.dtype).eps ** 0.7
 
     def record(reduction: float) -> None:
         state.history.append(reduction * state.size / scale)
@@ -87,7 +88,8 @@ def refine(
             callback(len(state.history) - 1, state.history[-1])
 
     while math.isfinite(state.size) and state.size > target and state.iterations < maxiter:
-        tol = max(0.99 * target / state.size, deepest)
+        # A recurrence drifts from the truth as it goes down; below this reduction it is not worth following.
+        tol = max(0.99 * target / state.size, torch.finfo(state.dtype).eps ** 0.7)
         lengths = (norm(state.x) / state.size, scale / state.size)
         watch = Watch(system.facts, record, symmetric=system.method.symmetric, x=lengths[0], b=lengths[1])
         turn, before, seen = state.turn, state.size, len(state.history)
@@ -105,9 +107,13 @@ def refine(
             failure = None  # a recurrence that starts again from here has another space
         if state.size <= target:
             break
-        if poor and state.size <= system.facts.floor(norm(state.x), scale):
+        if poor and at_the_floor(system, state, scale):
             state.status, state.notes = Status.STAGNATED, (*state.notes, FLOOR)
             return state
+        if state.dtype is torch.float32 and (poor or failure is not None) and failure not in _OF_THE_GUARD:
+            state.dtype, poor = torch.float64, 0
+            state.notes += (f"float32 made no progress at iteration {state.iterations}: float64 took over",)
+            continue
         if failure is None:
             continue
         if failure in _OF_THE_MATRIX or not _next_turn(system, state, failure):
@@ -118,10 +124,16 @@ def refine(
     return state
 
 
+def at_the_floor(system: System, state: Refinement, scale: float) -> bool:
+    """Whether ‖r‖ is at the rounding error of b − A x, ‖b‖ = ``scale``, or little above it, where recurrences end."""
+    # Of an x that ran off along a null vector this says nothing.
+    return state.size <= 4.0 * system.facts.floor(norm(state.x), scale) < 0.1 * scale
+
+
 def _run(system: System, state: Refinement, tol: float, maxiter: int, watch: Watch) -> Cycle:
     """One run of the kernel on r / ‖r‖, under the preconditioner whose turn it is, or beside its replacement."""
     A, guard = system.A, system.guards[state.turn]
-    direction = (state.r / state.size).to(A.dtype)
+    direction = (state.r / state.size).to(state.dtype)
     if not (state.iterations == 0 and needed(guard, A, maxiter) and not system.guards[state.turn + 1].fault):
         return finish(system.kernel(A, guard, direction, tol, maxiter, watch))
     pair = (guard, system.guards[state.turn + 1])
@@ -148,8 +160,9 @@ def _accept(system: System, b: Tensor, state: Refinement, cycle: Cycle, target: 
     """Add the correction unless it is unusable.
 
     A run that was cut off is kept even if ‖r‖ grew where it lowers the A-norm of the error and not ‖r‖, unless x became
-    so long that its rounding errors count, as along a null vector of A. A run that found A unfit must lower ‖r‖. A claim that does not even halve ‖r‖ is rounding noise, as in LU factors of a singular
-    A, where x is 1e15 times too long and ‖r‖ is smaller by luck.
+    so long that its rounding errors count, as along a null vector of A. A run that found A unfit must lower ‖r‖. A
+    claim that does not even halve ‖r‖ is rounding noise, as in LU factors of a singular A, where x is 1e15 times too
+    long and ‖r‖ is smaller by luck.
     """
     trial = state.x + state.size * cycle.y
     r, size = true_residual(system.A, b, trial)
@@ -157,7 +170,7 @@ def _accept(system: System, b: Tensor, state: Refinement, cycle: Cycle, target: 
         better = system.facts.floor(norm(trial), 0.0) < _ROUNDED * state.size
     else:
         better = size < (_CLAIM_KEPT if cycle.status is Status.CONVERGED_RTOL else 1.0) * state.size
-    if better or size <= target:
+    if (better or size <= target) and math.isfinite(norm(trial)):
         state.x, state.r, state.size = trial, r, size
 
 

@@ -80,7 +80,8 @@ class Watch:
         moved, self._before = self._best <= 0.5 * self._before, min(self._best, self._before)
         if moved:
             return None
-        if self._best <= self.facts.floor(self._x + float(torch.linalg.vector_norm(y)), self._b):
+        own = self.facts.floor(float(torch.linalg.vector_norm(y)), 1.0, r.dtype)
+        if self._best <= own + self.facts.floor(self._x, self._b):
             return Status.MAXITER
         if self._symmetric and self.facts.asymmetric:
             return Status.NONSYMMETRIC_MATRIX
