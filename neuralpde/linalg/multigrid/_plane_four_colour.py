@@ -26,12 +26,13 @@ class FourColourLevel:
     Args:
         stencil: couplings, float64, ``(4, n0, n1)``; see :mod:`_plane_transfers`.
         inverse: 1 / diagonal, 0 at isolated cells, ``(n0, n1)``.
+        excess: row sums, ``(n0, n1)``.
         weights: of interpolation, ``(8, c0, c1)``.
     """
 
-    def __init__(self, stencil: Floats, inverse: Floats, weights: Floats) -> None:
+    def __init__(self, stencil: Floats, inverse: Floats, excess: Floats, weights: Floats) -> None:
         self.grid, self.coarse = inverse.shape, weights.shape[1:]
-        self._stencil = halves(*stencil, inverse)
+        self._stencil = halves(*stencil, inverse, excess)
         self._weights = padded(weights)
 
     @property
@@ -49,6 +50,49 @@ class FourColourLevel:
         sizes = (self.coarse[0], 2 * self.grid[1])
         in_slabs(_up, *sizes, r, scale, e, back, z, self._stencil, self._weights)
         return z
+
+    def residual(self, r: Floats, z: Floats) -> Floats:
+        """r − A z, float32: from differences of z, since sums of products w z forget what small couplings carry."""
+        out = np.empty(self.grid, np.float32)
+        in_slabs(_residual, self.grid[0], self.grid[1], r, z, out, self._stencil)
+        return out
+
+
+@compiled
+def _residual(first, last, r, z, out, stencil):  # type: ignore[no-untyped-def]
+    rows, size = stencil.shape[0], stencil.shape[3]
+    x, total = np.zeros((4, 2, size), np.float32), np.zeros((2, size), np.float32)
+    for t in range(first - 1, last + 1):
+        split(z[t % rows], 1.0, x[t & 3])
+        wrap(x[t & 3, 0])
+        wrap(x[t & 3, 1])
+        if t > first:
+            split(r[t - 1], 1.0, total)
+            _subtract(total[0, 1:-1], x, t - 1, 0, stencil)
+            _subtract(total[1, 1:-1], x, t - 1, 1, stencil)
+            unsplit(total, 1.0, out[t - 1])
+
+
+@compiled
+def _subtract(out, x, i, half, stencil):  # type: ignore[no-untyped-def]
+    """out −= excess u_i + Σ w (u_i − u_j) in one half of row i."""
+    size, rows, other = out.size, stencil.shape[0], 1 - half
+    left, right = slice(half, half + size), slice(half + 1, half + 1 + size)
+    here, before, row = stencil[i % rows], stencil[(i - 1) % rows], x[i & 3]
+    u, excess = row[half, 1:-1], here[5, half, 1:-1]
+    for k in range(size):
+        out[k] -= excess[k] * u[k]
+    _differences(out, u, here[0, other, left], row[other, left], here[0, half, 1:-1], row[other, right])
+    above, below = x[(i + 1) & 3], x[(i - 1) & 3]
+    _differences(out, u, here[3, half, 1:-1], above[other, left], here[2, half, 1:-1], above[other, right])
+    _differences(out, u, before[2, other, left], below[other, left], before[3, other, right], below[other, right])
+    _differences(out, u, here[1, half, 1:-1], above[half, 1:-1], before[1, half, 1:-1], below[half, 1:-1])
+
+
+@compiled
+def _differences(out, u, wl, xl, wr, xr):  # type: ignore[no-untyped-def]
+    for k in range(out.size):
+        out[k] += wl[k] * (xl[k] - u[k]) + wr[k] * (xr[k] - u[k])
 
 
 @compiled

@@ -1,64 +1,135 @@
-"""The 2D hierarchy: levels with operator-dependent transfers and Galerkin operators, and one symmetric V-cycle."""
+"""The 2D hierarchy: levels with operator-dependent transfers and Galerkin operators, and one symmetric cycle."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpde.linalg.multigrid._plane_coefficients import evened, line_axes, wide_contrast
 from neuralpde.linalg.multigrid._plane_four_colour import FourColourLevel
+from neuralpde.linalg.multigrid._plane_lines import LineLevel
 from neuralpde.linalg.multigrid._plane_red_black import RedBlackLevel
-from neuralpde.linalg.multigrid._plane_transfers import galerkin, inverse_diagonal, transfers
-from neuralpde.linalg.multigrid_cycle import dense_inverse
+from neuralpde.linalg.multigrid._plane_rest import AlgebraicRest, DenseRest
+from neuralpde.linalg.multigrid._plane_transfers import folded, galerkin, inverse_diagonal, transfers
 
 Floats = NDArray[np.floating[Any]]
+Level: TypeAlias = RedBlackLevel | FourColourLevel | LineLevel
 
 COARSEST = 100
 """Most unknowns of a coarsest grid, whose inverse is a dense matrix."""
 
+TWICE = 5_000
+"""Most unknowns of grids that a cycle visits twice where coefficients jump."""
+
+LEFT = 0.001
+"""Share of cells without interpolation from which on the rest of the hierarchy is algebraic."""
+
 
 class PlaneHierarchy:
+    """r → one symmetric cycle from zero, for an M-matrix of a grid in the plane.
+
+    Coarse grids have half the cells of each axis, down to a hundred unknowns. Where corridors run side by side more
+    densely than coarse points, the rest of the hierarchy is algebraic. Where coefficients jump, small grids are visited
+    twice (a W-cycle), which costs a tenth. Periodic axes of odd length get additional cells that change nothing.
+
+    Args:
+        weights: couplings with the next cell of each axis, float64 ``(n0, n1)`` each; last slices wrap around.
+        excess: row sums, same shape.
+        options: ``options.smoother`` is "points", "lines" or "auto".
+
+    Attributes:
+        levels: grids, the finest first.
+    """
+
     def __init__(self, weights: list[Floats], excess: Floats, options: Any = None) -> None:
+        self._smoother = getattr(options, "smoother", "auto")
         self.update(weights, excess)
 
     def update(self, weights: list[Floats], excess: Floats) -> None:
-        self.grids: list[tuple[int, ...]] = []
-        self.smoothers: list[Any] = []
+        """Take other coefficients on the same grid."""
+        self.levels: tuple[tuple[int, ...], ...] = ()
+        self._smoothers: list[Level] = []
+        self._cells: list[tuple[slice, ...] | None] = []
+        axes = line_axes(weights, self._smoother)
+        jumps, algebraic = wide_contrast(weights), False
         stencil = np.stack([weights[1], weights[0]])
         while excess.size > COARSEST:
-            self.grids.append(excess.shape)
+            stencil, excess, cells = evened(stencil, excess)
             inverse, excess = inverse_diagonal(stencil, excess)
-            interpolation, defects = transfers(stencil, excess)
-            level = RedBlackLevel if len(stencil) == 2 else FourColourLevel
-            self.smoothers.append(level(stencil, inverse, interpolation))
-            stencil, excess = galerkin(stencil, excess, interpolation, defects)
-        self.grids.append(excess.shape)
-        self.levels = tuple(self.grids)
-        self.coarsest = dense_inverse(_dense(stencil, excess)).astype(np.float32)
+            interpolation, defects, left = transfers(stencil, excess)
+            self._cells.append(cells)
+            if self._smoothers and left > LEFT * np.count_nonzero(inverse):
+                algebraic = True
+                break
+            self.levels += (excess.shape,)
+            self._smoothers.append(_level(stencil, inverse, excess, interpolation, axes))
+            stencil, excess = folded(*galerkin(stencil, excess, interpolation, defects))
+            jumps = jumps or left > 0
+        self._twice = TWICE if jumps else 0
+        self.levels += (excess.shape,)
+        self._rest = AlgebraicRest(stencil, excess) if algebraic else DenseRest(stencil, excess)
 
     def __call__(self, r: Floats, scale: float = 1.0, back: float = 1.0) -> Floats:
-        f, rights = r, []
-        for number, level in enumerate(self.smoothers):
-            rights.append(f)
-            f = level.down(f, scale if number == 0 else 1.0)
-        e = (self.coarsest @ f.reshape(-1)).reshape(f.shape)
-        for number in reversed(range(len(self.smoothers))):
-            r = rights[number]
-            first = number == 0
-            e = self.smoothers[number].up(r, scale if first else 1.0, e, back if first else 1.0, np.empty_like(r))
-        return e
+        """back · M (scale · r), of the shape and type of r, which is float32 or float64 on the grid."""
+        return self._cycle(0, r, scale, back)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of the arrays of all levels."""
+        return sum(level.memory_bytes for level in self._smoothers) + self._rest.memory_bytes
+
+    @property
+    def operator_complexity(self) -> float:
+        """Couplings of all levels over those of the finest."""
+        points = [5 if number == 0 else 9 for number in range(len(self.levels))]
+        entries = [count * rows * columns for count, (rows, columns) in zip(points, self.levels, strict=True)]
+        return sum(entries) / entries[0]
+
+    @property
+    def cycle_bytes(self) -> int:
+        """Bytes that one cycle for r in float64 must move: each level's sweep down and up reads its arrays and its
+        right-hand side once each, and writes the coarse right-hand side or the result; visits are counted."""
+        total, visits = 0, 1
+        for number, level in enumerate(self._smoothers):
+            rows, columns = self.levels[number]
+            number_bytes = 8 if number == 0 else 4
+            vectors = (
+                number_bytes * 3 * rows * columns + 4 * 2 * self.levels[number + 1][0] * self.levels[number + 1][1]
+            )
+            total += visits * (2 * level.memory_bytes + vectors)
+            visits *= 2 if self._is_twice(number + 1) else 1
+        return total + visits * self._rest.memory_bytes
+
+    def _is_twice(self, number: int) -> bool:
+        rows, columns = self.levels[number]
+        return 0 < number < len(self._smoothers) and rows * columns <= self._twice
+
+    def _cycle(self, number: int, r: Floats, scale: float = 1.0, back: float = 1.0) -> Floats:
+        cells = self._cells[number] if number < len(self._cells) else None
+        if cells is None:
+            return self._halving(number, r, scale, back)
+        wide = np.zeros(self.levels[number], r.dtype)
+        wide[cells] = r
+        return np.ascontiguousarray(self._halving(number, wide, scale, back)[cells])
+
+    def _halving(self, number: int, r: Floats, scale: float, back: float) -> Floats:
+        if number == len(self._smoothers):
+            return self._rest(r)
+        level = self._smoothers[number]
+        f = level.down(r, scale)
+        e = self._cycle(number + 1, f)
+        if self._is_twice(number + 1) and self._cells[number + 1] is None:
+            below = self._smoothers[number + 1]
+            assert not isinstance(below, RedBlackLevel)  # that is the finest one
+            e = e + self._cycle(number + 1, below.residual(f, e))
+        return level.up(r, scale, e, back, np.empty_like(r))
 
 
-def _dense(stencil: Floats, excess: Floats) -> NDArray[np.float64]:
-    n = excess.size
-    numbers = np.arange(n).reshape(excess.shape)
-    a = np.zeros((n, n))
-    for layer, shift in zip(stencil, ((0, -1), (-1, 0), (-1, -1), (-1, 1)), strict=False):
-        i, j, w = numbers.ravel(), np.roll(numbers, shift, (0, 1)).ravel(), layer.ravel()
-        np.add.at(a, (i, i), w)
-        np.add.at(a, (j, j), w)
-        np.add.at(a, (i, j), -w)
-        np.add.at(a, (j, i), -w)
-    a[np.arange(n), np.arange(n)] += excess.ravel()
-    return a
+def _level(stencil: Floats, inverse: Floats, excess: Floats, weights: Floats, axes: tuple[int, ...]) -> Level:
+    if axes:
+        return LineLevel(stencil, inverse, excess, weights, axes)
+    if len(stencil) == 2:
+        return RedBlackLevel(stencil, inverse, weights)
+    return FourColourLevel(stencil, inverse, excess, weights)

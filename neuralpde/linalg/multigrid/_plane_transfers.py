@@ -24,17 +24,18 @@ from neuralpde.linalg.jit import compiled
 Floats = NDArray[np.floating[Any]]
 
 
-def transfers(stencil: Floats, excess: Floats) -> tuple[Floats, Floats]:
-    """Interpolation ``weights (8, c0, c1)`` and its ``defects (3, c0, c1)``: 1 − Σ weights at both edges and centres.
+def transfers(stencil: Floats, excess: Floats) -> tuple[Floats, Floats, int]:
+    """Interpolation ``weights (8, c0, c1)``, its ``defects (3, c0, c1)`` and the number of edges left without.
 
-    Constants are interpolated exactly, with defects that are 0 and not rounding, wherever the excess is zero.
+    Defects are 1 − Σ weights at both edges and centres: 0, and not rounding, wherever the excess is zero. Edges left
+    without interpolation are those of more corridors side by side than there are coarse points.
     """
     coarse = (excess.shape[0] + 1) // 2, (excess.shape[1] + 1) // 2
     weights, defects = np.zeros((8, *coarse)), np.zeros((3, *coarse))
-    if _edges(stencil, excess, weights, defects):
-        _adopt(stencil, weights, defects)
+    orphans = _edges(stencil, excess, weights, defects)
+    left = int(_adopt(stencil, weights, defects)) if orphans else 0
     _centres(stencil, excess, weights, defects)
-    return weights, defects
+    return weights, defects, left
 
 
 def galerkin(stencil: Floats, excess: Floats, weights: Floats, defects: Floats) -> tuple[Floats, Floats]:
@@ -47,8 +48,20 @@ def galerkin(stencil: Floats, excess: Floats, weights: Floats, defects: Floats) 
     return coarse, sums
 
 
+def folded(stencil: Floats, excess: Floats) -> tuple[Floats, Floats]:
+    """The same operator without couplings of cells with themselves, which axes of one cell have that were periodic."""
+    right, down, up_right, up_left = stencil
+    if excess.shape[0] == 1:
+        right += up_right + np.roll(up_left, -1, 1)
+        down[:] = up_right[:] = up_left[:] = 0.0
+    if excess.shape[1] == 1:
+        down += up_right + up_left
+        right[:] = up_right[:] = up_left[:] = 0.0
+    return stencil, excess
+
+
 def inverse_diagonal(stencil: Floats, excess: Floats) -> tuple[Floats, Floats]:
-    """1 / diagonal (0 where it is 0), and the excess without that of isolated cells, which have no part in coarse grids."""
+    """1 / diagonal (0 where it is 0), and the excess of all but isolated cells, which have no part in coarse grids."""
     inverse, coupled = np.zeros_like(excess), np.zeros_like(excess)
     _diagonal(stencil, excess, inverse, coupled)
     return inverse, coupled
@@ -64,7 +77,7 @@ def _diagonal(stencil, excess, inverse, coupled):  # type: ignore[no-untyped-def
             if nine:
                 total += stencil[2, i, j] + stencil[2, i - 1, j - 1]
                 total += stencil[3, i, j] + stencil[3, i - 1, (j + 1) % columns]
-            coupled[i, j] = excess[i, j] if total > 0.0 else 0.0
+            coupled[i, j] = excess[i, j] if total > 0.0 or _is_coupled(i, j, stencil) else 0.0
             total += excess[i, j]
             inverse[i, j] = 1.0 / max(total, 1e-30) if total > 0.0 else 0.0
 
@@ -99,7 +112,12 @@ def _edges(stencil, excess, weights, defects):  # type: ignore[no-untyped-def]
 
 @compiled
 def _share(before, after, excess, weights, defect):  # type: ignore[no-untyped-def]
-    """Interpolation at an edge from its two ends, with the couplings across lumped; none where nothing holds it."""
+    """Interpolation at an edge from its two ends, with the couplings across lumped; False where nothing holds it.
+
+    Of couplings that are negative, as Galerkin operators may have them, the positive part counts, or else the size.
+    """
+    if before <= 0.0 and after <= 0.0:
+        before, after = -before, -after
     before, after, excess = max(before, 0.0), max(after, 0.0), max(excess, 0.0)
     total = before + after + excess
     defect[0] = 1.0
@@ -112,8 +130,7 @@ def _share(before, after, excess, weights, defect):  # type: ignore[no-untyped-d
 @compiled
 def _is_coupled(i, j, stencil):  # type: ignore[no-untyped-def]
     """Whether a cell has any neighbour."""
-    rows, columns = stencil.shape[1:]
-    after = (j + 1) % columns
+    after = (j + 1) % stencil.shape[2]
     found = stencil[0, i, j] != 0.0 or stencil[0, i, j - 1] != 0.0
     found = found or stencil[1, i, j] != 0.0 or stencil[1, i - 1, j] != 0.0
     if stencil.shape[0] == 4:
@@ -132,6 +149,7 @@ def _adopt(stencil, weights, defects):  # type: ignore[no-untyped-def]
     rows, columns = stencil.shape[1:]
     coarse0, coarse1 = weights.shape[1:]
     taken = np.zeros((coarse0, coarse1), np.bool_)
+    left = 0
     for a in range(coarse0):
         for c in range(coarse1):
             taken[a, c] = _is_coupled(2 * a, 2 * c, stencil)
@@ -148,6 +166,9 @@ def _adopt(stencil, weights, defects):  # type: ignore[no-untyped-def]
                 elif not taken[b, d]:
                     taken[b, d] = True
                     weights[2 * kind + 1, a, c], defects[kind, a, c] = 1.0, 0.0
+                else:
+                    left += 1
+    return left
 
 
 @compiled

@@ -1,0 +1,106 @@
+"""What the coefficients of a plane call for: lines, more visits of coarse grids, periodic axes of even length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpde.linalg.jit import compiled
+
+Floats = NDArray[np.floating[Any]]
+
+STRONG = 8.0
+"""Ratio of couplings along both axes from which on lines pay off."""
+
+SHARE = 0.02
+"""Share of cells with such couplings from which on there are lines."""
+
+CONTRAST = 10.0
+"""Ratio of the largest to the smallest coupling that counts as a jump."""
+
+
+def line_axes(weights: list[Floats], smoother: str) -> tuple[int, ...]:
+    """Axes along which lines should run: () for smoothing by points.
+
+    A cell counts where its couplings along one axis are much stronger than those along the other, unless these are 0:
+    corridors need no lines.
+    """
+    axes = tuple(axis for axis in range(2) if weights[0].shape[axis] > 2)
+    if smoother != "auto":
+        return axes if smoother == "lines" else ()
+    counts = _strong(weights[0], weights[1], STRONG)
+    return tuple(axis for axis in axes if counts[axis] > SHARE * max(counts[2], 1))
+
+
+@compiled
+def _strong(down, right, ratio):  # type: ignore[no-untyped-def]
+    """Cells with strong couplings along axis 0, along axis 1, and cells with any."""
+    rows, columns = down.shape
+    along0, along1, coupled = 0, 0, 0
+    for i in range(rows):
+        for j in range(columns):
+            a, b = down[i, j] + down[i - 1, j], right[i, j] + right[i, j - 1]
+            along0 += b > 0.0 and a > ratio * b
+            along1 += a > 0.0 and b > ratio * a
+            coupled += a + b > 0.0
+    return along0, along1, coupled
+
+
+def wide_contrast(weights: list[Floats]) -> bool:
+    """Whether couplings other than 0 differ by more than a factor of :data:`CONTRAST`."""
+    smallest, largest = zip(*(_extremes(weight) for weight in weights), strict=True)
+    return bool(max(largest) > CONTRAST * min(smallest))
+
+
+@compiled
+def _extremes(weight):  # type: ignore[no-untyped-def]
+    smallest, largest = np.inf, 0.0
+    for i in range(weight.shape[0]):
+        for j in range(weight.shape[1]):
+            value = weight[i, j]
+            largest = max(largest, value)
+            if value > 0.0:
+                smallest = min(smallest, value)
+    return smallest, largest
+
+
+def evened(stencil: Floats, excess: Floats) -> tuple[Floats, Floats, tuple[slice, ...] | None]:
+    """The operator with one cell more along periodic axes of odd length, and the slices of the cells given, if any are.
+
+    Sweeps by colours and coarse points at every other cell need an even number. The faces of the seam, of weights w,
+    become two of 2 w with a row of cells between them whose right-hand side is 0: elimination of these gives w back,
+    exactly. A diagonal coupling across the seam goes to all four sides of its square before, and a negative one is left
+    out. That makes another operator, never a smaller one, which is all that a preconditioner needs:
+    (a − d)² + (b − c)² ≤ (a − b)² + (c − d)² + (a − c)² + (b − d)², and (a − d)² is so by itself.
+    """
+    shape = excess.shape
+    for axis in range(2):
+        if shape[axis] % 2 and shape[axis] > 1:
+            stencil, excess = _with_seam(stencil, excess, axis)
+    return stencil, excess, None if excess.shape == shape else tuple(slice(0, n) for n in shape)
+
+
+def _with_seam(stencil: Floats, excess: Floats, axis: int) -> tuple[Floats, Floats]:
+    """With one row (axis 0) or column more between the last and the first, if these are coupled."""
+    straight = stencil[1, -1] if axis == 0 else stencil[0, :, -1]
+    crossing = np.zeros_like(straight)
+    if len(stencil) == 4:
+        ahead = stencil[2, -1] if axis == 0 else stencil[2, :, -1]
+        back = np.roll(stencil[3, -1], -1) if axis == 0 else stencil[3, :, 0]
+        crossing = np.maximum(np.maximum(ahead, back), 0.0)
+    seam = 2.0 * (np.maximum(straight, 0.0) + crossing + np.roll(crossing, 1))
+    if not seam.any():
+        return stencil, excess
+    pads = [(0, 1 if other == axis else 0) for other in range(2)]
+    stencil, excess = np.pad(stencil, [(0, 0), *pads]), np.pad(excess, pads)
+    if axis == 0:
+        stencil[2:, -2] = 0.0
+        stencil[1, -2:] = seam
+        stencil[0, [0, -2]] += crossing
+    else:
+        stencil[2:3, :, -2] = stencil[3:4, :, 0] = 0.0
+        stencil[0, :, -2:] = seam[:, None]
+        stencil[1][:, [0, -2]] += crossing[:, None]
+    return stencil, excess
