@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,10 @@ class SpaceHierarchy:
 
     def update(self, weights: list[Floats], excess: Floats) -> None:
         """Take other coefficients on the same grid."""
-        rings = Rings(weights, excess)
-        self._rings = rings
+        self._order = _order(weights)
+        weights = [np.transpose(weights[axis], self._order) for axis in self._order]
+        excess = np.transpose(excess, self._order)
+        rings = self._rings = Rings(weights, excess)
         level = SpaceLevel(Layout(rings.grid, rings.periodic), finest=True)
         self.scale = max(float(excess.max(initial=0.0)), *(float(w.max(initial=0.0)) for w in weights)) or 1.0
         weights, excess = rings.extended(weights, excess)
@@ -47,16 +50,12 @@ class SpaceHierarchy:
         level.ready()
         self._levels = [level]
         while not is_coarsest(level.layout.grid):
-            level = level.coarsen(self._factors(level))
+            level = level.coarsen(_factors(level))
             self._levels.append(level)
         layout = level.layout
         self._inverse = BandedInverse(
             matrix(layout, level.half, level.w, level.excess), layout.get(level.excess).reshape(-1)
         )
-
-    def _factors(self, level: SpaceLevel) -> Triple:
-        first, second, third = (2 if n > 2 else 1 for n in level.layout.grid)
-        return first, second, third
 
     @property
     def levels(self) -> tuple[Triple, ...]:
@@ -83,10 +82,12 @@ class SpaceHierarchy:
 
     def __call__(self, r: Floats, scale: float = 1.0, back: float = 1.0) -> Floats:
         """back · M (scale · r), in the shape and dtype of r."""
-        x = self._rings.into(np.multiply(r, scale / self.scale).astype(np.float32))
+        x = np.ascontiguousarray(np.transpose(np.multiply(r, scale / self.scale).astype(np.float32), self._order))
+        x = self._rings.into(x)
         z = np.empty(x.shape, np.float32)
         self._cycle(0, x, z, 0)
-        return np.multiply(self._rings.out_of(z), back, dtype=r.dtype)
+        z = np.transpose(self._rings.out_of(z), np.argsort(self._order))
+        return np.multiply(z, back, dtype=r.dtype, order="C")
 
     def _cycle(self, number: int, r: Floats, z: Floats, pad: int) -> None:
         if number == len(self._levels) - 1:
@@ -97,3 +98,22 @@ class SpaceHierarchy:
         level.down(r, pad)
         self._cycle(number + 1, level.coarse_r, level.coarse_z, 1)
         level.up(z, pad)
+
+
+def _order(weights: list[Floats]) -> Triple:
+    """The axes as the levels work on them: last the one that couples most, along which all grids are coarsened."""
+    grid = weights[0].shape
+    strength = [float(w.mean()) if n > 2 else 0.0 for w, n in zip(weights, grid, strict=True)]
+    if strength[2] >= ALONG * max(strength) and grid[2] >= ALONG * max(grid):
+        return 0, 1, 2
+    first, second, third = sorted(range(3), key=lambda axis: (round(math.log(strength[axis] + 1e-300, 4)), grid[axis]))
+    return first, second, third
+
+
+def _factors(level: SpaceLevel) -> Triple:
+    """2 along axes to coarsen: the last one, and those that couple nearly as much as the most coupled."""
+    grid = level.layout.grid
+    strength = level.strength()
+    largest = max(s for s, n in zip(strength, grid, strict=True) if n > 2)
+    first, second = (2 if n > 2 and s >= ALONG * largest else 1 for s, n in zip(strength[:2], grid[:2], strict=True))
+    return first, second, 2

@@ -63,6 +63,11 @@ class SpaceLevel:
         with np.errstate(divide="ignore"):
             np.divide(1.0, self.diagonal, out=self.inverse, where=self.diagonal > 0.0, casting="unsafe")
 
+    def strength(self) -> list[float]:
+        """Of the coupling along each axis: Σ w δ² over all neighbours, for a function that grows by 1 from cell to cell."""
+        sums = self.w.sum(axis=(1, 2, 3, 4), dtype=np.float64)
+        return [float(sum(s * d[axis] ** 2 for s, d in zip(sums, self.half, strict=True))) for axis in range(3)]
+
     def _slabs(self, loop: Callable[..., Any], *arguments: Any) -> list[Any]:
         return in_slabs(loop, self.layout.grid[0], self.layout.grid[1] * self.layout.grid[2], *arguments)
 
