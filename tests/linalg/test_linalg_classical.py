@@ -309,6 +309,15 @@ def test_pivots_that_fail_are_shifted() -> None:
     assert found.notes == () and found.iterations <= 5
 
 
+def test_rounding_in_the_entries_is_no_asymmetry() -> None:
+    A = square(20)
+    noisy = sp.csr_matrix(A + sp.triu(A, 1) * 1e-7)
+    b = np.random.default_rng(0).random(400)
+    assert solve_linear(noisy, b, M="ic", rtol=1e-6).notes == ()
+    M = IncompleteCholesky().build(MatrixOperator(noisy)).to_csr().toarray()
+    np.testing.assert_allclose(M, M.T, rtol=0, atol=1e-12)
+
+
 def test_orderings() -> None:
     A, rng = square(30), np.random.default_rng(0)
     mixed = rng.permutation(900)
