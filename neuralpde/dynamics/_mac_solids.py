@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from neuralpde.linalg import AlgebraicMultigrid, Jacobi, MatrixOperator, solve_linear
+from neuralpde.linalg import Direct, GeometricMultigrid, PreparedSolver, StencilOperator, prepare
 from neuralpde.representations import MacGrid
 from neuralpde.types import raise_for
 
@@ -24,15 +21,15 @@ _RTOL, _ACCEPTED = 1e-13, 1e-10
 """What solves aim at, and the relative residual that will do where rounding does not let them get there."""
 
 _DIRECT_CELLS = 400_000
-"""Largest 2D grid whose pressure matrix is factorised: there a substitution costs less than two V-cycles. In 3D factors
-fill in too much."""
+"""Largest 2D grid whose pressure matrix is factorised: there a substitution costs less than four V-cycles. In 3D
+factors fill in too much."""
 
 
 class CutPoisson:
     """−D A G p = b in the cells that the solid leaves open; p = 0 in the others.
 
-    Factorised once by sparse LU in 2D, else conjugate gradients with algebraic multigrid built once. Where a pool of
-    cells has no open end b's mean over it is left out (see :class:`Balance`), and p has mean 0 there.
+    Factorised once by sparse LU in 2D up to 400,000 cells, else conjugate gradients with geometric multigrid. Where a
+    pool of cells has no open end b's mean over it is left out (see :class:`Balance`), and p has mean 0 there.
 
     Args:
         grid: with a solid.
@@ -41,25 +38,28 @@ class CutPoisson:
     def __init__(self, grid: MacGrid) -> None:
         assert grid.cut is not None
         self.grid = grid
-        matrix = grid.cut.pressure_matrix()
-        self.open = np.flatnonzero(matrix.diagonal() > 0)
-        matrix = sp.csr_matrix(matrix[self.open][:, self.open])
-        count, self.pool = connected_components(matrix, directed=False)
-        loss = np.bincount(self.pool, np.asarray(matrix.sum(axis=1)).ravel(), count)
-        self.floating = loss <= 1e-10 * np.bincount(self.pool, matrix.diagonal(), count)
+        operator = grid.cut.pressure_operator()
+        self.open = np.flatnonzero(operator.diagonal().numpy() > 0)
+        rows = operator.to_csr()
+        count, self.pool = connected_components(rows[self.open][:, self.open], directed=False)
+        excess = operator.excess.numpy().reshape(-1)[self.open]
+        loss, diagonal = (np.bincount(self.pool, part, count) for part in (excess, rows.diagonal()[self.open]))
+        self.floating = loss <= 1e-10 * diagonal
         self.sizes = np.bincount(self.pool, minlength=count)
-        self._direct = self._factors(matrix) if grid.dim == 2 and matrix.shape[0] <= _DIRECT_CELLS else None
-        self.matrix = MatrixOperator(matrix, symmetric=True, positive_definite=True)
-        self.cycle = None if self._direct else AlgebraicMultigrid().build(self.matrix)
+        direct = grid.dim == 2 and len(self.open) <= _DIRECT_CELLS
+        self.operator = self._regular(operator, held=direct)
+        self.prepared = prepare(self.operator, M=Direct(limit=rows.shape[0]) if direct else GeometricMultigrid())
 
-    def _factors(self, matrix: sp.csr_matrix) -> Callable[[np.ndarray], np.ndarray]:
-        """LU factors; each floating pool is held at its first cell, which changes its solution by a constant."""
-        first = np.unique(self.pool, return_index=True)[1][self.floating]
-        held = np.zeros(matrix.shape[0])
-        held[first] = matrix.diagonal()[first]
-        options = {"SymmetricMode": True}
-        factors = splu((matrix + sp.diags(held)).tocsc(), "MMD_AT_PLUS_A", 0.0, options=options)
-        return factors.solve  # type: ignore[no-any-return]
+    def _regular(self, operator: StencilOperator, held: bool) -> StencilOperator:
+        """With a diagonal in closed cells; where ``held`` each floating pool is fixed at its first cell,
+        which changes its solution by a constant, else nothing holds it at all."""
+        diagonal = operator.diagonal().numpy()
+        excess = np.full_like(diagonal, diagonal.max())
+        excess[self.open] = np.where(self.floating[self.pool], 0.0, operator.excess.numpy().reshape(-1)[self.open])
+        if held:
+            first = self.open[np.unique(self.pool, return_index=True)[1][self.floating]]
+            excess[first] = diagonal[first]
+        return StencilOperator(operator.weights, excess.reshape(operator.grid))
 
     def pools(self) -> Tensor:
         """Per cell the number of its pool of connected cells where that has no open end, else −1, ``(cells,)``. Cells
@@ -75,31 +75,25 @@ class CutPoisson:
         return torch.from_numpy(label)
 
     def _centred(self, b: np.ndarray) -> np.ndarray:
-        """b less its mean over each floating pool."""
-        if not self.floating.any():
-            return b
-        means = np.bincount(self.pool, b, self.sizes.size) / self.sizes * self.floating
-        return b - means[self.pool]
+        """b of the open cells less its mean over each floating pool, in all cells; 0 in closed ones."""
+        out, inside = np.zeros_like(b), b[self.open]
+        if self.floating.any():
+            means = np.bincount(self.pool, inside, self.sizes.size) / self.sizes * self.floating
+            inside = inside - means[self.pool]
+        out[self.open] = inside
+        return out
 
     def solve(self, b: Tensor) -> Tensor:
         """p ``(…, *cells)`` of b ``(…, *cells)``."""
-        d = self.grid.dim
-        rows = b.detach().cpu().double().reshape(-1, math.prod(b.shape[b.ndim - d :])).numpy()
-        out = np.zeros_like(rows)
+        rows = b.detach().cpu().double().reshape(-1, self.operator.shape[0]).numpy()
+        out = np.empty_like(rows)
         for row, p in zip(rows, out, strict=True):
-            p[self.open] = self._centred(self._solve(self._centred(row[self.open])))
+            p[:] = self._centred(_solved(self.prepared, self._centred(row)))
         return torch.from_numpy(out).to(b).reshape(b.shape)
-
-    def _solve(self, b: np.ndarray) -> np.ndarray:
-        if not np.isfinite(b).all():
-            return np.full_like(b, np.nan)  # the step reports it
-        if self._direct is not None:
-            return self._direct(b)
-        return _iterated(self.matrix, b, self.cycle)
 
 
 class CutDiffusion:
-    """(A − β A Δ_h) u = A f for one component on its open free faces, by conjugate gradients with Jacobi.
+    """(A − β A Δ_h) u = A f for one component on its open free faces, by conjugate gradients.
 
     Args:
         grid: with a solid.
@@ -111,37 +105,64 @@ class CutDiffusion:
         v = grid.velocity
         free = torch.zeros(v.shapes[i], dtype=torch.bool)
         free[v.free[i]] = True
-        chosen = np.flatnonzero((free & grid.cut.live[i].cpu()).reshape(-1).numpy())
-        self.viscous = sp.csr_matrix(grid.cut.viscous_matrix(i)[chosen][:, chosen])
-        self.area = grid.cut.areas[i].cpu().reshape(-1).numpy()[chosen]
-        self.live = grid.cut.live[i][v.free[i]].reshape(-1).cpu().numpy()
-        self._kept: tuple[float, MatrixOperator] | None = None
+        live = grid.cut.live[i].cpu()
+        self.free = torch.nonzero(free.reshape(-1))[:, 0].numpy()
+        self.closed = ~live[v.free[i]].reshape(-1).numpy()
+        self.viscous = restricted(grid.cut.viscous_operator(i), free & live)
+        self.mass = torch.where(free & live, grid.cut.areas[i].cpu().double(), 1.0).reshape(-1)
+        self._prepared: PreparedSolver | None = None
+        self._beta = math.nan
 
-    def _matrix(self, beta: float) -> MatrixOperator:
-        """A + β K, kept for the next step."""
-        if self._kept is None or self._kept[0] != beta:
-            matrix = sp.diags(self.area) + beta * self.viscous
-            self._kept = (beta, MatrixOperator(matrix, symmetric=True, positive_definite=True))
-        return self._kept[1]
+    def _solver(self, beta: float) -> PreparedSolver:
+        """Of A + β K, kept for the next step."""
+        if self._prepared is None:
+            self._prepared = prepare(self._operator(beta), M="jacobi")
+        elif self._beta != beta:
+            self._prepared.update(self._operator(beta))
+        self._beta = beta
+        return self._prepared
+
+    def _operator(self, beta: float) -> StencilOperator:
+        k = self.viscous
+        return StencilOperator([beta * w for w in k.weights], beta * k.excess + self.mass.reshape(k.grid))
 
     def solve(self, f: Tensor, beta: float) -> Tensor:
         """u ``(…, n_i)`` of f ``(…, n_i)`` on all free faces; 0 on closed ones."""
         rows = f.detach().cpu().double().reshape(-1, f.shape[-1]).numpy()
-        out = np.zeros_like(rows)
-        matrix = self._matrix(beta)
+        out, solver, mass = np.zeros_like(rows), self._solver(beta), self.mass.numpy()
         for row, u in zip(rows, out, strict=True):
-            b = row[self.live]
-            u[self.live] = _iterated(matrix, self.area * b, Jacobi(), b) if np.isfinite(b).all() else np.nan
+            guess = np.zeros(len(mass))
+            guess[self.free] = np.where(self.closed, 0.0, row)
+            u[:] = _solved(solver, mass * guess, guess)[self.free]
         return torch.from_numpy(out).to(f).reshape(f.shape)
 
 
-def _iterated(matrix: MatrixOperator, b: np.ndarray, M: Any, guess: np.ndarray | None = None) -> np.ndarray:
-    """A⁻¹ b by conjugate gradients.
+def restricted(operator: StencilOperator, kept: Tensor) -> StencilOperator:
+    """The rows and columns of the cells that are ``kept``: u = 0 in the others, whose rows become empty.
+
+    What coupled a cell with one of those now adds to its row sum.
+
+    Args:
+        operator: of a grid.
+        kept: boolean, of the shape of the grid.
+    """
+    excess, weights = operator.excess.clone(), list[Tensor]()
+    for axis, weight in enumerate(operator.weights):
+        beyond = kept.roll(-1, axis)
+        excess += torch.where(kept & ~beyond, weight, 0.0) + torch.where(beyond & ~kept, weight, 0.0).roll(1, axis)
+        weights.append(torch.where(kept & beyond, weight, 0.0))
+    return StencilOperator(weights, torch.where(kept, excess, 0.0))
+
+
+def _solved(solver: PreparedSolver, b: np.ndarray, guess: np.ndarray | None = None) -> np.ndarray:
+    """A⁻¹ b, ``(n,)``; NaN where b is not finite, which the step reports.
 
     Raises:
         NotConvergedError: where the residual stays above 1e-10 of b.
     """
-    solution = solve_linear(matrix, b, M=M, x0=guess, rtol=_RTOL, raise_on_failure=False)
+    if not np.isfinite(b).all():
+        return np.full_like(b, np.nan)
+    solution = solver.solve(b, x0=guess, rtol=_RTOL, raise_on_failure=False)
     if not solution.residual <= _ACCEPTED:
         raise_for(solution.status, f"the linear system of a flow with a solid (n = {b.size})", solution)
     return solution.x.numpy()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from neuralpde.geometry import Outflow, Solid
+from neuralpde.linalg import StencilOperator
 from neuralpde.representations._face_velocity import FaceVelocity
 from neuralpde.representations._sections import lattice_distance, periodic_distance, section
 from neuralpde.representations._staggered import difference, ends, pad
@@ -120,18 +117,18 @@ class CutCells:
             out.append((p * difference(wide, i, h)).flatten(-self.velocity.dim).sum(-1))
         return out
 
-    def viscous_matrix(self, i: int) -> sp.csr_matrix:
-        """−A Δ_h on all faces of component i with boundary data 0, symmetric ``(n_i, n_i)``."""
+    def viscous_operator(self, i: int) -> StencilOperator:
+        """−A Δ_h on all faces of component i with boundary data 0, on the CPU."""
         v = self.velocity
         odd = [
             [a != i and not isinstance(v.boundary.on(a, s), Outflow) and v.mirrored(i, a, s) for s in (0, 1)]
             for a in range(v.dim)
         ]
-        matrix = link_matrix(self.links[i], v.boundary.periodic, odd)
-        return sp.csr_matrix(matrix + sp.diags(self.friction[i].reshape(-1).cpu().numpy()))
+        return link_operator(self.links[i], v.boundary.periodic, odd, self.friction[i])
 
-    def pressure_matrix(self) -> sp.csr_matrix:
-        """−D A G in the cells, symmetric; rows of closed cells are empty."""
+    def pressure_operator(self) -> StencilOperator:
+        """−D A G in the cells, on the CPU: open fractions are its weights, open ends its row sums; rows of closed cells
+        are empty."""
         v, weights, odd = self.velocity, list[Tensor](), list[list[bool]]()
         for a, (area, h) in enumerate(zip(self.areas, v.spacing, strict=True)):
             weight = area / h**2
@@ -139,43 +136,29 @@ class CutCells:
             if v.boundary.periodic[a]:
                 weight = torch.cat([weight, weight.narrow(a, 0, 1)], dim=a)
             weights.append(weight)
-        return link_matrix(weights, v.boundary.periodic, odd)
+        return link_operator(weights, v.boundary.periodic, odd)
 
 
-def link_matrix(links: list[Tensor], periodic: tuple[bool, ...], odd: list[list[bool]]) -> sp.csr_matrix:
-    """The graph Laplacian u → Σ links (u − u′).
+def link_operator(
+    links: list[Tensor], periodic: tuple[bool, ...], odd: list[list[bool]], excess: Tensor | None = None
+) -> StencilOperator:
+    """The weighted graph Laplacian u → Σ links (u − u′) + excess u, on the CPU.
 
     Args:
         links: per axis the weights between neighbours, one more along that axis than unknowns (ends included).
         periodic: per axis; then the first link is the last one.
         odd: per axis and side whether the value beyond the end is −u (else u, and the link does nothing).
+        excess: further row sums, of the shape of the grid.
     """
     shape = [n - (a == 0) for a, n in enumerate(links[0].shape)]
-    index = np.arange(math.prod(shape)).reshape(shape)
-    diagonal = np.zeros(shape)
-    rows, columns, values = list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
+    total = torch.zeros(shape, dtype=torch.float64) if excess is None else excess.to("cpu", torch.float64, copy=True)
+    weights = list[Tensor]()
     for a, link in enumerate(links):
-        w, n = np.moveaxis(link.cpu().numpy(), a, 0), shape[a]
-        k, total = np.moveaxis(index, a, 0), np.moveaxis(diagonal, a, 0)
-        pairs = [(k[:-1], k[1:], w[1:n])]
-        total[:-1] += w[1:n]
-        total[1:] += w[1:n]
-        if periodic[a]:
-            pairs.append((k[-1:], k[:1], w[n:]))
-            total[-1] += w[n]
-            total[0] += w[n]
-        else:
-            total[0] += 2 * w[0] * odd[a][0]
-            total[-1] += 2 * w[n] * odd[a][1]
-        for one, two, weight in pairs:
-            rows += [one.ravel(), two.ravel()]
-            columns += [two.ravel(), one.ravel()]
-            values += [-weight.ravel()] * 2
-    rows.append(index.ravel())
-    columns.append(index.ravel())
-    values.append(diagonal.ravel())
-    size = index.size
-    matrix = sp.coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), (size, size))
-    matrix = matrix.tocsr()
-    matrix.eliminate_zeros()
-    return matrix
+        wide = link.to("cpu", torch.float64)
+        weight = wide.narrow(a, 1, shape[a]).clone()
+        if not periodic[a]:
+            weight.select(a, -1).zero_()
+            for side in (0, -1):
+                total.select(a, side).add_(2 * odd[a][side] * wide.select(a, side))
+        weights.append(weight)
+    return StencilOperator(weights, total)
