@@ -27,8 +27,9 @@ class SumOperator(LinearOperator):
 
     Example:
         >>> from neuralpde.linalg import IdentityOperator, MatrixOperator
-        >>> (MatrixOperator([[0.0, 1.0], [1.0, 0.0]]) + IdentityOperator(2)) @ torch.tensor([1.0, 3.0])
-        tensor([4., 4.], dtype=torch.float64)
+        >>> A = MatrixOperator([[0.0, 1.0], [1.0, 0.0]]) + IdentityOperator(2)
+        >>> (A @ torch.tensor([1.0, 3.0])).tolist()
+        [4.0, 4.0]
     """
 
     def __init__(self, parts: Sequence[LinearOperator]) -> None:

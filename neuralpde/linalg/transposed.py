@@ -17,8 +17,8 @@ class TransposedOperator(LinearOperator):
     Example:
         >>> from neuralpde.linalg import MatrixOperator
         >>> import torch
-        >>> MatrixOperator([[1.0, 2.0, 3.0]]).T @ torch.ones(1)
-        tensor([1., 2., 3.], dtype=torch.float64)
+        >>> (MatrixOperator([[1.0, 2.0, 3.0]]).T @ torch.ones(1)).tolist()
+        [1.0, 2.0, 3.0]
     """
 
     def __init__(self, operator: LinearOperator) -> None:
