@@ -16,7 +16,7 @@ from neuralpde.types import Status
 LENGTH = 6
 """Iterations of an audition: what a useless preconditioner can cost."""
 
-_CLOSE, _TAIL, _LAZY = 1.1, 2, 0.5
+_CLOSE, _TAIL, _LAZY, _HALF = 1.1, 2, 0.9, 0.5
 
 
 @dataclass(eq=False)
@@ -68,6 +68,7 @@ def audition(
         The cycle of the winner, iterations of the loser that were lost, and why the user's was dropped (or "").
     """
     other = watch.beside()
+    pair[0].forget()
     star = _Runner(kernel(A, pair[0], r, tol, maxiter, watch), watch.sizes)
     understudy = _Runner(kernel(A, pair[1], r, tol, maxiter - LENGTH, other), other.sizes)
     for _ in range(LENGTH):
@@ -98,12 +99,14 @@ def _why_dropped(star: _Runner, understudy: _Runner, pair: tuple[Guard, Guard]) 
         return "" if ahead else pair[0].fault or star.end.status.meaning
     if understudy.end is not None:
         return f"{other} converged before it"
-    if star.sizes[-1] < _LAZY * understudy.sizes[-1]:
+    if star.sizes[-1] < _HALF * understudy.sizes[-1]:
         return ""  # where both gained nearly all of the energy the residual tells what is left
     if gained < rival / _CLOSE:
         return f"its first {k} iterations gained {_share(gained, rival)} of what {other} gains in as many"
+    if gained < _CLOSE * rival and pair[0].changed():
+        return pair[0].fault or "it answers the same residual by another direction than before"
     if gained < _CLOSE * rival and star.tail(k) < _LAZY * understudy.tail(k):
-        return f"its last {_TAIL} of {k} iterations gained less than half of what {other} gains in as many"
+        return f"its last {_TAIL} of {k} iterations gained less than {other} does in as many"
     return ""
 
 

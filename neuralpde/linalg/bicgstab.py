@@ -45,7 +45,7 @@ def bicgstab(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: in
         p_hat = guard.apply(p)
         if p_hat is None:
             return Cycle(y, k, Status.PRECONDITIONER_FAILED)
-        p_hat = p_hat.to(r.dtype)
+        p_hat = p_hat.to(r.dtype, copy=True)  # M may give the same buffer each time
         v = A.matvec(p_hat).to(r.dtype)
         sigma, length = float(torch.dot(shadow, v)), float(torch.linalg.vector_norm(v))
         if not math.isfinite(sigma):

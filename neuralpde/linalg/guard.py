@@ -85,6 +85,7 @@ class Guard:
 
     def _build(self, A: LinearOperator) -> None:
         self.fault = ""
+        self._first: tuple[Tensor, Tensor] | None = None
         self._operator: LinearOperator | None = None
         # The one broad except of this room, here, in update and in apply: the code may be a user's or a trained
         # network, and whatever it raises, the solve goes on without it and the result says so.
@@ -108,10 +109,27 @@ class Guard:
             self.fault = self._fault_of(z, r)
             if self.fault:
                 return None
+            if self.variable and self._first is None:
+                self._first = (r.clone(), z.clone())
             return z.to(r.device) if z.dtype in (torch.float32, torch.float64) else z.to(r)
         except Exception as error:
             self.fault = f"it raised {type(error).__name__}: {error}"
             return None
+
+    def forget(self) -> None:
+        """A new solve begins."""
+        self._first = None
+
+    def changed(self) -> bool:
+        """Whether it answers the first r of this solve by another direction now, 60 degrees off or more."""
+        if self._first is None:
+            return False
+        r, z = self._first
+        again = self.apply(r)
+        if again is None:
+            return True
+        before, now = z.to(torch.float64), again.to(torch.float64)
+        return float(torch.dot(before, now)) < 0.5 * float(before.norm() * now.norm())
 
     def update(self, A: LinearOperator) -> None:
         """Take the entries of another A of the same shape: by the preconditioner's own ``update``, else built anew."""

@@ -62,7 +62,7 @@ def minres(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int,
         z_new = guard.apply(v_new)
         if z_new is None:
             return Cycle(y, k, Status.PRECONDITIONER_FAILED)
-        z_new = z_new.to(r.dtype)
+        z_new = z_new.to(r.dtype, copy=True)  # M may give the same buffer each time
         square = float(torch.dot(z_new, v_new))
         # What is left of A z by rounding alone is no new direction.
         rounding = (tiny * (abs(delta) + gamma)) ** 2
