@@ -109,6 +109,7 @@ class MultigridOperator(LinearOperator):
         from neuralpde.linalg.multigrid._components import Constants
 
         self.grid = excess.shape
+        self._there: list[Any] = []
         self._constants = Constants(weights, excess)
         if self.hierarchy is not None:
             self.hierarchy.update(weights, excess)
@@ -125,6 +126,10 @@ class MultigridOperator(LinearOperator):
         if x.ndim == 2:
             columns = [self.matvec(column) for column in x.unbind(1)]
             return torch.stack(columns, dim=1) if columns else x.clone()
+        if self.device.type != "cpu" and self._cells is None:
+            there = self._device_cycle()
+            if there is not None:
+                return there(x.detach().to(self.device), self.grid)  # type: ignore[no-any-return]
         r = x.detach().to("cpu").contiguous().numpy()
         if self._cells is None:
             z = self._cycle(r)
@@ -133,6 +138,15 @@ class MultigridOperator(LinearOperator):
             wide[self._cells] = r
             z = self._cycle(wide)[self._cells]
         return torch.from_numpy(z).to(self.device)
+
+    def _device_cycle(self) -> Any:
+        """The same cycle on the device of A, made when first asked for; ``None`` where it has no form there."""
+        if not self._there:
+            from neuralpde.linalg.multigrid._torch_cycle import device_cycle
+
+            made = device_cycle(self.hierarchy, self._constants._label, self._constants.count, self._unit, self.device)
+            self._there = [made]
+        return self._there[0]
 
     def _cycle(self, r: Floats) -> Floats:
         from neuralpde.linalg.multigrid._components import size_of
