@@ -10,6 +10,7 @@ import numpy as np
 from neuralpde.linalg.multigrid._space_coarsest import BandedInverse, is_coarsest, matrix
 from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Triple
 from neuralpde.linalg.multigrid._space_level import SpaceLevel
+from neuralpde.linalg.multigrid._space_lines import LineLevel, line_axes
 from neuralpde.linalg.multigrid._space_rings import Rings
 
 ALONG = 0.25
@@ -41,7 +42,9 @@ class SpaceHierarchy:
         weights = [np.transpose(weights[axis], self._order) for axis in self._order]
         excess = np.transpose(excess, self._order)
         rings = self._rings = Rings(weights, excess)
-        level = SpaceLevel(Layout(rings.grid, rings.periodic), finest=True)
+        axes = line_axes(weights)
+        layout = Layout(rings.grid, rings.periodic)
+        level = LineLevel(layout, True, axes) if axes else SpaceLevel(layout, finest=True)
         self.scale = max(float(excess.max(initial=0.0)), *(float(w.max(initial=0.0)) for w in weights)) or 1.0
         weights, excess = rings.extended(weights, excess)
         for number, axis in enumerate((2, 1, 0)):
@@ -50,7 +53,7 @@ class SpaceHierarchy:
         level.ready()
         self._levels = [level]
         while not is_coarsest(level.layout.grid):
-            level = level.coarsen(_factors(level))
+            level = level.coarsen((2, 2, 2) if axes else _factors(level))
             self._levels.append(level)
         layout = level.layout
         self._inverse = BandedInverse(

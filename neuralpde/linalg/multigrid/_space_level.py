@@ -64,7 +64,7 @@ class SpaceLevel:
             np.divide(1.0, self.diagonal, out=self.inverse, where=self.diagonal > 0.0, casting="unsafe")
 
     def strength(self) -> list[float]:
-        """Of the coupling along each axis: Σ w δ² over all neighbours, for a function that grows by 1 from cell to cell."""
+        """Of the coupling along each axis: Σ w δ² over all neighbours, as u = x has it."""
         sums = self.w.sum(axis=(1, 2, 3, 4), dtype=np.float64)
         return [float(sum(s * d[axis] ** 2 for s, d in zip(sums, self.half, strict=True))) for axis in range(3)]
 
@@ -124,12 +124,15 @@ class SpaceLevel:
         coarse = (step.first, step.shape[1] * step.shape[2], step.shape[2])
         return step.grid[1], step.grid[2], fine, coarse
 
+    def next(self, layout: Layout) -> SpaceLevel:
+        return SpaceLevel(layout, finest=False)
+
     def coarsen(self, factors: Triple) -> SpaceLevel:
         """The next coarser grid, with the operator PᵀAP."""
         layout = self.layout
         step = self.step = Step(layout, factors)
         self.share = self.interpolate(step)
-        coarser = SpaceLevel(Layout(step.grid, layout.periodic), finest=False)
+        coarser = self.next(Layout(step.grid, layout.periodic))
         ones = layout.array(np.float64)
         if self.lack.any() or self.excess.any():
             self._slabs(
@@ -164,7 +167,7 @@ class SpaceLevel:
         self.coarse_r, self.coarse_z = np.zeros(step.shape, np.float32), np.zeros(step.shape, np.float32)
         places = (layout.first, layout.plane, layout.row, step.first, step.shape[1] * step.shape[2], step.shape[2])
         arguments = (self.layout.periodic, step.factors, (*places, step.grid[1], step.grid[2]), self.share.reshape(-1))
-        colours = slice(0, 2) if self.finest else slice(2, 3)
+        colours = slice(0, 2) if self.loops is _space_fine else slice(2, 3)
         served = (moves.served[colours].copy(), moves.serves[colours].copy(), self.coarse_r.reshape(-1))
         self._down = (layout.half, self.w, self.inverse, self.r, self.u, self.left, *arguments, *served)
         self._up = (

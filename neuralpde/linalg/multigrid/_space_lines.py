@@ -1,0 +1,119 @@
+"""Grids in space where the strong coupling changes its axis from region to region: smoothed by lines along each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neuralpde.linalg.multigrid import _space_coarse, _space_line_loops
+from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Step, Triple
+from neuralpde.linalg.multigrid._space_level import SpaceLevel
+from neuralpde.linalg.multigrid._space_tables import both
+
+RATIO = 5.0
+"""A cell calls for lines along the axis that couples it this many times as strongly as another axis does."""
+
+SHARE = 0.02
+"""Part of all cells that must call for lines along an axis."""
+
+
+def line_axes(weights: list[Floats]) -> tuple[int, ...]:
+    """Axes along which lines are needed: those of strong coupling, if it is not the same set of axes everywhere."""
+    sums = [w + np.roll(w, 1, axis) for axis, w in enumerate(weights)]
+    # an axis without coupling, as between two walls, asks for nothing
+    weakest = np.min([np.where(s > 0.0, s, np.inf) for s in sums], axis=0)
+    strong = [s > RATIO * weakest for s in sums]
+    live = max(1, int(np.isfinite(weakest).sum()))
+    counts = [int(s.sum()) for s in strong]
+    axes = tuple(axis for axis, count in enumerate(counts) if count > SHARE * live)
+    uneven = [axis for axis in axes if any(int((strong[other] & ~strong[axis]).sum()) > SHARE * live for other in axes)]
+    return axes if uneven else ()
+
+
+class LineLevel(SpaceLevel):
+    """A grid smoothed by lines along some axes, before the correction in their order, after it in reverse.
+
+    Args:
+        layout, finest: see :class:`SpaceLevel`.
+        axes: along which lines are solved.
+    """
+
+    def __init__(self, layout: Layout, finest: bool, axes: tuple[int, ...]) -> None:
+        super().__init__(layout, finest)
+        self.axes = axes
+        self.loops = _space_coarse
+
+    def next(self, layout: Layout) -> SpaceLevel:
+        return LineLevel(layout, False, self.axes)
+
+    def _prepare(self, step: Step) -> None:
+        super()._prepare(step)
+        layout = self.layout
+        neighbours = both(self.half)
+        shifts, cells = self._shifts(), self._cells()
+        self._all = (shifts, cells)
+        self._pivots, self._tables = {}, {}
+        for axis in self.axes:
+            unit: Triple = (int(axis == 0), int(axis == 1), int(axis == 2))
+            aside = [n for n, d in enumerate(neighbours) if d not in (unit, (-unit[0], -unit[1], -unit[2]))]
+            self._tables[axis] = (shifts[:, aside].copy(), cells[:, aside].copy())
+            links, inverse = self.w[self.half.index(unit)].reshape(-1), layout.array()
+            arguments = (links, self.diagonal.reshape(-1), inverse.reshape(-1))
+            if axis == 2:
+                rows = (layout.first, layout.plane, layout.row, layout.grid[1], layout.grid[2], layout.half)
+                self._slabs(_space_line_loops.pivots_of_rows, *rows, *arguments)
+            else:
+                self._lines(axis, _space_line_loops.pivots, *arguments)
+            self._pivots[axis] = (links, inverse.reshape(-1))
+
+    def _lines(
+        self, axis: int, loop: Any, *arguments: Any, before: tuple[Any, ...] = (), after: tuple[Any, ...] = ()
+    ) -> None:
+        from neuralpde.linalg.jit import in_slabs
+
+        layout = self.layout
+        strides = (layout.row, layout.plane) if axis == 0 else (layout.plane, layout.row)
+        across = layout.grid[1 - axis]
+        shape = (layout.first, *strides, layout.grid[axis], layout.half)
+        in_slabs(loop, across, layout.size // across, *before, *shape, *after, *arguments)
+
+    def _sweep(self, backwards: bool) -> None:
+        layout = self.layout
+        steps = [(axis, colour) for axis in self.axes for colour in range(4)]
+        for axis, colour in reversed(steps) if backwards else steps:
+            ring = layout.periodic[axis]
+            arrays = (
+                self.r.reshape(-1),
+                self.u.reshape(-1),
+                self.w.reshape(-1),
+                *self._pivots[axis],
+                *self._tables[axis],
+            )
+            if axis == 2:
+                rows = (layout.first, layout.plane, layout.row, layout.grid[1], layout.grid[2], layout.half, ring)
+                self._slabs(_space_line_loops.relax_rows, colour, *rows, *arrays)
+            else:
+                self._lines(axis, _space_line_loops.relax_lines, *arrays, before=(colour,), after=(ring,))
+            layout.close(self.u)
+
+    def down(self, plain: Floats, pad: int) -> None:
+        assert self.step is not None
+        layout = self.layout
+        self._slabs(_space_line_loops.sort_rows, True, plain, pad, layout.half, self.r)
+        self.u[:] = 0.0
+        self._sweep(False)
+        shape = (layout.first, layout.plane, layout.row, layout.grid[1], layout.half)
+        arrays = (self.r, self.u, self.w, self.excess)
+        flat = [array.reshape(-1) for array in arrays]
+        self._slabs(_space_line_loops.residual, *shape, *flat, *self._all, self.left.reshape(-1))
+        layout.close(self.left)
+        self._coarse_slabs(self.step, self.loops.down, 3, plain, pad, *self._down)
+
+    def up(self, plain: Floats, pad: int) -> None:
+        assert self.step is not None
+        self.step.close(self.coarse_z)
+        self._slabs(self.loops.up, 0, plain, pad, *self._up)
+        self.layout.close(self.u)
+        self._sweep(True)
+        self._slabs(_space_line_loops.sort_rows, False, plain, pad, self.layout.half, self.u)
