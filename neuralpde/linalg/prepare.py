@@ -182,16 +182,17 @@ class PreparedSolver:
     def _one(self, b: Tensor, x0: Tensor | None, limits: Any, callback: Any) -> LinearSolution:
         rtol, atol, maxiter = limits
         started = time.perf_counter()
-        early = _settled_early(self.A, b, x0)
-        if early is not None:
-            return early
+        size = norm(b)
+        if not (0.0 < size < math.inf and (x0 is None or math.isfinite(norm(x0)))):
+            early = _settled_early(self.A, b, x0)
+            if early is not None:
+                return early
         direct = self.method.name == "direct"
         maxiter = (5 if direct else min(max(10 * b.numel(), 50), 10_000)) if maxiter is None else maxiter
         system = self.ready()
         setup, self._unreported = self._unreported, 0.0
-        size = norm(b)
         x = torch.zeros_like(b) if x0 is None else x0.clone()
-        state = refine(system, b, x, max(rtol * size, atol), maxiter, callback)
+        state = refine(system, b, size, x, max(rtol * size, atol), maxiter, callback)
         final_reason(system, state, b, max(rtol * size, atol))
         return _solution(state, rtol * size, size, (setup, time.perf_counter() - started - setup))
 

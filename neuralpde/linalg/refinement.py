@@ -63,6 +63,7 @@ class Refinement:
 def refine(
     system: System,
     b: Tensor,
+    scale: float,
     x: Tensor,
     target: float,
     maxiter: int,
@@ -75,9 +76,17 @@ def refine(
     What a kernel claims is never believed: when r disagrees it is started again from r, and when that has not helped
     twice the status is STAGNATED. A failure under a user's preconditioner costs that preconditioner, not the solve.
 
+    Args:
+        system: what was made for A.
+        b: right-hand side ``(n,)``, and ``scale`` its norm.
+        x: first guess ``(n,)``.
+        target: ‖r‖ to come to.
+        maxiter: most iterations.
+        callback: see :func:`neuralpde.linalg.solve_linear`.
+
     Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), chapter 12 (iterative refinement).
     """
-    A, scale = system.A, norm(b)
+    A = system.A
     r, size = true_residual(A, b, x)
     state = Refinement(x, r, size, [size / scale], dtype=torch.float64 if system.method.wide else A.dtype)
     poor = 0
@@ -164,7 +173,7 @@ def _accept(system: System, b: Tensor, state: Refinement, cycle: Cycle, target: 
     claim that does not even halve ‖r‖ is rounding noise, as in LU factors of a singular A, where x is 1e15 times too
     long and ‖r‖ is smaller by luck.
     """
-    trial = state.x + state.size * cycle.y
+    trial = torch.add(state.x, cycle.y, alpha=state.size)
     r, size = true_residual(system.A, b, trial)
     if cycle.status in _CUT_OFF and system.method.energy and state.size < size < math.inf:
         better = system.facts.floor(norm(trial), 0.0) < _ROUNDED * state.size

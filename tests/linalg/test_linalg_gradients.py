@@ -54,7 +54,7 @@ def test_entries_of_a_sparse_matrix():
     rows, columns = torch.from_numpy(pattern.indptr), torch.from_numpy(pattern.indices)
 
     def solve(values, b):
-        A = MatrixOperator(torch.sparse_csr_tensor(rows, columns, values, pattern.shape))
+        A = MatrixOperator(torch.sparse_csr_tensor(rows, columns, values, pattern.shape, check_invariants=True))
         return solve_linear(A, b, solver="gmres", M="jacobi", **TIGHT).x
 
     assert torch.autograd.gradcheck(solve, (torch.from_numpy(pattern.data).requires_grad_(), right(4)))
@@ -122,7 +122,7 @@ def test_the_adjoint_uses_the_same_preconditioner():
     b = right(144)
     solver.solve(b).x.sum().backward()
     assert solver.transposed() is solver and solver.ready().guards[0] is built
-    nonsymmetric = PreparedSolver([[2.0, 1.0], [0.0, 3.0]], solver="gmres", M="direct")
+    nonsymmetric = PreparedSolver(np.array([[2.0, 1.0], [0.0, 3.0]]), solver="gmres", M="direct")
     assert nonsymmetric.transposed().transposed().A.shape == (2, 2)
     assert nonsymmetric.transposed().solve([1.0, 1.0]).iterations == 1  # the transposed factors are exact
 
