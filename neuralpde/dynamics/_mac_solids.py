@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _RTOL, _ACCEPTED = 1e-13, 1e-10
 """What solves aim at, and the relative residual that will do where rounding does not let them get there."""
 
-_DIRECT_CELLS = 400_000
-"""Largest 2D grid whose pressure matrix is factorised: there a substitution costs less than four V-cycles. In 3D
-factors fill in too much."""
+_DIRECT_CELLS = {2: 300_000, 3: 16_000}
+"""Most open cells whose pressure matrix is factorised: up to there a substitution costs less than conjugate gradients
+with multigrid, and the factors fit into 200 MB."""
 
 
 class CutPoisson:
     """−D A G p = b in the cells that the solid leaves open; p = 0 in the others.
 
-    Factorised once by sparse LU in 2D up to 400,000 cells, else conjugate gradients with geometric multigrid. Where a
+    Factorised once by sparse LU on small grids, else solved by conjugate gradients with geometric multigrid. Where a
     pool of cells has no open end b's mean over it is left out (see :class:`Balance`), and p has mean 0 there.
 
     Args:
@@ -46,7 +46,7 @@ class CutPoisson:
         loss, diagonal = (np.bincount(self.pool, part, count) for part in (excess, rows.diagonal()[self.open]))
         self.floating = loss <= 1e-10 * diagonal
         self.sizes = np.bincount(self.pool, minlength=count)
-        direct = grid.dim == 2 and len(self.open) <= _DIRECT_CELLS
+        direct = len(self.open) <= _DIRECT_CELLS[grid.dim]
         self.operator = self._regular(operator, held=direct)
         self.prepared = prepare(self.operator, M=Direct(limit=rows.shape[0]) if direct else GeometricMultigrid())
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from neuralpde.dynamics import ForceRecord, MacDynamics, make_dynamics
+from neuralpde.dynamics import ForceRecord, MacDynamics, _mac_solids, make_dynamics
+from neuralpde.dynamics._mac_solids import CutPoisson
 from neuralpde.geometry import Block, Box, Condition, Dirichlet, Disc, FreeSlip, LevelSet, Outflow, Periodic, Solid
 from neuralpde.integrators import RK4, IncrementalPressureCorrection, LieSplitting, State
 from neuralpde.io import load_table
@@ -134,6 +136,42 @@ def test_the_matrices_are_the_operators(name: str) -> None:
     product = (grid.cut.pressure_operator() @ p.reshape(-1)).reshape(p.shape)
     slope = grid.velocity.spread(grid.velocity.unpack(grid.velocity.pack(grid.gradient(p))))
     torch.testing.assert_close(product, -grid.divergence(slope), rtol=1e-12, atol=1e-9)
+
+
+@settings
+def test_multigrid_finds_the_pressure_of_a_dense_solve_and_of_the_factors(name: str, monkeypatch) -> None:
+    grid, dynamics = _made(name)
+    assert grid.cut is not None and isinstance(dynamics.poisson, CutPoisson)
+    b = -grid.divergence(grid.velocity.spread(grid.velocity.unpack(_random(grid, 2)[:, : grid.velocity.num_dofs])))
+    matrix = grid.cut.pressure_operator().to_csr().toarray()
+    wanted = torch.from_numpy(np.linalg.lstsq(matrix, b.reshape(2, -1).numpy().T, rcond=1e-12)[0].T).reshape(b.shape)
+    closed = torch.from_numpy(matrix.diagonal() == 0).reshape(grid.cells)
+    monkeypatch.setattr(_mac_solids, "_DIRECT_CELLS", {2: 0, 3: 0})
+    iterated = CutPoisson(grid)
+    for poisson, recipe in ((dynamics.poisson, "Direct"), (iterated, "GeometricMultigrid")):
+        assert type(poisson.prepared._recipe).__name__ == recipe
+        p = poisson.solve(b)
+        assert not bool(p[..., closed].any())
+        torch.testing.assert_close(p, wanted, rtol=0, atol=1e-10 * float(wanted.abs().max()))
+
+
+@settings
+@pytest.mark.parametrize("beta", [1e-4, 10.0])
+def test_diffusion_finds_the_velocity_of_a_dense_solve(name: str, beta: float) -> None:
+    grid, dynamics = _made(name)
+    assert grid.cut is not None
+    velocity = grid.velocity.unpack(_random(grid)[: grid.velocity.num_dofs])
+    for i, f in enumerate(velocity):
+        free = torch.zeros(grid.velocity.shapes[i], dtype=torch.bool)
+        free[grid.velocity.free[i]] = True
+        open_faces = (free & grid.cut.live[i]).reshape(-1).numpy()
+        viscous = grid.cut.viscous_operator(i).to_csr()[open_faces][:, open_faces].toarray()
+        area = grid.cut.areas[i].reshape(-1).numpy()[open_faces]
+        inside = grid.cut.live[i][grid.velocity.free[i]]
+        u = dynamics.diffusion[i].solve(f.reshape(1, -1), beta).reshape(f.shape)
+        wanted = np.linalg.solve(np.diag(area) + beta * viscous, area * f[inside].numpy())
+        assert not bool(u[~inside].any())
+        torch.testing.assert_close(u[inside], torch.from_numpy(wanted), rtol=0, atol=1e-11 * np.abs(wanted).max())
 
 
 def _at_rest(condition: Condition) -> Condition:
