@@ -34,8 +34,6 @@ def cycle_rows(case: str, problem: Problem, repeats: int = 7) -> Iterator[Row]:
             seconds.append(time.perf_counter() - begin)
         bandwidth = copy_bandwidth()
     hierarchy = M.hierarchy
-    if not hasattr(hierarchy, "cycle_bytes"):
-        return
     yield Row(case, "V-cycle, 1 thread", "seconds", min(seconds), "s")
     yield Row(case, "V-cycle, 1 thread", "levels", len(hierarchy.levels))
     yield Row(case, "V-cycle, 1 thread", "operator_complexity", hierarchy.operator_complexity)

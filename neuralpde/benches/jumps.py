@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from neuralpde.benches._linear_methods import CG, PYAMG, room, threads
+from neuralpde.benches._linear_methods import CG, PYAMG, room
 from neuralpde.benches._linear_petsc import hypre_methods
 from neuralpde.benches._linear_problem import Method, Problem, measured
 from neuralpde.benches._linear_rows import case_rows
 from neuralpde.benches._rows import Row
-from neuralpde.benches.pressure import THREADS, case_name
+from neuralpde.benches.pressure import case_name
 from neuralpde.linalg import PlainMultigrid
 from neuralpde.systems import pressure_system
 
@@ -69,12 +69,11 @@ def rows(quick: bool = False) -> Iterator[Row]:
         quick: tiny grids and one seed.
     """
     seeds = SEEDS[:1] if quick else SEEDS
-    with threads(THREADS):
-        for grid in QUICK_GRIDS:  # so that loops are compiled before anything is timed
-            for kind in KINDS:
-                for method in (room("multigrid"), *PYAMG.values()):
-                    measured(method, kind.problems(grid, (0,))[0], repeats=1)
-        for grid in QUICK_GRIDS if quick else GRIDS:
-            for kind in KINDS:
-                case = f"{kind.name} {case_name(grid)}"
-                yield from case_rows(case, kind.problems(grid, seeds), methods(), *((1, 1.0) if quick else (2, LIMIT)))
+    for grid in QUICK_GRIDS:  # so that loops are compiled before anything is timed
+        for kind in KINDS:
+            for method in (room("multigrid"), *PYAMG.values()):
+                measured(method, kind.problems(grid, (0,))[0], repeats=1)
+    for grid in QUICK_GRIDS if quick else GRIDS:
+        for kind in KINDS:
+            case = f"{kind.name} {case_name(grid)}"
+            yield from case_rows(case, kind.problems(grid, seeds), methods(), *((1, 1.0) if quick else (2, LIMIT)))

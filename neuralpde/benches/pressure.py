@@ -4,8 +4,9 @@ Each case holds three systems of a size: moving circles (spheres), rooms behind 
 smoke plume; one side is open, b is the divergence of a velocity and x₀ = 0. Every method runs until the true relative
 residual, recomputed with SciPy in float64, is below 1e-6. ``seconds`` is set-up and solve; figures are medians over the
 three systems. Methods with a matrix get that of the unknown cells, ready made; "multigrid from csr" finds the grid in
-it first. Loops were compiled before; what that takes is a row of its own. Two threads of torch, which our loops follow;
-pyamg, hypre and SuperLU run with one; "multigrid, 1 thread" is the same comparison.
+it first. Loops were compiled before; what that takes is a row of its own. Our loops follow the threads of torch, whose
+number OMP_NUM_THREADS sets; pyamg, hypre and SuperLU run with one, and so does "multigrid, 1 thread". On a busy machine
+set OMP_NUM_THREADS=1: threads that wait for each other cost more there than they gain.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import importlib.util
 import math
 from collections.abc import Iterator, Sequence
 
+import torch
+
 from neuralpde.benches._linear_cycle import cycle_rows
-from neuralpde.benches._linear_methods import CG, DIRECT, PYAMG, from_csr, room, threads, with_threads
+from neuralpde.benches._linear_methods import CG, DIRECT, PYAMG, from_csr, room, with_threads
 from neuralpde.benches._linear_petsc import hypre_methods
 from neuralpde.benches._linear_problem import Measured, Method, OverLimitError, Problem, measured
 from neuralpde.benches._linear_processes import compilation
@@ -28,7 +31,6 @@ GRIDS = ((256, 256), (512, 512), (1024, 1024), (64, 64, 64), (96, 96, 96), (128,
 QUICK_GRIDS = ((32, 32), (12, 12, 12))
 FAMILIES = ("circles", "rooms", "plume")
 SEED = 1
-THREADS = 2
 
 EVERY = ("circles", "boxes", "blobs", "walls", "rooms", "comb", "gaps", "closed rooms", "plume")
 """Families without jumps, on which iterations alone are counted."""
@@ -53,12 +55,9 @@ def methods() -> dict[str, Method]:
     """All of them."""
     multigrid = room("multigrid")
     found = {**CG, **DIRECT, **PYAMG, **hypre_methods(), "multigrid plain": room(PlainMultigrid)}
-    return {
-        **found,
-        "multigrid from csr": from_csr,
-        "multigrid, 1 thread": with_threads(multigrid, 1),
-        "multigrid": multigrid,
-    }
+    if torch.get_num_threads() > 1:
+        found["multigrid, 1 thread"] = with_threads(multigrid, 1)
+    return {**found, "multigrid from csr": from_csr, "multigrid": multigrid}
 
 
 def rows(quick: bool = False) -> Iterator[Row]:
@@ -71,21 +70,21 @@ def rows(quick: bool = False) -> Iterator[Row]:
         remark("petsc hypre: not run: petsc4py does not import.")
     if not quick:
         yield from _first_calls()
-    with threads(THREADS):
-        _warm(methods())
-        spreads: dict[int, list[int]] = {2: [], 3: []}
-        for grid in QUICK_GRIDS if quick else GRIDS:
-            for row in _size(grid, quick):
-                if row.method == "multigrid" and row.metric in ("most_iterations", "iterations_spread"):
-                    least = row.value if row.metric == "most_iterations" else spreads[len(grid)][-1] - row.value
-                    spreads[len(grid)].append(int(least))
-                yield row
-        for dim, seen in spreads.items():
-            if seen:
-                yield Row(f"{dim}D, all sizes", "multigrid", "most_iterations", max(seen))
-                yield Row(f"{dim}D, all sizes", "multigrid", "iterations_spread", max(seen) - min(seen))
-        yield from _all_families((24, 24) if quick else (256, 256), 1 if quick else 3)
-        yield from _all_families((10, 10, 10) if quick else (48, 48, 48), 1 if quick else 3)
+    yield Row("machine", "threads of torch", "threads", torch.get_num_threads())
+    _warm(methods())
+    spreads: dict[int, list[int]] = {2: [], 3: []}
+    for grid in QUICK_GRIDS if quick else GRIDS:
+        for row in _size(grid, quick):
+            if row.method == "multigrid" and row.metric in ("most_iterations", "iterations_spread"):
+                least = row.value if row.metric == "most_iterations" else spreads[len(grid)][-1] - row.value
+                spreads[len(grid)].append(int(least))
+            yield row
+    for dim, seen in spreads.items():
+        if seen:
+            yield Row(f"{dim}D, all sizes", "multigrid", "most_iterations", max(seen))
+            yield Row(f"{dim}D, all sizes", "multigrid", "iterations_spread", max(seen) - min(seen))
+    yield from _all_families((24, 24) if quick else (256, 256), 1 if quick else 3)
+    yield from _all_families((10, 10, 10) if quick else (48, 48, 48), 1 if quick else 3)
 
 
 def _size(grid: Sequence[int], quick: bool) -> Iterator[Row]:
