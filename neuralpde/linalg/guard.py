@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Any
 
 import torch
@@ -160,7 +161,7 @@ class Guard:
         if z.is_complex():
             return "it returned complex numbers"
         # A sum is one pass without a temporary; only when it overflows are the entries looked at one by one.
-        if not torch.isfinite(z.sum()) and not bool(torch.isfinite(z).all()):
+        if not math.isfinite(float(z.sum())) and not bool(torch.isfinite(z).all()):
             return "it returned NaN or Inf"
         return ""
 
