@@ -10,13 +10,17 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import lapack, pinvh
+from scipy.linalg import lapack
 from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 
 from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Triple
 
 LARGEST_WORK = 4.0e8
 """Products of numbers that a factor may cost: 16³ cells."""
+
+
+SHIFTS = (0.0, 1e-7, 1e-5, 1e-3, 1e-1)
+"""Added to the unit diagonal of a scaled matrix until it has a factor."""
 
 
 def is_coarsest(grid: Triple) -> bool:
@@ -72,8 +76,11 @@ class BandedInverse:
         held[self._held] = 1.0
         held[diagonal <= 0.0] = 1.0
         band[0] += held[self._order]
-        self._factor, failed = lapack.dpbtrf(band, lower=1)
-        self._dense = pinvh(a.toarray()) if failed else None
+        # Galerkin couplings kept in float32 may leave the smallest eigenvalues just below zero
+        for shift in SHIFTS:
+            self._factor, failed = lapack.dpbtrf(band + shift * (np.arange(len(band)) == 0)[:, None], lower=1)
+            if not failed:
+                break
 
     def _constants(self, a: sp.csr_matrix, excess: Floats) -> None:
         """Parts of the graph of A that no excess holds."""
@@ -94,8 +101,6 @@ class BandedInverse:
 
     def __call__(self, r: Floats) -> NDArray[np.float64]:
         b = self._without_constants(r.astype(np.float64))
-        if self._dense is not None:
-            return self._without_constants(self._dense @ b)
         x = np.empty_like(b)
         x[self._order] = lapack.dpbtrs(self._factor, (self._scale * b)[self._order], lower=1)[0]
         return self._without_constants(self._scale * x)

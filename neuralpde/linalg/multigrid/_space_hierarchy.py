@@ -34,6 +34,7 @@ class SpaceHierarchy:
     """
 
     def __init__(self, weights: list[Floats], excess: Floats, options: Any = None) -> None:
+        self._smoother = getattr(options, "smoother", "auto")
         self.update(weights, excess)
 
     def update(self, weights: list[Floats], excess: Floats) -> None:
@@ -42,7 +43,8 @@ class SpaceHierarchy:
         weights = [np.transpose(weights[axis], self._order) for axis in self._order]
         excess = np.transpose(excess, self._order)
         rings = self._rings = Rings(weights, excess)
-        axes = line_axes(weights)
+        axes = {"points": (), "lines": (0, 1, 2)}.get(self._smoother)
+        axes = line_axes(weights) if axes is None else axes
         layout = Layout(rings.grid, rings.periodic)
         level = LineLevel(layout, True, axes) if axes else SpaceLevel(layout, finest=True)
         self.scale = max(float(excess.max(initial=0.0)), *(float(w.max(initial=0.0)) for w in weights)) or 1.0

@@ -62,10 +62,11 @@ def interpolate(
                 o = omega[n]
                 t = lack[f + shifts[n, 0] : f + shifts[n, 0] + width]
                 for k in range(width):
-                    # a neighbour that no coarse cell serves (lack 1) has no say: else P 1 would be short of 1 here
-                    used = o[k] if t[k] < 1.0 else 0.0
-                    total[k] += used
-                    short[k] += used * t[k]
+                    # a neighbour that no coarse cell serves (lack 1) has no say: else P 1 would be short of 1 here;
+                    # and only positive couplings have, or a cell may be worth more than all its parents
+                    o[k] = o[k] if t[k] < 1.0 and o[k] > 0.0 else 0.0
+                    total[k] += o[k]
+                    short[k] += o[k] * t[k]
             for k in range(width):
                 positive = total[k] > 0.0
                 total[k] = 1.0 / total[k] if positive else 0.0
