@@ -12,6 +12,7 @@ from neuralpde.linalg import (
     DiagonalOperator,
     IdentityOperator,
     MatrixOperator,
+    StencilOperator,
     as_operator,
 )
 from neuralpde.types import UsageError
@@ -21,6 +22,9 @@ DENSE = RNG.normal(size=(6, 6))
 SYMMETRIC = DENSE + DENSE.T
 SPARSE = sp.random(6, 6, density=0.4, random_state=5, format="csr") + 2 * sp.identity(6)
 TORCH = torch.from_numpy(DENSE)
+WIDE = MatrixOperator(DENSE[:4])
+GRID = StencilOperator([[[1.0, 3.0], [0.0, 0.0]], [[5.0, 0.0], [7.0, 0.0]]], [[1.0, 0.0], [0.0, 2.0]])
+GRID_MATRIX = np.array([[7.0, -5, -1, 0], [-5, 8, 0, -3], [-1, 0, 8, -7], [0, -3, -7, 12]])
 
 
 def by_function(matrix, **options):
@@ -52,6 +56,19 @@ OPERATORS = {
     "box": (BoxLaplacian((3,), 0.5, "dirichlet", 1.0), np.array([[9.0, -4, 0], [-4, 9, -4], [0, -4, 9]])),
     "box neumann": (BoxLaplacian((3,), 0.5, "neumann", 1.0), np.array([[9.0, -8, 0], [-4, 9, -4], [0, -8, 9]])),
     "box 1 node": (BoxLaplacian((1,), 0.5, "periodic", 2.0), np.array([[2.0]])),
+    "grid": (GRID, GRID_MATRIX),
+    "sum": (MatrixOperator(DENSE) + SPARSE, DENSE + SPARSE.toarray()),
+    "sum float32": (MatrixOperator(DENSE.astype(np.float32)) * 2, 2 * DENSE.astype(np.float32)),
+    "sum of grids": (GRID + 2.0 * GRID + IdentityOperator(4), 3 * GRID_MATRIX + np.eye(4)),
+    "product": (MatrixOperator(DENSE[:4]) @ MatrixOperator(DENSE), DENSE[:4] @ DENSE),
+    "product transposed": ((MatrixOperator(DENSE[:4]) @ SPARSE).T, (DENSE[:4] @ SPARSE.toarray()).T),
+    "normal equations": (WIDE.T @ WIDE, DENSE[:4].T @ DENSE[:4]),
+    "multiple": (-0.5 * MatrixOperator(DENSE), -0.5 * DENSE),
+    "transposed": (MatrixOperator(DENSE[:4]).T, DENSE[:4].T),
+    "callable of blocks": (
+        CallableOperator((6, 6), lambda x: TORCH @ x, lambda x: TORCH.T @ x, block=True),
+        DENSE,
+    ),
     "empty": (MatrixOperator(np.zeros((0, 0))), np.zeros((0, 0))),
     "empty sparse": (MatrixOperator(sp.csr_matrix((0, 0))), np.zeros((0, 0))),
 }
@@ -100,7 +117,9 @@ def test_flags_are_true(case):
         assert np.linalg.eigvalsh(matrix).min(initial=1.0) > 0
 
 
-@pytest.mark.parametrize("name", ["symmetric", "sparse symmetric", "diagonal", "identity", "box", "empty"])
+@pytest.mark.parametrize(
+    "name", ["symmetric", "sparse symmetric", "diagonal", "identity", "box", "empty", "grid", "normal equations"]
+)
 def test_symmetry_is_seen(name):
     assert OPERATORS[name][0].symmetric
 
