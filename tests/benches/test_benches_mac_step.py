@@ -21,7 +21,13 @@ def test_rows_have_the_form_of_a_bench(quick: list[Row]) -> None:
     assert all(isinstance(row, Row) and math.isfinite(row.value) for row in quick)
     assert len({(row.case, row.method, row.metric) for row in quick}) == len(quick)
     cases = {row.case for row in quick}
-    for name in ("periodic 2D, 32 cells", "cavity 2D, 16 cells", "periodic 3D, 8 cells", "periodic 2D"):
+    for name in (
+        "periodic 2D, 32 cells",
+        "cavity 2D, 16 cells",
+        "periodic 3D, 8 cells",
+        "periodic 2D",
+        "disc 2D, 32 cells",
+    ):
         assert name in cases
     assert "periodic 2D, 16 cells, 16 flows at once" in cases
 
@@ -31,6 +37,8 @@ def test_a_step_costs_about_what_its_parts_cost(quick: list[Row], method: str) -
     parts = ("advection_seconds", "diffusion_seconds", "pressure_seconds")
     for case in {row.case for row in quick if row.metric == "over_memory_time"}:
         found = {row.metric: row.value for row in quick if row.case == case and row.method == method}
+        if not found:  # no reflection around solids
+            continue
         assert 0.1 <= sum(found[part] for part in parts) / found["seconds"] <= 10  # a busy machine may stop in between
 
 
