@@ -78,7 +78,8 @@ class BandedInverse:
         band[0] += held[self._order]
         # Galerkin couplings kept in float32 may leave the smallest eigenvalues just below zero
         for shift in SHIFTS:
-            self._factor, failed = lapack.dpbtrf(band + shift * (np.arange(len(band)) == 0)[:, None], lower=1)
+            band[0] += shift
+            self._factor, failed = lapack.dpbtrf(band, lower=1)
             if not failed:
                 break
 

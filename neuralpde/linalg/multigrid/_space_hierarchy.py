@@ -55,7 +55,7 @@ class SpaceHierarchy:
         level.ready()
         self._levels = [level]
         while not is_coarsest(level.layout.grid):
-            level = level.coarsen((2, 2, 2) if axes else _factors(level))
+            level = level.coarsen(_factors(level, axes))
             self._levels.append(level)
         layout = level.layout
         self._inverse = BandedInverse(
@@ -115,10 +115,10 @@ def _order(weights: list[Floats]) -> Triple:
     return first, second, third
 
 
-def _factors(level: SpaceLevel) -> Triple:
-    """2 along axes to coarsen: the last one, and those that couple nearly as much as the most coupled."""
+def _factors(level: SpaceLevel, axes: tuple[int, ...]) -> Triple:
+    """2 along axes to coarsen: the last one, those of lines, and those that couple nearly as much as any other."""
     grid = level.layout.grid
     strength = level.strength()
-    largest = max(s for s, n in zip(strength, grid, strict=True) if n > 2)
-    first, second = (2 if n > 2 and s >= ALONG * largest else 1 for s, n in zip(strength[:2], grid[:2], strict=True))
+    largest = max((strength[a] for a in range(3) if grid[a] > 2 and a not in axes), default=0.0)
+    first, second = (2 if grid[a] > 2 and (a in axes or strength[a] >= ALONG * largest) else 1 for a in range(2))
     return first, second, 2

@@ -28,7 +28,8 @@ def line_axes(weights: list[Floats]) -> tuple[int, ...]:
     counts = [int(s.sum()) for s in strong]
     axes = tuple(axis for axis, count in enumerate(counts) if count > SHARE * live)
     uneven = [axis for axis in axes if any(int((strong[other] & ~strong[axis]).sum()) > SHARE * live for other in axes)]
-    return axes if uneven else ()
+    # one strong axis everywhere: lines along it leave both others to full coarsening; two are left to semicoarsening
+    return axes if uneven or (len(axes) == 1 and counts[axes[0]] > 0.5 * live) else ()
 
 
 class LineLevel(SpaceLevel):
