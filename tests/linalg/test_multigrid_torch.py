@@ -27,11 +27,9 @@ def both(A):
 
 
 @pytest.mark.parametrize("boundary", ["open", "wall", "periodic"])
-@pytest.mark.parametrize("jump", [1.0, 3.0, 1e3])
+@pytest.mark.parametrize("jump", [1.0, 1e3])
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_both_cycles_are_one_map(grid, boundary, jump):
-    if len(grid) == 3 and jump > 3.0:
-        pytest.skip("smoothed by lines, which have no form in torch")
     A = system(grid, boundary, jump)
     M, there = both(A)
     r = torch.randn(A.shape[0], dtype=torch.float64, generator=torch.Generator().manual_seed(1))
