@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _RTOL, _ACCEPTED = 1e-13, 1e-10
 """What solves aim at, and the relative residual that will do where rounding does not let them get there."""
 
-_DIRECT_CELLS = {2: 300_000, 3: 16_000}
+_DIRECT_CELLS = {2: 300_000, 3: 33_000}
 """Most open cells whose pressure matrix is factorised: up to there a substitution costs less than conjugate gradients
 with multigrid, and the factors fit into 200 MB."""
 
