@@ -125,6 +125,8 @@ def refine(
             continue
         if failure is None:
             continue
+        if failure is not Status.NON_FINITE and system.facts.annihilates(state.r):
+            failure = Status.INCOMPATIBLE
         if failure in _OF_THE_MATRIX or not _next_turn(system, state, failure):
             state.status = failure
             return state
