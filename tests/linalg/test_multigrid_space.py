@@ -204,13 +204,14 @@ def test_the_banded_inverse_is_the_pseudoinverse():
 
     k = np.ones((5, 4, 6))
     k[2] = 0.0  # two parts, neither held
+    points = np.indices(k.shape).reshape(3, -1).T
     weights, excess = weights_of(k), np.zeros(k.shape)
     a = matrix_of(weights, excess)
     r = np.random.default_rng(0).standard_normal(k.size) * (k.ravel() > 0)
-    np.testing.assert_allclose(BandedInverse(a, excess.ravel())(r), np.linalg.pinv(a.toarray()) @ r, atol=1e-10)
+    np.testing.assert_allclose(BandedInverse(a, excess.ravel(), points)(r), np.linalg.pinv(a.toarray()) @ r, atol=1e-10)
     excess = open_side(k)
     a = matrix_of(weights, excess)
-    inverse = BandedInverse(a, excess.ravel())(r)
+    inverse = BandedInverse(a, excess.ravel(), points)(r)
     np.testing.assert_allclose(inverse, np.linalg.pinv(a.toarray()) @ r, atol=1e-10)
 
 

@@ -58,9 +58,10 @@ class SpaceHierarchy:
             level = level.coarsen(_factors(level, axes))
             self._levels.append(level)
         layout = level.layout
-        self._inverse = BandedInverse(
-            matrix(layout, level.half, level.w, level.excess), layout.get(level.excess).reshape(-1)
-        )
+        a = matrix(layout, level.half, level.w, level.excess)
+        points = np.indices(layout.grid).reshape(3, -1).T
+        around = tuple(n if ring else 0 for n, ring in zip(layout.grid, layout.periodic, strict=True))
+        self._inverse = BandedInverse(a, layout.get(level.excess).reshape(-1), points, around)
 
     @property
     def levels(self) -> tuple[Triple, ...]:
