@@ -35,7 +35,7 @@ class MacDynamics(Dynamics):
     A slope is a tensor of the free faces. An explicit stage of slopes is projected, u = u* − G q with D G q = D u*, so
     every Runge–Kutta method is a projected one, of its full order (half-explicit: Hairer, Lubich & Roche 1989); its
     pressure is q over the step. Pressures and implicit diffusion are solved by FFT, DCT and DST, with a solid by sparse
-    LU and conjugate gradients; implicit stages by Newton's method, see :class:`ImplicitStage`. Advection conserves
+    factors or multigrid; implicit stages by Newton's method, see :class:`ImplicitStage`. Advection conserves
     energy but for the time step; its flow is semi-Lagrangian with cubic interpolation. Small cut cells make the
     friction at a solid stiff for explicit methods: take IncrementalPressureCorrection or an implicit one there.
 
