@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 
 from neuralpde.linalg.multigrid._plane_coefficients import evened, line_axes, wide_contrast
 from neuralpde.linalg.multigrid._plane_four_colour import FourColourLevel
+from neuralpde.linalg.multigrid._plane_galerkin import galerkin
 from neuralpde.linalg.multigrid._plane_lines import LineLevel
 from neuralpde.linalg.multigrid._plane_red_black import RedBlackLevel
-from neuralpde.linalg.multigrid._plane_rest import AlgebraicRest, DenseRest
-from neuralpde.linalg.multigrid._plane_transfers import folded, galerkin, inverse_diagonal, transfers
+from neuralpde.linalg.multigrid._plane_rest import AlgebraicRest, ExactRest
+from neuralpde.linalg.multigrid._plane_transfers import folded, inverse_diagonal, transfers
 
 Floats = NDArray[np.floating[Any]]
 Level: TypeAlias = RedBlackLevel | FourColourLevel | LineLevel
 
-COARSEST = 100
-"""Most unknowns of a coarsest grid, whose inverse is a dense matrix."""
+COARSEST = 1_100
+"""Most unknowns of a coarsest grid, which is solved exactly."""
 
 TWICE = 5_000
 """Most unknowns of grids that a cycle visits twice where coefficients jump."""
@@ -69,7 +70,7 @@ class PlaneHierarchy:
             jumps = jumps or left > 0
         self._twice = TWICE if jumps else 0
         self.levels += (excess.shape,)
-        self._rest = AlgebraicRest(stencil, excess) if algebraic else DenseRest(stencil, excess)
+        self._rest = AlgebraicRest(stencil, excess) if algebraic else ExactRest(stencil, excess)
 
     def __call__(self, r: Floats, scale: float = 1.0, back: float = 1.0) -> Floats:
         """back · M (scale · r), of the shape and type of r, which is float32 or float64 on the grid."""
@@ -116,7 +117,7 @@ class PlaneHierarchy:
 
     def _halving(self, number: int, r: Floats, scale: float, back: float) -> Floats:
         if number == len(self._smoothers):
-            return self._rest(r)
+            return (back * self._rest(scale * r)).astype(r.dtype)
         level = self._smoothers[number]
         f = level.down(r, scale)
         e = self._cycle(number + 1, f)

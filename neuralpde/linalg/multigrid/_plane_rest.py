@@ -1,4 +1,4 @@
-"""The rest of a hierarchy where a plane's coarse points run out: algebraic multigrid, or a dense inverse."""
+"""The rest of a hierarchy where a plane's coarse points run out: algebraic multigrid, or an exact solve."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from neuralpde.linalg.algebraic_multigrid import AlgebraicMultigrid
 from neuralpde.linalg.matrix import as_operator
-from neuralpde.linalg.multigrid_cycle import dense_inverse
+from neuralpde.linalg.multigrid._space_coarsest import BandedInverse
 
 Floats = NDArray[np.floating[Any]]
 
 
-class DenseRest:
-    """r → A⁺ r by a matrix, for a hundred unknowns."""
+class ExactRest:
+    """r → A⁺ r by a Cholesky factor of a band, for a few thousand unknowns."""
 
     def __init__(self, stencil: Floats, excess: Floats) -> None:
-        self._inverse = dense_inverse(sparse_matrix(stencil, excess).toarray()).astype(np.float32)
+        self._inverse = BandedInverse(sparse_matrix(stencil, excess), excess.reshape(-1))
 
     def __call__(self, r: Floats) -> Floats:
-        return np.asarray((self._inverse @ r.reshape(-1)).reshape(r.shape))
+        return self._inverse(r.reshape(-1)).reshape(r.shape)
 
     @property
     def memory_bytes(self) -> int:
