@@ -167,7 +167,15 @@ def real_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def as_tensor(values: Any) -> Tensor:
-    """A tensor from a tensor, NumPy array or list; read-only and reversed arrays, which torch refuses, are copied."""
+    """A tensor from a tensor, NumPy array or list; read-only and reversed arrays, which torch refuses, are copied.
+
+    Python's numbers keep their double precision, which torch would cut to single.
+    """
+    if isinstance(values, list | tuple) and not any(isinstance(value, Tensor) for value in values):
+        try:
+            values = np.asarray(values)
+        except ValueError as error:
+            raise UsageError("a list of rows is a matrix where all rows have the same length") from error
     return torch.as_tensor(np.require(values, requirements=["C", "W"]) if isinstance(values, np.ndarray) else values)
 
 

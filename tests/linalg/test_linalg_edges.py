@@ -176,3 +176,10 @@ def test_zero_iterations():
 def test_docstring_examples_run(name):
     module = importlib.import_module(f"neuralpde.linalg.{name}")
     assert doctest.testmod(module).failed == 0
+
+
+def test_lists_of_numbers_keep_double_precision() -> None:
+    solution = solve_linear([[2.0, 0.0], [0.0, 3.0]], [0.1, 0.3])
+    assert solution.x.tolist() == pytest.approx([0.05, 0.1], rel=1e-15)
+    with pytest.raises(UsageError, match="same length"):
+        solve_linear([[1.0, 2.0], [3.0]], [1.0, 2.0])
