@@ -16,7 +16,7 @@ def is_complex(value: Any) -> bool:
     """Whether an array, matrix or list holds complex numbers; False for operators and functions."""
     dtype = getattr(value, "dtype", None)
     if dtype is None and isinstance(value, list | tuple):
-        dtype = np.asarray(value).dtype
+        dtype = as_tensor(value).dtype
     if isinstance(dtype, torch.dtype):
         return dtype.is_complex
     return dtype is not None and np.issubdtype(dtype, np.complexfloating)
@@ -39,7 +39,7 @@ def real_form(matrix: Any) -> Any:
     if sp.issparse(matrix):
         return sp.bmat([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]], format="csr")
     if isinstance(matrix, list | tuple):
-        matrix = np.asarray(matrix)
+        matrix = as_tensor(matrix)
     if not isinstance(matrix, Tensor | np.ndarray):
         return matrix
     dense = as_tensor(matrix)
