@@ -20,7 +20,10 @@ class ExactRest:
     """r → A⁺ r by a Cholesky factor of a band, for a few thousand unknowns."""
 
     def __init__(self, stencil: Floats, excess: Floats) -> None:
-        self._inverse = BandedInverse(sparse_matrix(stencil, excess), excess.reshape(-1))
+        points = np.indices((*excess.shape, 1)).reshape(3, -1).T
+        around = (bool(stencil[1:, -1].any()), bool(stencil[0, :, -1].any()))
+        rings = tuple(n if ring else 0 for n, ring in zip(excess.shape, around, strict=True))
+        self._inverse = BandedInverse(sparse_matrix(stencil, excess), excess.reshape(-1), points, (*rings, 0))
 
     def __call__(self, r: Floats) -> Floats:
         return self._inverse(r.reshape(-1)).reshape(r.shape)
