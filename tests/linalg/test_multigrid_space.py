@@ -167,6 +167,20 @@ def test_iterations_of_the_families(family, limit):
         assert solution.iterations <= limit
 
 
+@pytest.mark.parametrize(
+    ("family", "grid", "seed"),
+    [("jump checkerboard", (33, 47, 38), 1), ("rooms", (33, 47, 38), 1), ("walls", (64,) * 3, 5)],
+)
+def test_what_coarse_grids_cannot_hold_joins_the_coarsest(family, grid, seed):
+    system = pressure_system(family, grid, seed=seed)
+    M = GeometricMultigrid().build(system.operator)
+    assert any(len(level.joining) for level in M.hierarchy._levels)
+    r, s = torch.randn(2, M.shape[0], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    assert abs(float((M @ r) @ s - r @ (M @ s))) < 1e-5 * float((M @ r).norm() * s.norm())
+    # 64, 16 and 36 without
+    assert solve_linear(system.operator, system.rhs, M=GeometricMultigrid(), rtol=1e-6).iterations <= 14
+
+
 def test_iterations_do_not_grow_with_the_grid():
     counts = []
     for n in (24, 48):

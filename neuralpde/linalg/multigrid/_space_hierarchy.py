@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from neuralpde.linalg.multigrid._space_coarsest import BandedInverse, is_coarsest, matrix
-from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Triple
+from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Step, Triple
+from neuralpde.linalg.multigrid._space_left_out import MOST, joined, left_out, places
 from neuralpde.linalg.multigrid._space_level import SpaceLevel
 from neuralpde.linalg.multigrid._space_lines import LineLevel, line_axes
 from neuralpde.linalg.multigrid._space_rings import Rings
@@ -55,13 +56,33 @@ class SpaceHierarchy:
         level.ready()
         self._levels = [level]
         while not is_coarsest(level.layout.grid):
-            level = level.coarsen(_factors(level, axes))
+            factors = _factors(level, axes)
+            level = self._next(level, factors)
             self._levels.append(level)
         layout = level.layout
-        a = matrix(layout, level.half, level.w, level.excess)
-        points = np.indices(layout.grid).reshape(3, -1).T
+        if len(self._levels) > 1 and len(self._left_out):
+            before = self._levels[-2]
+            before.joining = places(before.layout, self._left_out)
+            a, sums, points = joined(before, level, self._left_out)
+        else:
+            a, sums = matrix(layout, level.half, level.w, level.excess), layout.get(level.excess).reshape(-1)
+            points = np.asarray(np.indices(layout.grid).reshape(3, -1).T)
         around = tuple(n if ring else 0 for n, ring in zip(layout.grid, layout.periodic, strict=True))
-        self._inverse = BandedInverse(a, layout.get(level.excess).reshape(-1), points, around)
+        self._inverse = BandedInverse(a, sums, points, around)
+
+    def _next(self, level: SpaceLevel, factors: Triple) -> SpaceLevel:
+        """The next level; if it is the coarsest, the cells that it cannot serve are noted, to join it."""
+        self._left_out = np.zeros(0, np.intp)
+        last = is_coarsest(Step(level.layout, factors).grid)
+        coarser = level.coarsen(factors, last and not isinstance(level, LineLevel))
+        if last:
+            self._left_out = left_out(level.layout, level.lack, level.coupled)
+            if len(self._left_out) > MOST:
+                coarser = level.coarsen(factors)
+                self._left_out = left_out(level.layout, level.lack, level.coupled)
+                if len(self._left_out) > MOST:
+                    self._left_out = self._left_out[:0]
+        return coarser
 
     @property
     def levels(self) -> tuple[Triple, ...]:
@@ -98,7 +119,14 @@ class SpaceHierarchy:
     def _cycle(self, number: int, r: Floats, z: Floats, pad: int) -> None:
         if number == len(self._levels) - 1:
             inner = (slice(pad, -pad or None),) * 3
-            z[inner] = self._inverse(r[inner].reshape(-1)).reshape(z[inner].shape)
+            b = r[inner].reshape(-1)
+            if number and len(self._levels[-2].joining):
+                before = self._levels[-2]
+                solved = self._inverse(np.concatenate([b, before.left.reshape(-1)[before.joining]]))
+                before.joined = solved[len(b) :].astype(np.float32)
+                z[inner] = solved[: len(b)].reshape(z[inner].shape)
+            else:
+                z[inner] = self._inverse(b).reshape(z[inner].shape)
             return
         level = self._levels[number]
         level.down(r, pad)

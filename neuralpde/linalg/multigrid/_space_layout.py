@@ -84,7 +84,7 @@ class Layout:
         inner[:, :, 1, 1 : 1 + n // 2] = plain[:, :, 1::2]
         self.close(split)
 
-    def get(self, split: Floats) -> Floats:
+    def get(self, split: NDArray[Any]) -> NDArray[Any]:
         """The plain array of shape ``grid``."""
         plain = np.empty(self.grid, split.dtype)
         inner = split[PAD:-PAD, PAD:-PAD]

@@ -24,6 +24,9 @@ from neuralpde.linalg.multigrid._space_tables import (
 
 ZERO: Triple = (0, 0, 0)
 
+LEAST = 0.02
+"""Cells whose couplings to coarse cells are a smaller part of their diagonal are left to the coarsest solve."""
+
 
 class SpaceLevel:
     """A grid, smoothed by Gauss–Seidel in two colours (the finest) or eight.
@@ -44,6 +47,8 @@ class SpaceLevel:
         self.diagonal, self.inverse = layout.array(np.float64), layout.array()
         self.loops: Any = _space_fine if finest else _space_coarse
         self.step: Step | None = None
+        self.joining = np.zeros(0, np.intp)
+        self.joined = np.zeros(0, np.float32)
 
     def ready(self) -> None:
         """Diagonal and its inverse, once couplings and row sums are in place."""
@@ -86,7 +91,7 @@ class SpaceLevel:
         layout, own = self.layout, self.layout.half + 2
         return np.array([[layout.shift((d[0], d[1], d[2] + p)) - p * own for d in both(self.half)] for p in range(2)])
 
-    def interpolate(self, step: Step) -> Floats:
+    def interpolate(self, step: Step, least: float) -> Floats:
         """P of operator-dependent interpolation; remembers 1 − P 1."""
         share = np.zeros((len(step.offsets), *step.shape), np.float32)
         lack = self.layout.array(np.float64)
@@ -108,14 +113,14 @@ class SpaceLevel:
                     lack.reshape(-1),
                     share.reshape(-1),
                 )
-                tables = (rows.links, rows.shifts, rows.terms, rows.outs, rows.own)
+                tables = (rows.links, rows.shifts, rows.terms, rows.outs, rows.own, least)
                 orphans = self._coarse_slabs(step, _space_setup.interpolate, *places, *arguments, *tables)
                 for a in parents(odd):
                     step.close(share[step.number(share_of(odd, a))], a)
                 if sum(orphans):
                     adopt(step, odd, share, lack, coupled)
         self.layout.close(lack)
-        self.lack = lack
+        self.lack, self.coupled = lack, coupled
         return share
 
     def _places(self, step: Step) -> tuple[Any, ...]:
@@ -127,11 +132,11 @@ class SpaceLevel:
     def next(self, layout: Layout) -> SpaceLevel:
         return SpaceLevel(layout, finest=False)
 
-    def coarsen(self, factors: Triple) -> SpaceLevel:
+    def coarsen(self, factors: Triple, last: bool = False) -> SpaceLevel:
         """The next coarser grid, with the operator PᵀAP."""
         layout = self.layout
         step = self.step = Step(layout, factors)
-        self.share = self.interpolate(step)
+        self.share = self.interpolate(step, LEAST if last else 0.0)
         coarser = self.next(Layout(step.grid, layout.periodic))
         ones = layout.array(np.float64)
         if self.lack.any() or self.excess.any():
@@ -187,7 +192,7 @@ class SpaceLevel:
         """Smooth from zero; ``coarse_r`` is then Pᵀ of the residual."""
         assert self.step is not None
         step, ring = self.step, self.layout.periodic[0]
-        if self.finest and not ring:
+        if self.finest and not ring and not len(self.joining):
             self._coarse_slabs(step, self.loops.down, -1, plain, pad, *self._down)
             return
         for stage, array in enumerate((self.u, self.u, self.left)):
@@ -199,12 +204,20 @@ class SpaceLevel:
         """Add P ``coarse_z``, smooth, and write the result into ``plain``."""
         assert self.step is not None
         self.step.close(self.coarse_z)
-        if self.finest and not self.layout.periodic[0]:
+        if self.finest and not self.layout.periodic[0] and not len(self.joining):
             self._slabs(self.loops.up, -1, plain, pad, *self._up)
             return
         for stage in range(3):
             self._slabs(self.loops.up, stage, plain, pad, *self._up)
+            if stage == 0:
+                self._join()
             self._close_planes(self.u)
+
+    def _join(self) -> None:
+        """Add the correction of cells that joined the coarsest grid."""
+        if len(self.joining):
+            self.u.reshape(-1)[self.joining] += self.joined
+            self.layout.close(self.u)
 
     def _close_planes(self, array: Floats) -> None:
         if self.layout.periodic[0]:

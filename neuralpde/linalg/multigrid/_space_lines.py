@@ -115,6 +115,7 @@ class LineLevel(SpaceLevel):
         assert self.step is not None
         self.step.close(self.coarse_z)
         self._slabs(self.loops.up, 0, plain, pad, *self._up)
+        self._join()
         self.layout.close(self.u)
         self._sweep(True)
         self._slabs(_space_line_loops.sort_rows, False, plain, pad, self.layout.half, self.u)

@@ -32,11 +32,12 @@ def diagonal(
 def interpolate(
     lo: int, hi: int, rows: int, width: int, fine: Any, coarse: Any,
     w: Any, excess: Any, diagonal: Any, lack: Any, share: Any,
-    links: Any, shifts: Any, terms: Any, outs: Any, own: int,
+    links: Any, shifts: Any, terms: Any, outs: Any, own: int, least: float,
 ) -> int:  # fmt: skip
     """Rows of P for one kind of cells, from rows of cells that are odd along fewer axes; how many cells got nothing.
 
-    ``lack`` is 1 − P 1, found without the cancellation of that difference.
+    ``lack`` is 1 − P 1, found without the cancellation of that difference. Cells whose couplings to parents are less
+    than ``least`` times their diagonal get nothing.
     """
     slots, count = shifts.shape[0], outs.shape[0]
     omega = np.empty((slots, width))
@@ -67,8 +68,9 @@ def interpolate(
                     o[k] = o[k] if t[k] < 1.0 and o[k] > 0.0 else 0.0
                     total[k] += o[k]
                     short[k] += o[k] * t[k]
+            a = diagonal[f + own : f + own + width]
             for k in range(width):
-                positive = total[k] > 0.0
+                positive = total[k] > least * a[k]
                 total[k] = 1.0 / total[k] if positive else 0.0
                 short[k] = short[k] * total[k] if positive else 1.0
             for n in range(terms.shape[0]):
@@ -77,7 +79,6 @@ def interpolate(
                 for k in range(width):
                     s[k] += o[k] * x[k]
             t = lack[f + own : f + own + width]
-            a = diagonal[f + own : f + own + width]
             for k in range(width):
                 t[k] = short[k]
                 short[k] = 0.0
@@ -86,7 +87,7 @@ def interpolate(
                 x = share[c + outs[n, 0] : c + outs[n, 0] + width]
                 for k in range(width):
                     x[k] = s[k] * total[k]
-                    short[k] += s[k]
+                    short[k] += s[k] * total[k]
             for k in range(width):
                 orphans += short[k] == 0.0 and a[k] > e[k]
     return orphans
