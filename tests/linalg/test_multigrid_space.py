@@ -168,8 +168,7 @@ def test_iterations_of_the_families(family, limit):
 
 
 @pytest.mark.parametrize(
-    ("family", "grid", "seed"),
-    [("jump checkerboard", (33, 47, 38), 1), ("rooms", (33, 47, 38), 1), ("walls", (64,) * 3, 5)],
+    ("family", "grid", "seed"), [("jump checkerboard", (33, 47, 38), 1), ("walls", (64, 64, 64), 5)]
 )
 def test_what_coarse_grids_cannot_hold_joins_the_coarsest(family, grid, seed):
     system = pressure_system(family, grid, seed=seed)
@@ -177,7 +176,7 @@ def test_what_coarse_grids_cannot_hold_joins_the_coarsest(family, grid, seed):
     assert any(len(level.joining) for level in M.hierarchy._levels)
     r, s = torch.randn(2, M.shape[0], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     assert abs(float((M @ r) @ s - r @ (M @ s))) < 1e-5 * float((M @ r).norm() * s.norm())
-    # 64, 16 and 36 without
+    # 64 and 36 without
     assert solve_linear(system.operator, system.rhs, M=GeometricMultigrid(), rtol=1e-6).iterations <= 14
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neuralpde.linalg.multigrid._space_coarsest import matrix
 from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Step
 
-MOST = 1500
+MOST = 2500
 """Cells that may join, or the factor costs more than it saves."""
 
 
