@@ -137,7 +137,7 @@ class PreparedSolver:
 
     def transposed(self) -> PreparedSolver:
         """The same for Aᵀ, with the transpose of the same preconditioner; this one itself where A is symmetric."""
-        if self.method.symmetric or self.A.symmetric:
+        if self.A.symmetric or (self.method.symmetric and not self.ready().facts.asymmetric):
             return self
         if self._adjoint is None:
             restart, directions = self._lengths
@@ -145,6 +145,13 @@ class PreparedSolver:
             At = TransposedOperator(self.A)
             self._adjoint = PreparedSolver(At, solver=self.method.name, M=M, restart=restart, directions=directions)
         return self._adjoint
+
+    def _as_it_was(self, A: LinearOperator) -> PreparedSolver:
+        """The solver of A: this one, or where it was updated since then, one that is prepared anew."""
+        if self.A is A:
+            return self
+        restart, directions = self._lengths
+        return PreparedSolver(A, solver=self.method.name, M=self._recipe, restart=restart, directions=directions)
 
     def _vector(self, name: str, value: Any) -> Tensor:
         """As a float64 tensor ``(n,)`` or ``(n, k)``, with its gradient."""
@@ -201,14 +208,21 @@ class PreparedSolver:
         if not torch.is_grad_enabled() or not (b.requires_grad or _follows(self.A, x)):
             return x
 
+        A = self.A
+
         def adjoint(v: Tensor) -> Tensor:
-            solver = self.transposed()
+            solver = self._as_it_was(A).transposed()
             with torch.no_grad():
+                # Of a singular A, x and λ are those of the pseudoinverse: what v holds of the null space has no say.
+                constant = torch.ones_like(v) if v.ndim == 1 else torch.ones_like(v[:, 0])
+                if v.numel() and solver.ready().facts.annihilates(constant):
+                    v = v - v.mean(dim=0)
                 found = solver._columns(v, None, (rtol, 0.0, None), None)
-            raise_for(found.status, f"adjoint: {sentence(solver.method, solver.A, found)}", found)
+            if found.status is not Status.INCOMPATIBLE:
+                raise_for(found.status, f"adjoint: {sentence(solver.method, solver.A, found)}", found)
             return found.x
 
-        return root(x, lambda x: self.A.matvec(x).to(torch.float64) - b, adjoint)
+        return root(x, lambda x: A.matvec(x).to(torch.float64) - b, adjoint)
 
     def _solve_complex(
         self, b: Any, x0: Any, rtol: float, atol: float, maxiter: int | None, callback: Any, raise_on_failure: bool

@@ -157,3 +157,30 @@ def test_update_serves_new_coefficients():
     second = solver.solve(b)
     torch.testing.assert_close(second.x, first.x / 3.0, rtol=1e-6, atol=1e-9)
     assert first.setup_seconds > 0.0 and second.setup_seconds > 0.0 and solver.solve(b).setup_seconds == 0.0
+
+
+def test_gradients_are_those_of_the_matrix_that_was_solved_with():
+    A, b = positive().detach(), right(6).detach().requires_grad_()
+    solver = prepare(A, M="jacobi")
+    x = solver.solve(b, rtol=1e-12).x
+    solver.update(3.0 * A)
+    x.sum().backward()
+    torch.testing.assert_close(b.grad, torch.linalg.solve(A, torch.ones(6, dtype=torch.float64)))
+
+
+def test_cg_that_solved_with_an_unsymmetric_matrix_goes_back_with_its_transpose():
+    A = torch.tensor([[2.0, 1.0], [0.0, 2.0]], dtype=torch.float64)
+    b = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    (solve_linear(A, b).x * torch.tensor([1.0, 0.0], dtype=torch.float64)).sum().backward()
+    assert b.grad.tolist() == pytest.approx([0.5, -0.25])
+
+
+@pytest.mark.parametrize("M", [None, "multigrid"])
+def test_gradients_of_singular_systems_are_those_of_the_pseudoinverse(M):
+    A = StencilOperator.poisson((12, 10), 1.0)
+    generator = torch.Generator().manual_seed(0)
+    b, weights = (torch.randn(120, dtype=torch.float64, generator=generator) for _ in range(2))
+    b = (b - b.mean()).requires_grad_()
+    (solve_linear(A, b, M=M, rtol=1e-11).x @ weights).backward()
+    inverse = torch.from_numpy(np.linalg.pinv(A.to_csr().toarray(), hermitian=True))
+    torch.testing.assert_close(b.grad, inverse @ weights, rtol=1e-8, atol=1e-9)
