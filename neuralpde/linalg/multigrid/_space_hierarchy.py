@@ -55,6 +55,7 @@ class SpaceHierarchy:
         level.layout.put(excess / self.scale, level.excess)
         level.ready()
         self._levels = [level]
+        self._right, self._solved = np.zeros(rings.grid, np.float32), np.zeros(rings.grid, np.float32)
         while not is_coarsest(level.layout.grid):
             factors = _factors(level, axes)
             level = self._next(level, factors)
@@ -109,11 +110,11 @@ class SpaceHierarchy:
 
     def __call__(self, r: Floats, scale: float = 1.0, back: float = 1.0) -> Floats:
         """back · M (scale · r), in the shape and dtype of r."""
-        x = np.ascontiguousarray(np.transpose(np.multiply(r, scale / self.scale).astype(np.float32), self._order))
-        x = self._rings.into(x)
-        z = np.empty(x.shape, np.float32)
-        self._cycle(0, x, z, 0)
-        z = np.transpose(self._rings.out_of(z), np.argsort(self._order))
+        # one pass each way, and into arrays that are kept: fresh pages of memory cost as much as a sweep
+        given = self._rings.out_of(self._right)
+        np.multiply(np.transpose(r, self._order), scale / self.scale, out=given, casting="unsafe")
+        self._cycle(0, self._right, self._solved, 0)
+        z = np.transpose(self._rings.out_of(self._solved), np.argsort(self._order))
         return np.multiply(z, back, dtype=r.dtype, order="C")
 
     def _cycle(self, number: int, r: Floats, z: Floats, pad: int) -> None:

@@ -47,14 +47,8 @@ class Rings:
                 excess = np.concatenate([excess, np.zeros(planes)], axis)
         return weights, excess
 
-    def into(self, r: Floats) -> Floats:
-        """A right-hand side on the longer grid."""
-        if self.grid == self.given:
-            return r
-        return np.pad(r, [(0, longer - n) for n, longer in zip(self.given, self.grid, strict=True)])
-
     def out_of(self, z: Floats) -> Floats:
-        """What of a correction belongs to the given grid."""
+        """The part of an array that belongs to the given grid. What is right of it stays zero in right-hand sides."""
         n0, n1, n2 = self.given
         return z[:n0, :n1, :n2]
 
