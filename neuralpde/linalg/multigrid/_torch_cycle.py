@@ -43,6 +43,8 @@ class TorchCycle:
         self._unit = 1.0 if plane else float(hierarchy.scale)
         self._dtype = dtype
         self._rest = hierarchy._rest if plane else hierarchy._inverse
+        joining = not plane and len(parts) > 0 and len(hierarchy._levels[-2].joining) > 0
+        self._joining = _inside(hierarchy._left_out, hierarchy.levels[-2]).to(device) if joining else None
         self._order = (0, 1) if plane else hierarchy._order
         self._given = tuple(int(axis) for axis in np.argsort(self._order))
 
@@ -66,11 +68,24 @@ class TorchCycle:
         level = self._levels[number]
         x, left = level.from_zero(r)
         f = level.restrict(left)
+        if self._joining is not None and number + 1 == len(self._levels):
+            # cells that the coarsest grid cannot serve are unknowns of its matrix
+            both = torch.cat([f.reshape(-1), left.view(-1)[self._joining]]).cpu().numpy()
+            solved = torch.from_numpy(np.asarray(self._rest(both))).to(r)
+            level.interpolate(x, solved[: f.numel()].reshape(f.shape))
+            x.view(-1)[self._joining] += solved[f.numel() :]
+            return level.back(x, r)
         e = self._cycle(number + 1, f)
         if self._twice[number + 1] and tuple(f.shape) == self.levels[number + 1]:
             e = e + self._cycle(number + 1, self._levels[number + 1].residual(f, e))
         level.interpolate(x, e)
         return level.back(x, r)
+
+
+def _inside(cells: np.ndarray, grid: tuple[int, ...]) -> Tensor:
+    """Places of cells, given by number, in a flat array with one cell beyond each end."""
+    at = [i + 1 for i in np.unravel_index(cells, grid)]
+    return torch.from_numpy(np.ravel_multi_index(at, tuple(n + 2 for n in grid)))
 
 
 class DeviceCycle:
