@@ -24,8 +24,9 @@ COARSEST = 1_100
 TWICE = 5_000
 """Most unknowns of grids that a cycle visits twice where coefficients jump."""
 
-LEFT = 0.001
-"""Share of cells without interpolation from which on the rest of the hierarchy is algebraic."""
+SMALL, LEFT = 70_000, 0.001
+"""The rest of a hierarchy is algebraic from the first cell without interpolation on up to that many cells, and from
+that share of cells on where there are more: a cell of a small grid stands for many."""
 
 
 class PlaneHierarchy:
@@ -61,7 +62,8 @@ class PlaneHierarchy:
             inverse, excess = inverse_diagonal(stencil, excess)
             interpolation, defects, left = transfers(stencil, excess)
             self._cells.append(cells)
-            if self._smoothers and left > LEFT * np.count_nonzero(inverse):
+            few = 0.0 if excess.size <= SMALL else LEFT
+            if self._smoothers and left > few * np.count_nonzero(inverse):
                 algebraic = True
                 break
             self.levels += (excess.shape,)
