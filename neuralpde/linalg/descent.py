@@ -13,6 +13,7 @@ from neuralpde.linalg.watch import WINDOW
 from neuralpde.types import Status
 
 _PROGRESS = 0.1
+_USUAL = 0.85
 
 
 class EnergyRule:
@@ -49,8 +50,13 @@ class EnergyRule:
         self.gained += alpha * rp
 
     def lags(self, r: Tensor) -> bool:
-        """True when the last 25 steps gained less than a tenth of what plain steepest descent would in each."""
-        if self._steps % WINDOW or self.guard.classical:
+        """True when the last 25 steps gained less than a tenth of what plain steepest descent would in each, or when
+        the guard's patience ends and ‖r‖ has not come down by 15 % a step."""
+        guard = self.guard
+        if self._steps == guard.patience and float(torch.linalg.vector_norm(r)) > _USUAL**self._steps:
+            guard.fault = f"{self._steps} iterations with it were not enough, where a dozen usually are"
+            return True
+        if self._steps % WINDOW or guard.classical:
             return False
         mean, self._before = (self.gained - self._before) / WINDOW, self.gained
         return mean < _PROGRESS * _steepest_descent_gain(self.A, r)

@@ -14,7 +14,7 @@ from neuralpde.linalg.chebyshev import Chebyshev, ChebyshevOperator
 from neuralpde.linalg.direct_preconditioner import Direct, FactorOperator
 from neuralpde.linalg.incomplete_cholesky import IncompleteCholesky
 from neuralpde.linalg.matrix import as_operator
-from neuralpde.linalg.multigrid.geometric import GeometricMultigrid
+from neuralpde.linalg.multigrid.geometric import GeometricMultigrid, MultigridOperator
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.linalg.preconditioners import Identity, Jacobi, Preconditioner
 from neuralpde.linalg.ssor import SSOR
@@ -33,8 +33,11 @@ _NAMED: dict[str, type[Preconditioner]] = {
     "multigrid": GeometricMultigrid,
 }
 
-_OURS = (ChebyshevOperator, FactorOperator, MultigridCycle, TriangularOperator)
+_OURS = (ChebyshevOperator, FactorOperator, MultigridCycle, MultigridOperator, TriangularOperator)
 """Operators that some of them build, and users pass on."""
+
+PATIENCE = 75
+"""Iterations with geometric multigrid that cost as much as setting up algebraic multigrid."""
 
 
 def named(name: str) -> type[Preconditioner]:
@@ -75,10 +78,12 @@ class Guard:
         classical: one of ours, linear and fixed, built or as it was given: slow progress is A's fault.
         variable: a user's function, or a preconditioner that says so: on trial until it has shown what it can do.
         fault: why it cannot be used (any more); empty while all is well.
+        patience: iterations after which one that is usually fast, and is not here, gives way; ``None`` for no limit.
     """
 
     def __init__(self, preconditioner: Preconditioner, A: LinearOperator) -> None:
         self.preconditioner = preconditioner
+        self.patience = PATIENCE if isinstance(preconditioner, GeometricMultigrid) else None
         self.name = getattr(preconditioner, "name", type(preconditioner).__name__)
         self.classical = isinstance(preconditioner, tuple(_NAMED.values()))
         self.variable = preconditioner.variable
@@ -168,6 +173,7 @@ class Guard:
 
 class Guards:
     """M, then what replaces it when it fails: Jacobi, then the identity. Each is built when its turn comes, and kept.
+    Algebraic multigrid stands between geometric multigrid and Jacobi.
 
     Args:
         M: the first choice.
@@ -177,6 +183,8 @@ class Guards:
     def __init__(self, M: Preconditioner, A: LinearOperator) -> None:
         self._A = A
         self._recipes = [M]
+        if isinstance(M, GeometricMultigrid):
+            self._recipes.append(AlgebraicMultigrid())
         if not isinstance(M, Identity | Jacobi):
             self._recipes.append(Jacobi())
         if not isinstance(M, Identity):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,6 +88,7 @@ class MultigridOperator(LinearOperator):
         super().__init__(A.shape, symmetric=True, positive_definite=True, dtype=A.dtype, device=A.device)
         self._method = method
         self.hierarchy: Any = None
+        self._one_at_a_time = threading.Lock()  # the levels work in arrays that they keep
         self.update(A)
 
     def update(self, A: LinearOperator) -> None:
@@ -156,7 +158,8 @@ class MultigridOperator(LinearOperator):
             return np.full_like(r, 0.0 if size == 0.0 else np.nan)
         scale = _power_of_two(size)
         r = self._constants.remove(r)
-        z = self.hierarchy(r.reshape(self.grid), 1.0 / scale, scale / self._unit)
+        with self._one_at_a_time:
+            z = self.hierarchy(r.reshape(self.grid), 1.0 / scale, scale / self._unit)
         return self._constants.remove(z.reshape(-1))
 
 
