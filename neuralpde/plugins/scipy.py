@@ -9,11 +9,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator as ScipyOperator
 
-from neuralpde.linalg import LinearOperator, LinearSolution, Preconditioner
+from neuralpde.linalg import LinearSolution, Preconditioner
 from neuralpde.linalg.guard import named
 from neuralpde.linalg.prepare import prepare
 from neuralpde.plugins._cells import BY_GRID, Mask, Shape, as_kinds, cells_of
-from neuralpde.plugins._matrix import entries, fixed_unknowns, refuse_fixed, scaled, signs, without_columns
+from neuralpde.plugins._matrix import entries, refuse_fixed, scaled, signs
+from neuralpde.plugins._reduced import reduced
 from neuralpde.types import UsageError
 
 Floats = NDArray[np.float64]
@@ -79,7 +80,7 @@ class ScipyPreconditioner(ScipyOperator):
             This object, so that ``M=M.update(A)`` may stand in a call of SciPy's.
 
         Raises:
-            UsageError: for a matrix of another size, or one that does not suit.
+            UsageError: for a matrix of another size, or one that does not suit; M then stays what it was.
         """
         csr = entries(A)
         if csr.shape != self.shape:
@@ -92,21 +93,24 @@ class ScipyPreconditioner(ScipyOperator):
     def _build(self, csr: sp.csr_matrix, known: Any = None) -> None:
         if self.kind in BY_GRID:
             refuse_fixed(csr)
-        self._signs = signs(csr)
+        new = signs(csr)
         with as_kinds():
-            A = self._cells.operator(scaled(csr, self._signs))
+            A = self._cells.operator(scaled(csr, new))
             if hasattr(known, "update"):  # keeps what does not depend on coefficients
                 known.update(A)
             else:
                 self._operator = self._preconditioner.build(A)
+        self._signs = new  # last: what was refused leaves M as it was
 
-    def _matvec(self, r: NDArray[Any]) -> Floats:
+    def _matvec(self, r: NDArray[Any]) -> NDArray[Any]:
         return self._applied(r, self._operator.matvec)
 
-    def _rmatvec(self, r: NDArray[Any]) -> Floats:
+    def _rmatvec(self, r: NDArray[Any]) -> NDArray[Any]:
         return self._applied(r, self._operator.rmatvec)
 
-    def _applied(self, r: NDArray[Any], action: Any) -> Floats:
+    def _applied(self, r: NDArray[Any], action: Any) -> NDArray[Any]:
+        if np.iscomplexobj(r):  # M is real, and SciPy's solvers take a complex b for a real A
+            return self._applied(r.real, action) + 1j * self._applied(r.imag, action)
         # signs and A commute: entries join unknowns of one sign only
         return self._cells.gather(action(self._cells.spread(self._signs * r.reshape(-1))))
 
@@ -152,9 +156,9 @@ class Solver:
         csr = entries(A)
         self.shape = csr.shape
         self._cells = cells_of(csr, kind, shape, mask)
-        operator = self._operator(csr)
-        solver = solver or ("cg" if operator.symmetric else "gmres")
-        self._prepared = prepare(operator, solver=solver, M=preconditioner)
+        self._system = reduced(csr, self._cells)
+        solver = solver or ("cg" if self._system.operator.symmetric else "gmres")
+        self._prepared = prepare(self._system.operator, solver=solver, M=preconditioner)
         self._refuse_unsuited()
         self.solution: LinearSolution | None = None
 
@@ -162,13 +166,19 @@ class Solver:
         """Follow a matrix that changes, on the same grid and of the same size.
 
         Raises:
-            UsageError: for a matrix of another size, or one that does not suit.
+            UsageError: for a matrix of another size, or one that does not suit; the solver then stays what it was.
         """
         csr = entries(A)
         if csr.shape != self.shape:
             raise UsageError(f"this solver is for matrices of shape {self.shape}, got {csr.shape}: make another")
-        self._prepared.update(self._operator(csr))
-        self._refuse_unsuited()
+        system = reduced(csr, self._cells)
+        try:
+            self._prepared.update(system.operator)
+            self._refuse_unsuited()
+        except BaseException:  # an interrupt, too, must not leave the signs of one matrix with the entries of another
+            self._prepared.update(self._system.operator)
+            raise
+        self._system = system
         return self
 
     def solve(
@@ -191,14 +201,13 @@ class Solver:
         """
         b = self._vector("b", b)
         x0 = None if x0 is None else self._vector("x0", x0)
-        known = np.zeros_like(b)
-        known[self._fixed] = (b[self._fixed].T / self._pivots).T
-        moved = b - self._taken @ known if self._fixed.size else b
+        system = self._system
+        known = system.known(b)
         guess = None
         if x0 is not None:
-            x0[self._fixed] = known[self._fixed]
+            x0[system.fixed] = known[system.fixed]
             guess = self._cells.spread(x0)
-        right = self._cells.spread((self._signs * moved.T).T)
+        right = self._cells.spread(system.right(b, known))
         self.solution = self._prepared.solve(right, x0=guess, rtol=rtol, atol=atol, maxiter=maxiter)
         return self._cells.gather(self.solution.x)
 
@@ -208,16 +217,6 @@ class Solver:
         with as_kinds():
             if fault:
                 raise UsageError(f"this kind of preconditioner does not suit A: {fault.split(': ', 1)[-1]}")
-
-    def _operator(self, csr: sp.csr_matrix) -> LinearOperator:
-        """The matrix without the columns of fixed unknowns, of positive diagonal where it is definite."""
-        self._fixed = fixed_unknowns(csr)
-        self._pivots = csr.diagonal()[self._fixed]
-        if self._fixed.size:
-            csr, self._taken = without_columns(csr, self._fixed)
-        self._signs = signs(csr)
-        with as_kinds():
-            return self._cells.operator(scaled(csr, self._signs))
 
     def _vector(self, name: str, values: Any) -> Floats:
         values = values.toarray() if sp.issparse(values) else values

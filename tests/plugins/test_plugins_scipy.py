@@ -81,6 +81,16 @@ def test_every_solver_of_scipy(krylov: Callable[..., Any]) -> None:
     assert iterations <= 15
 
 
+@pytest.mark.parametrize("kind", STRONG)
+def test_complex_right_hand_sides_of_a_real_matrix(kind: str) -> None:
+    A, b = dirichlet(16, 20), draw(320) + 1j * draw(320, 1)
+    M = as_preconditioner(A, kind, **grid_of(kind, (16, 20)))
+    np.testing.assert_array_equal(M @ b, M @ b.real + 1j * (M @ b.imag))
+    x, iterations = run(cg, A, b, M)
+    assert residual(A, b, x) < 1.1e-9
+    assert iterations <= 12
+
+
 def test_three_dimensions() -> None:
     A, b = dirichlet(12, 10, 8), draw(960)
     x, iterations = run(cg, A, b, as_preconditioner(A, shape=(12, 10, 8)))
