@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -57,3 +58,9 @@ def test_threads_may_share_a_prepared_multigrid(grid: tuple[int, ...]) -> None:
         together = list(pool.map(lambda b: solver.solve(b).x, right))
     for one, other in zip(alone, together, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12 * float(one.abs().max()))
+
+
+def test_a_copy_of_a_built_multigrid_works(system) -> None:
+    A, b = system
+    built = GeometricMultigrid().build(A)
+    assert torch.equal(copy.deepcopy(built) @ b, built @ b)

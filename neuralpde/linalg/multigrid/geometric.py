@@ -91,6 +91,13 @@ class MultigridOperator(LinearOperator):
         self._one_at_a_time = threading.Lock()  # the levels work in arrays that they keep
         self.update(A)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_one_at_a_time"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._one_at_a_time = threading.Lock()
+
     def update(self, A: LinearOperator) -> None:
         """Take another A on the same grid, such as the next step's coefficients.
 
