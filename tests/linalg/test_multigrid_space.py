@@ -173,11 +173,42 @@ def test_iterations_of_the_families(family, limit):
 def test_what_coarse_grids_cannot_hold_joins_the_coarsest(family, grid, seed):
     system = pressure_system(family, grid, seed=seed)
     M = GeometricMultigrid().build(system.operator)
-    assert any(len(level.joining) for level in M.hierarchy._levels)
+    assert any(level.beside is not None for level in M.hierarchy._levels)
     r, s = torch.randn(2, M.shape[0], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     assert abs(float((M @ r) @ s - r @ (M @ s))) < 1e-5 * float((M @ r).norm() * s.norm())
     # 64 and 36 without
     assert solve_linear(system.operator, system.rhs, M=GeometricMultigrid(), rtol=1e-6).iterations <= 14
+
+
+def test_cells_left_out_on_any_grid_are_unknowns_of_the_coarsest(monkeypatch):
+    from neuralpde.linalg.multigrid import _space_coarsest, _space_hierarchy
+
+    matrices = []
+    exact = _space_hierarchy.joined
+    monkeypatch.setattr(_space_hierarchy, "joined", lambda *given: matrices.append(exact(*given)) or matrices[-1])
+    monkeypatch.setattr(_space_coarsest, "LARGEST_WORK", 1e5)
+    k = np.ones((20, 20, 20))
+    k[random_fluid(k.shape, 0.5, seed=2) == 0.0] = 0.0
+    weights, excess = weights_of(k), np.zeros(k.shape)
+    A = StencilOperator([torch.from_numpy(w) for w in weights], torch.from_numpy(excess))
+    M = GeometricMultigrid().build(A)
+    levels = M.hierarchy._levels
+    left = [level.beside.cells if level.beside else np.zeros(0, int) for level in levels[:-1]]
+    assert len(levels) >= 4 and sum(len(cells) > 0 for cells in left) >= 2
+    basis = sp.identity(k.size, format="csr")
+    for level, cells in zip(levels, left, strict=False):
+        # the grid first, then what earlier grids left out, then what this one does
+        n = int(np.prod(level.layout.grid))
+        basis = sp.hstack([basis[:, :n] @ interpolation_of(level), basis[:, n:], basis[:, cells]]).tocsr()
+    scaled = matrix_of(weights, excess) / (M.hierarchy.scale * M._unit)
+    expected = (basis.T @ scaled @ basis).toarray()
+    found, sums, _ = matrices[0]
+    np.testing.assert_allclose(found.toarray(), expected, atol=3e-6)
+    np.testing.assert_allclose(sums, 0.0, atol=1e-12)  # nothing holds the constants
+    r, s = torch.randn(2, k.size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    assert abs(float((M @ r) @ s - r @ (M @ s))) < 1e-5 * float((M @ r).norm() * s.norm())
+    b = A @ torch.randn(k.size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert solve_linear(A, b, M=GeometricMultigrid(), rtol=1e-6).iterations <= 14
 
 
 def test_iterations_do_not_grow_with_the_grid():

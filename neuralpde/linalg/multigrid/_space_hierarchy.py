@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from neuralpde.linalg.multigrid._space_coarsest import BandedInverse, is_coarsest, matrix
-from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Step, Triple
-from neuralpde.linalg.multigrid._space_left_out import MOST, joined, left_out, places
+from neuralpde.linalg.multigrid._space_coarsest import BandedInverse, is_coarsest
+from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Triple
+from neuralpde.linalg.multigrid._space_left_out import MOST, Beside, Carried, carry, joined, left_out, none_carried
 from neuralpde.linalg.multigrid._space_level import SpaceLevel
 from neuralpde.linalg.multigrid._space_lines import LineLevel, line_axes
 from neuralpde.linalg.multigrid._space_rings import Rings
 
 ALONG = 0.25
 """An axis is coarsened when its mean coupling is at least this part of the largest."""
+
+LEAST = 0.05
+"""Cells of coarse grids whose couplings to still coarser cells are a smaller part of their diagonal are left out."""
+
+NOTHING = np.zeros(0)
 
 
 class SpaceHierarchy:
@@ -56,34 +61,32 @@ class SpaceHierarchy:
         level.ready()
         self._levels = [level]
         self._right, self._solved = np.zeros(rings.grid, np.float32), np.zeros(rings.grid, np.float32)
+        carried = none_carried(level.layout)
         while not is_coarsest(level.layout.grid):
-            factors = _factors(level, axes)
-            level = self._next(level, factors)
-            self._levels.append(level)
+            coarser, carried = self._next(level, _factors(level, axes), carried)
+            self._levels.append(coarser)
+            level = coarser
+        a, sums, points = joined(carried, level)
         layout = level.layout
-        if len(self._levels) > 1 and len(self._left_out):
-            before = self._levels[-2]
-            before.joining = places(before.layout, self._left_out)
-            a, sums, points = joined(before, level, self._left_out)
-        else:
-            a, sums = matrix(layout, level.half, level.w, level.excess), layout.get(level.excess).reshape(-1)
-            points = np.asarray(np.indices(layout.grid).reshape(3, -1).T)
         around = tuple(n if ring else 0 for n, ring in zip(layout.grid, layout.periodic, strict=True))
         self._inverse = BandedInverse(a, sums, points, around)
 
-    def _next(self, level: SpaceLevel, factors: Triple) -> SpaceLevel:
-        """The next level; if it is the coarsest, the cells that it cannot serve are noted, to join it."""
-        self._left_out = np.zeros(0, np.intp)
-        last = is_coarsest(Step(level.layout, factors).grid)
-        coarser = level.coarsen(factors, last and not isinstance(level, LineLevel))
-        if last:
-            self._left_out = left_out(level.layout, level.lack, level.coupled)
-            if len(self._left_out) > MOST:
-                coarser = level.coarsen(factors)
-                self._left_out = left_out(level.layout, level.lack, level.coupled)
-                if len(self._left_out) > MOST:
-                    self._left_out = self._left_out[:0]
-        return coarser
+    def _next(self, level: SpaceLevel, factors: Triple, carried: Carried) -> tuple[SpaceLevel, Carried]:
+        """The next level, and what goes on to it beside its grid."""
+        cells = np.zeros(0, np.intp)
+        for least in (0.0,) if level.finest or isinstance(level, LineLevel) else (LEAST, 0.0):
+            coarser = level.coarsen(factors, least)
+            cells = left_out(level) if level.orphans else cells[:0]
+            if len(carried) + len(cells) <= MOST:
+                break
+        else:
+            cells = cells[:0]
+        if len(carried) + len(cells):
+            level.beside = Beside(level.layout, carried, cells)
+            carried = carry(carried, level, coarser, cells)
+        else:
+            carried = none_carried(coarser.layout)
+        return coarser, carried
 
     @property
     def levels(self) -> tuple[Triple, ...]:
@@ -113,26 +116,22 @@ class SpaceHierarchy:
         # one pass each way, and into arrays that are kept: fresh pages of memory cost as much as a sweep
         given = self._rings.out_of(self._right)
         np.multiply(np.transpose(r, self._order), scale / self.scale, out=given, casting="unsafe")
-        self._cycle(0, self._right, self._solved, 0)
+        self._cycle(0, self._right, self._solved, 0, NOTHING)
         z = np.transpose(self._rings.out_of(self._solved), np.argsort(self._order))
         return np.multiply(z, back, dtype=r.dtype, order="C")
 
-    def _cycle(self, number: int, r: Floats, z: Floats, pad: int) -> None:
+    def _cycle(self, number: int, r: Floats, z: Floats, pad: int, asked: Floats) -> Floats:
+        """z = M r on one grid, and the corrections of what is carried to it."""
         if number == len(self._levels) - 1:
             inner = (slice(pad, -pad or None),) * 3
-            b = r[inner].reshape(-1)
-            if number and len(self._levels[-2].joining):
-                before = self._levels[-2]
-                solved = self._inverse(np.concatenate([b, before.left.reshape(-1)[before.joining]]))
-                before.joined = solved[len(b) :].astype(np.float32)
-                z[inner] = solved[: len(b)].reshape(z[inner].shape)
-            else:
-                z[inner] = self._inverse(b).reshape(z[inner].shape)
-            return
+            solved = self._inverse(np.concatenate([r[inner].reshape(-1), asked]))
+            z[inner] = solved[: z[inner].size].reshape(z[inner].shape)
+            return solved[z[inner].size :]
         level = self._levels[number]
         level.down(r, pad)
-        self._cycle(number + 1, level.coarse_r, level.coarse_z, 1)
+        level.solved = self._cycle(number + 1, level.coarse_r, level.coarse_z, 1, level.hand_down(asked))
         level.up(z, pad)
+        return level.handed_up
 
 
 def _order(weights: list[Floats]) -> Triple:

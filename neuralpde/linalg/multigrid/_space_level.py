@@ -24,9 +24,6 @@ from neuralpde.linalg.multigrid._space_tables import (
 
 ZERO: Triple = (0, 0, 0)
 
-LEAST = 0.02
-"""Cells whose couplings to coarse cells are a smaller part of their diagonal are left to the coarsest solve."""
-
 
 class SpaceLevel:
     """A grid, smoothed by Gauss–Seidel in two colours (the finest) or eight.
@@ -38,6 +35,8 @@ class SpaceLevel:
     Attributes:
         w: couplings, float32, one array of the layout for each half neighbour.
         excess: row sums, float64.
+        whole: the same of the whole matrix, where cells of finer grids are coupled to this one: see ``Carried``.
+        beside: those cells, and cells of this grid that coarser ones leave out; ``None`` where there are none.
     """
 
     def __init__(self, layout: Layout, finest: bool) -> None:
@@ -47,8 +46,10 @@ class SpaceLevel:
         self.diagonal, self.inverse = layout.array(np.float64), layout.array()
         self.loops: Any = _space_fine if finest else _space_coarse
         self.step: Step | None = None
-        self.joining = np.zeros(0, np.intp)
-        self.joined = np.zeros(0, np.float32)
+        self.whole = self.excess
+        self.beside: Any = None
+        self.solved: Floats = np.zeros(0)
+        self.handed_up: Floats = np.zeros(0)
 
     def ready(self) -> None:
         """Diagonal and its inverse, once couplings and row sums are in place."""
@@ -95,7 +96,8 @@ class SpaceLevel:
         """P of operator-dependent interpolation; remembers 1 − P 1."""
         share = np.zeros((len(step.offsets), *step.shape), np.float32)
         lack = self.layout.array(np.float64)
-        coupled = self.diagonal > self.excess
+        coupled = self.diagonal > self.whole
+        self.orphans = 0
         corners = (slice(2, -2, step.factors[0]), slice(2, -2, step.factors[1]), 0, slice(1, -1))
         middle = share[step.number(ZERO)]
         middle[1:-1, 1:-1, 1:-1] = coupled[corners]
@@ -108,7 +110,7 @@ class SpaceLevel:
                 rows = interpolation_rows(step, self.finest, odd)
                 arguments = (
                     self.w.reshape(-1),
-                    self.excess.reshape(-1),
+                    self.whole.reshape(-1),
                     self.diagonal.reshape(-1),
                     lack.reshape(-1),
                     share.reshape(-1),
@@ -118,6 +120,7 @@ class SpaceLevel:
                 for a in parents(odd):
                     step.close(share[step.number(share_of(odd, a))], a)
                 if sum(orphans):
+                    self.orphans += sum(orphans)
                     adopt(step, odd, share, lack, coupled)
         self.layout.close(lack)
         self.lack, self.coupled = lack, coupled
@@ -132,20 +135,15 @@ class SpaceLevel:
     def next(self, layout: Layout) -> SpaceLevel:
         return SpaceLevel(layout, finest=False)
 
-    def coarsen(self, factors: Triple, last: bool = False) -> SpaceLevel:
-        """The next coarser grid, with the operator PᵀAP."""
+    def coarsen(self, factors: Triple, least: float = 0.0) -> SpaceLevel:
+        """The next coarser grid, with the operator PᵀAP. Cells whose couplings to coarse cells are a smaller part of
+        their diagonal than ``least`` are left out."""
         layout = self.layout
         step = self.step = Step(layout, factors)
-        self.share = self.interpolate(step, LEAST if last else 0.0)
+        self.share = self.interpolate(step, least)
         coarser = self.next(Layout(step.grid, layout.periodic))
-        ones = layout.array(np.float64)
-        if self.lack.any() or self.excess.any():
-            self._slabs(
-                _space_setup.residual_of_one, layout.first, layout.plane, layout.row, layout.grid[1], layout.half,
-                self.w.reshape(-1), self._shifts(), self._cells(),
-                self.excess.reshape(-1), self.lack.reshape(-1), ones.reshape(-1),
-            )  # fmt: skip
-            layout.close(ones)
+        held = self.lack.any() or self.excess.any()
+        ones = self.residual_of_one(self.excess, self.lack) if held else layout.array(np.float64)
         product, there = galerkin_product(step, self.finest), coarser.layout
         target = (there.first, there.plane, there.row)
         arrays = (self.w.reshape(-1), self.diagonal.reshape(-1), ones.reshape(-1), self.share.reshape(-1))
@@ -164,6 +162,16 @@ class SpaceLevel:
         coarser.ready()
         self._prepare(step)
         return coarser
+
+    def residual_of_one(self, excess: Floats, lack: Floats) -> Floats:
+        """e (1 − t) − Σ w (t_i − t_j), float64."""
+        layout, ones = self.layout, self.layout.array(np.float64)
+        self._slabs(
+            _space_setup.residual_of_one, layout.first, layout.plane, layout.row, layout.grid[1], layout.half,
+            self.w.reshape(-1), self._shifts(), self._cells(), excess.reshape(-1), lack.reshape(-1), ones.reshape(-1),
+        )  # fmt: skip
+        layout.close(ones)
+        return ones
 
     def _prepare(self, step: Step) -> None:
         """Work arrays and tables of the cycle."""
@@ -192,7 +200,7 @@ class SpaceLevel:
         """Smooth from zero; ``coarse_r`` is then Pᵀ of the residual."""
         assert self.step is not None
         step, ring = self.step, self.layout.periodic[0]
-        if self.finest and not ring and not len(self.joining):
+        if self.finest and not ring and self.beside is None:
             self._coarse_slabs(step, self.loops.down, -1, plain, pad, *self._down)
             return
         for stage, array in enumerate((self.u, self.u, self.left)):
@@ -204,7 +212,7 @@ class SpaceLevel:
         """Add P ``coarse_z``, smooth, and write the result into ``plain``."""
         assert self.step is not None
         self.step.close(self.coarse_z)
-        if self.finest and not self.layout.periodic[0] and not len(self.joining):
+        if self.finest and not self.layout.periodic[0] and self.beside is None:
             self._slabs(self.loops.up, -1, plain, pad, *self._up)
             return
         for stage in range(3):
@@ -213,10 +221,14 @@ class SpaceLevel:
                 self._join()
             self._close_planes(self.u)
 
+    def hand_down(self, asked: Floats) -> Floats:
+        """Residuals of cells that go on as unknowns of their own, once :meth:`down` has smoothed."""
+        return asked if self.beside is None else self.beside.down(asked, self.u, self.left)  # type: ignore[no-any-return]
+
     def _join(self) -> None:
-        """Add the correction of cells that joined the coarsest grid."""
-        if len(self.joining):
-            self.u.reshape(-1)[self.joining] += self.joined
+        """Add their corrections."""
+        if self.beside is not None:
+            self.handed_up = self.beside.up(self.solved, self.r, self.u)
             self.layout.close(self.u)
 
     def _close_planes(self, array: Floats) -> None:

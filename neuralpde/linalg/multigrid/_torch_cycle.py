@@ -20,6 +20,7 @@ from neuralpde.linalg.multigrid._torch_parts import plane_parts, space_parts
 from neuralpde.types import UsageError
 
 Floats = NDArray[np.floating[Any]]
+NOTHING = np.zeros(0)
 
 
 class TorchCycle:
@@ -43,43 +44,66 @@ class TorchCycle:
         self._unit = 1.0 if plane else float(hierarchy.scale)
         self._dtype = dtype
         self._rest = hierarchy._rest if plane else hierarchy._inverse
-        joining = not plane and len(parts) > 0 and len(hierarchy._levels[-2].joining) > 0
-        self._joining = _inside(hierarchy._left_out, hierarchy.levels[-2]).to(device) if joining else None
+        carrying = [] if plane else hierarchy._levels[: len(parts)]
+        self._beside = {n: _Beside(level, device) for n, level in enumerate(carrying) if level.beside is not None}
         self._order = (0, 1) if plane else hierarchy._order
         self._given = tuple(int(axis) for axis in np.argsort(self._order))
 
     def __call__(self, r: Tensor, scale: float = 1.0, back: float = 1.0) -> Tensor:
         asked = (r * (scale / self._unit)).to(self._dtype).permute(self._order)
-        return self._cycle(0, asked.contiguous()).permute(self._given).to(r.dtype) * back
+        z, _ = self._cycle(0, asked.contiguous(), NOTHING)
+        return z.permute(self._given).to(r.dtype) * back
 
-    def _cycle(self, number: int, r: Tensor) -> Tensor:
+    def _cycle(self, number: int, r: Tensor, others: Floats) -> tuple[Tensor, Floats]:
+        """M r on one grid, and the corrections of the unknowns of finer grids that are carried to it."""
         more = [m - n for n, m in zip(r.shape, self.levels[number], strict=True)]
         if not any(more):
-            return self._halving(number, r)
+            return self._halving(number, r, others)
         # cells that close rings of odd length: nothing is asked there, and what is answered there is dropped
         wide = functional.pad(r, [k for extra in reversed(more) for k in (0, extra)])
-        return self._halving(number, wide)[tuple(slice(0, n) for n in r.shape)].contiguous()
+        z, others = self._halving(number, wide, others)
+        return z[tuple(slice(0, n) for n in r.shape)].contiguous(), others
 
-    def _halving(self, number: int, r: Tensor) -> Tensor:
+    def _halving(self, number: int, r: Tensor, others: Floats) -> tuple[Tensor, Floats]:
         if number == len(self._levels):
             asked = r.cpu().numpy()
-            z = np.asarray(self._rest(asked if r.ndim == 2 else asked.reshape(-1)))
-            return torch.from_numpy(z).to(r).reshape(r.shape)
-        level = self._levels[number]
+            z = np.asarray(self._rest(asked if r.ndim == 2 else np.concatenate([asked.reshape(-1), others])))
+            return torch.from_numpy(z.reshape(-1)[: r.numel()]).to(r).reshape(r.shape), z.reshape(-1)[r.numel() :]
+        level, beside = self._levels[number], self._beside.get(number)
         x, left = level.from_zero(r)
         f = level.restrict(left)
-        if self._joining is not None and number + 1 == len(self._levels):
-            # cells that the coarsest grid cannot serve are unknowns of its matrix
-            both = torch.cat([f.reshape(-1), left.view(-1)[self._joining]]).cpu().numpy()
-            solved = torch.from_numpy(np.asarray(self._rest(both))).to(r)
-            level.interpolate(x, solved[: f.numel()].reshape(f.shape))
-            x.view(-1)[self._joining] += solved[f.numel() :]
-            return level.back(x, r)
-        e = self._cycle(number + 1, f)
+        e, others = self._cycle(number + 1, f, others if beside is None else beside.down(others, x, left))
         if self._twice[number + 1] and tuple(f.shape) == self.levels[number + 1]:
-            e = e + self._cycle(number + 1, self._levels[number + 1].residual(f, e))
+            e = e + self._cycle(number + 1, self._levels[number + 1].residual(f, e), NOTHING)[0]
         level.interpolate(x, e)
-        return level.back(x, r)
+        if beside is not None:
+            r, others = beside.up(others, r, x)
+        return level.back(x, r), others
+
+
+class _Beside:
+    """The cells that coarser grids leave out, which go on as unknowns of their own: see ``_space_left_out.Beside``.
+
+    They are few, and are asked and answered on the CPU, beside the coarsest grid.
+    """
+
+    def __init__(self, level: Any, device: torch.device | str) -> None:
+        grid, beside = level.layout.grid, level.beside
+        self._leaving, self._served = _inside(beside.cells, grid).to(device), _inside(beside.served, grid).to(device)
+        self._at = torch.from_numpy(beside.served).to(device)
+        self._couplings = beside.couplings
+
+    def down(self, asked: Floats, x: Tensor, left: Tensor) -> Floats:
+        smoothed, leaving = (y.view(-1)[at].cpu().numpy() for y, at in ((x, self._served), (left, self._leaving)))
+        return np.concatenate([asked - self._couplings @ smoothed, leaving])
+
+    def up(self, solved: Floats, r: Tensor, x: Tensor) -> tuple[Tensor, Floats]:
+        """The right-hand side of the sweep back; x takes the corrections of this grid's cells."""
+        count = self._couplings.shape[0]
+        r = r.clone()
+        r.view(-1)[self._at] -= torch.from_numpy(self._couplings.T @ solved[:count]).to(r)
+        x.view(-1)[self._leaving] += torch.from_numpy(solved[count:]).to(x)
+        return r, solved[:count]
 
 
 def _inside(cells: np.ndarray, grid: tuple[int, ...]) -> Tensor:
