@@ -25,7 +25,8 @@ def sort_into_faces(
         rows, columns, values: of CSR; duplicates add up.
         cells: cell of each row and column; empty when they are the same.
         grid: cells of three axes; an axis of length 1 has no faces, and its arrays are not touched.
-        eps: sums and entries below this times the row's sizes are rounding, and count as 0.
+        eps: sums below this times the row's sizes, and entries off the stencil below this times the row's largest one
+            off the diagonal (a penalty there may be as large as one likes), are rounding, and count as 0.
         forward, backward: per axis, flat: at face f = (i, next of i) the entries (i, j) and (j, i).
         excess: flat.
 
@@ -77,7 +78,8 @@ def sort_into_faces(
             else:
                 largest = 0.0
                 for other in range(rows[row], rows[row + 1]):
-                    largest = max(largest, abs(values[other]))
+                    if columns[other] != row:
+                        largest = max(largest, abs(values[other]))
                 if abs(v) > eps * largest:
                     return row, column
                 continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +20,8 @@ def poisson_parts(
     grid: Sequence[int], spacing: float | Sequence[float], mask: Any, coefficient: Any, boundary: Any, reaction: Any
 ) -> tuple[list[Tensor], Tensor]:
     """Weights and row sums for :meth:`StencilOperator.poisson`, which says what the arguments are."""
-    cells, steps = _cells(grid), _spacing(spacing, len(grid))
+    cells = whole_numbers("grid", grid)
+    steps = _spacing(spacing, len(cells))
     sides = sides_of(boundary, len(cells))
     fluid = mask_of(mask, cells)
     excess = torch.zeros(cells, dtype=torch.float64) + _numbers("reaction", reaction)
@@ -57,15 +60,33 @@ def sides_of(boundary: Any, dim: int) -> list[tuple[str, str]]:
     return pairs
 
 
-def _cells(grid: Sequence[int]) -> tuple[int, ...]:
-    cells = tuple(int(n) for n in grid)
-    if not 1 <= len(cells) <= 3 or min(cells) < 1:
-        raise UsageError(f"a grid has 1, 2 or 3 axes of at least one cell, got {tuple(grid)}")
-    return cells
+def whole_numbers(name: str, cells: Any, least: int = 1) -> tuple[int, ...]:
+    """The numbers of cells of 1, 2 or 3 axes.
+
+    Raises:
+        UsageError: for anything else, such as one number, a text or fractions.
+
+    Example:
+        >>> whole_numbers("shape", [6, 4])
+        (6, 4)
+    """
+    try:
+        grid = tuple(operator.index(n) for n in cells)
+    except TypeError:
+        grid = ()
+    if not 1 <= len(grid) <= 3 or min(grid) < least:
+        raise UsageError(
+            f"{name} is a tuple with the number of cells of each of 1, 2 or 3 axes, whole numbers ≥ {least} such as "
+            f"(128, 64), got {cells!r}"
+        )
+    return grid
 
 
 def _spacing(spacing: float | Sequence[float], dim: int) -> list[float]:
-    steps = [float(spacing)] * dim if isinstance(spacing, int | float) else [float(step) for step in spacing]
+    try:
+        steps = [float(spacing)] * dim if np.ndim(spacing) == 0 else [float(step) for step in spacing]  # type: ignore[arg-type, union-attr]
+    except (TypeError, ValueError):
+        steps = []
     if len(steps) != dim or not all(0.0 < step < float("inf") for step in steps):
         raise UsageError(f"spacing is a positive length, or one for each of the {dim} axes, got {spacing!r}")
     return steps

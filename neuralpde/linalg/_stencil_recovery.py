@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from neuralpde.linalg._stencil_poisson import mask_of
+from neuralpde.linalg._stencil_poisson import mask_of, whole_numbers
 from neuralpde.linalg.matrix import MatrixOperator, as_operator
 from neuralpde.types import UsageError
 
@@ -20,9 +20,7 @@ _ROUNDING = 8.0
 
 def recovered_parts(A: Any, shape: Sequence[int], mask: Any) -> tuple[list[np.ndarray], np.ndarray]:
     """Weights and row sums for :meth:`StencilOperator.from_csr`, which says what the arguments are."""
-    grid = tuple(int(n) for n in shape)
-    if not 1 <= len(grid) <= 3 or min(grid) < 0:
-        raise UsageError(f"shape is the number of cells along 1, 2 or 3 axes, got {tuple(shape)}")
+    grid = whole_numbers("shape", shape, least=0)
     known = mask_of(mask, grid)
     cells = np.empty(0, dtype=np.int64) if known is None else np.flatnonzero(known.cpu().numpy())
     unknowns = math.prod(grid) if known is None else cells.size
@@ -35,11 +33,7 @@ def recovered_parts(A: Any, shape: Sequence[int], mask: Any) -> tuple[list[np.nd
         forward, backward, excess, fault = _sorted(matrix, cells, grid, eps)
     if fault is not None:
         raise UsageError(_off_stencil(matrix, cells, grid, eps, fault))
-    for axis, (there, back) in enumerate(zip(forward, backward, strict=True)):
-        if not np.array_equal(there, back):
-            _check_symmetric(matrix, cells, grid, eps, axis, there, back)
-            there += back
-            there *= 0.5
+    _make_symmetric(grid, eps, forward, backward)
     if known is not None:
         excess[~known.cpu().numpy()] = 1.0
     return forward, excess
@@ -107,18 +101,35 @@ def _off_stencil(
     return f"{text}. This looks like {advice}: M='amg' takes any sparse matrix"
 
 
+def _make_symmetric(grid: tuple[int, ...], eps: float, forward: list[np.ndarray], backward: list[np.ndarray]) -> None:
+    """Means of mirrored entries, in place of ``forward``, where they differ by rounding."""
+    unequal = [axis for axis in range(len(grid)) if not np.array_equal(forward[axis], backward[axis])]
+    if not unequal:
+        return
+    strongest = _strongest(forward, backward)
+    for axis in unequal:
+        _check_symmetric(grid, eps, axis, forward[axis], backward[axis], strongest)
+        forward[axis] += backward[axis]
+        forward[axis] *= 0.5
+
+
+def _strongest(forward: list[np.ndarray], backward: list[np.ndarray]) -> np.ndarray:
+    """Largest entry of each row off the diagonal.
+
+    Not the diagonal: a penalty that holds a value makes it as large as one likes, and says nothing about the rounding
+    of the others.
+    """
+    sizes = [abs(part) for part in forward]
+    sizes += [abs(np.roll(part, 1, axis)) for axis, part in enumerate(backward)]
+    return np.asarray(np.maximum.reduce(sizes))
+
+
 def _check_symmetric(
-    matrix: sp.csr_matrix,
-    cells: np.ndarray,
-    grid: tuple[int, ...],
-    eps: float,
-    axis: int,
-    forward: np.ndarray,
-    backward: np.ndarray,
+    grid: tuple[int, ...], eps: float, axis: int, forward: np.ndarray, backward: np.ndarray, strongest: np.ndarray
 ) -> None:
-    sizes = np.zeros(math.prod(grid))
-    sizes[cells if cells.size else slice(None)] = abs(matrix.diagonal())
-    scale = np.maximum(sizes.reshape(grid), np.maximum(abs(forward), abs(backward)))
+    """Mirrored entries may differ by their own rounding, or by that of sums in both rows: the mean changes both."""
+    of_sums = np.minimum(strongest, np.roll(strongest, -1, axis))
+    scale = np.maximum(of_sums, np.maximum(abs(forward), abs(backward)))
     wrong = np.flatnonzero(abs(forward - backward) > eps * scale)
     if not wrong.size:
         return

@@ -116,7 +116,11 @@ def test_gradient_reaches_the_coefficient():
         ({"coefficient": np.ones((4, 4))}, "shape of the grid"),
         ({"coefficient": (np.ones((4, 4)), np.ones((3, 4)))}, r"coefficient\[1\].*\(3, 5\)"),
         ({"coefficient": np.nan}, "coefficient holds NaN"),
-        ({"grid": (3, 0)}, "at least one cell"),
+        ({"spacing": "1 m"}, "positive length"),
+        ({"spacing": (None, 1.0)}, "positive length"),
+        ({"grid": (3, 0)}, "whole numbers ≥ 1"),
+        ({"grid": (3.5, 4)}, "whole numbers ≥ 1"),
+        ({"grid": 3}, "grid is a tuple"),
     ],
 )
 def test_what_makes_no_system_is_refused(options, message):

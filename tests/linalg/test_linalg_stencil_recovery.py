@@ -139,6 +139,33 @@ def test_rounding_is_forgiven_and_averaged():
     same(StencilOperator.from_csr(A, (5, 5)), StencilOperator.from_csr(noisy, (5, 5)), 1e-14)
 
 
+@pytest.mark.parametrize("diagonal", [(1e12, 1.001), (1e12, 1e12), (-1e12, 1.0), (1e300, 1e300)])
+@pytest.mark.parametrize("weak", [1e-3, 1e-5, 1e-9])
+def test_a_large_diagonal_hides_no_asymmetry(diagonal, weak):
+    """A penalty that holds a value says nothing about the rounding of the other entries."""
+    matrix = np.diag([*diagonal, 2.0, 1.0])
+    matrix[2, 3] = matrix[3, 2] = -1.0
+    matrix[0, 1], matrix[1, 0] = -weak, -0.1 * weak
+    with pytest.raises(UsageError, match=r"not symmetric: cell \(0,\) feels \(1,\)"):
+        StencilOperator.from_csr(matrix, (4,))
+    matrix[1, 0] = -weak * (1.0 + 4e-16)  # two units in the last place
+    assert StencilOperator.from_csr(matrix, (4,)).weights[0][0] == pytest.approx(weak, rel=1e-15)
+    matrix[1, 0] = matrix[0, 1]
+    matrix[0, 3] = matrix[3, 0] = 0.0
+    matrix[0, 2] = -weak
+    with pytest.raises(UsageError, match="shares no face"):
+        StencilOperator.from_csr(matrix, (4,))
+
+
+def test_noise_of_sums_that_cancel_is_forgiven():
+    """Two contributions of size 1 that cancel leave 1e-16 in one row and 0 in the other."""
+    matrix = StencilOperator.poisson((4, 5)).to_csr().tolil()
+    matrix[6, 7], matrix[7, 6] = -1e-16, 0.0
+    matrix[6, 6], matrix[7, 7] = 3.0, 3.0
+    found = StencilOperator.from_csr(sp.csr_matrix(matrix), (4, 5))
+    assert abs(found.weights[1][1, 1]) <= 1e-16
+
+
 def test_entries_off_the_stencil_that_cancel():
     A = random_operator((5, 5)).to_csr()
     both = sp.csr_matrix((25, 25))
@@ -178,6 +205,10 @@ def changed(i, j, value, grid=(4, 5), symmetric=False):
         (sp.identity(20), {"mask": np.eye(4, 5, dtype=bool)}, "has 4 unknown cells"),
         (sp.identity(20), {"mask": np.ones((5, 4), dtype=bool)}, "mask is boolean"),
         (sp.identity(20), {"shape": (1, 1, 4, 5)}, "1, 2 or 3 axes"),
+        (sp.identity(20), {"shape": (4.7, 5.2)}, r"whole numbers.*got \(4.7, 5.2\)"),
+        (sp.identity(20), {"shape": 20}, "shape is a tuple.*got 20"),
+        (sp.identity(20), {"shape": "4,5"}, "shape is a tuple.*got '4,5'"),
+        (sp.identity(20), {"shape": (4, None)}, r"shape is a tuple.*got \(4, None\)"),
         ("a matrix", {}, "expected a LinearOperator"),
     ],
 )
