@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neuralpde.linalg import LinearOperator, MatrixOperator, StencilOperator
+from neuralpde.linalg._stencil_poisson import whole_numbers
 from neuralpde.plugins._matrix import likely_grid
 from neuralpde.types import UsageError
 
@@ -83,7 +84,7 @@ def cells_of(csr: sp.csr_matrix, kind: str, shape: Shape, mask: Mask) -> Cells:
         likely = likely_grid(csr)
         hint = f"the diagonals of A fit shape={likely}" if likely else "for other matrices use kind='amg'"
         raise UsageError(f"kind={kind!r} needs shape=, the cells of each axis of the grid of A; {hint}")
-    grid = _grid(shape)
+    grid = whole_numbers("shape", shape)
     if mask is None:
         return Cells(grid)
     mask = np.asarray(mask)
@@ -93,13 +94,3 @@ def cells_of(csr: sp.csr_matrix, kind: str, shape: Shape, mask: Mask) -> Cells:
             f"got dtype {mask.dtype} and shape {mask.shape}"
         )
     return Cells(grid, mask)
-
-
-def _grid(shape: Any) -> tuple[int, ...]:
-    try:
-        grid = tuple(int(size) for size in shape)
-    except (TypeError, ValueError):
-        grid = ()
-    if not grid or min(grid) < 1:
-        raise UsageError(f"shape must be the numbers of cells of each axis, such as (128, 128), got {shape!r}")
-    return grid

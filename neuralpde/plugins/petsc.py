@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from neuralpde.linalg._stencil_poisson import whole_numbers
 from neuralpde.plugins.scipy import ScipyPreconditioner, as_preconditioner
 from neuralpde.types import UsageError
 
@@ -151,8 +152,11 @@ def part_of_grid(
         owned: rows of this process.
 
     Raises:
-        UsageError: when the grid has another number of unknowns than the matrix.
+        UsageError: when the grid has another number of unknowns than the matrix, or for a shape or mask that is none.
     """
+    shape = whole_numbers("shape", shape)
+    if mask is not None and np.shape(mask) != shape:
+        raise UsageError(f"the mask has shape {np.shape(mask)}, but the grid has shape {shape}")
     cells = np.arange(int(np.prod(shape))) if mask is None else np.flatnonzero(mask)
     across = int(np.prod(shape[1:]))
     if cells.size != rows:

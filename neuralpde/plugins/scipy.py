@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -273,7 +274,11 @@ def _made(kind: str, options: dict[str, Any]) -> Preconditioner:
         UsageError: for an unknown name or option.
     """
     make = named(kind)
-    try:
-        return make(**options)
-    except TypeError as error:
-        raise UsageError(f"kind={kind!r} does not take the options {', '.join(options)}: {error}") from None
+    takes = [name for name in inspect.signature(make).parameters if name not in ("shape", "mask")]
+    unknown = [name for name in options if name not in takes]
+    if unknown:
+        hint = "; SciPy's tol is rtol of a solve" if "tol" in unknown else ""
+        raise UsageError(
+            f"kind={kind!r} does not take the options {', '.join(unknown)}: it takes {', '.join(takes) or 'none'}{hint}"
+        )
+    return make(**options)

@@ -179,8 +179,8 @@ def solid_square(n: int) -> tuple[sp.csr_matrix, np.ndarray]:
                 A[j, j] += 1.0  # no flow through the wall
             A[i, j], A[j, i] = 0.0, 0.0
         A[i, i] = 1.0
-    for i in range(n - 1, n * n, n):
-        A[i, i] -= 2.0  # open at the right
+    for last in range(n - 1, n * n, n):
+        A[last, last] -= 2.0  # open at the right
     return sp.csr_matrix(A), fluid
 
 
@@ -309,11 +309,16 @@ def test_what_fails_raises() -> None:
     [
         ({"kind": "multigird"}, "did you mean 'multigrid'"),
         ({}, r"needs shape=.*fit shape=\(20, 12\)"),
-        ({"shape": 20}, r"cells of each axis, such as \(128, 128\), got 20"),
-        ({"shape": (20, -12)}, "cells of each axis"),
+        ({"shape": 20}, r"shape is a tuple with the number of cells.*such as \(128, 64\), got 20"),
+        ({"shape": (20, -12)}, r"whole numbers ≥ 1.*got \(20, -12\)"),
+        ({"shape": (20.7, 12.2)}, r"whole numbers ≥ 1.*got \(20.7, 12.2\)"),
+        ({"shape": "20,12"}, "is a tuple.*got '20,12'"),
+        ({"shape": (None, 12)}, r"is a tuple.*got \(None, 12\)"),
         ({"shape": (12, 20)}, r"fits shape=\(20, 12\)"),
         ({"shape": (20, 11)}, r"has 220 cells"),
-        ({"kind": "amg", "smother": 1}, "does not take the options smother"),
+        ({"kind": "amg", "smother": 1}, "does not take the options smother: it takes .*near_nullspace"),
+        ({"shape": (20, 12), "tol": 1e-3}, "does not take the options tol: it takes smoother; SciPy's tol is rtol"),
+        ({"kind": "identity", "omega": 1.0}, "does not take the options omega: it takes none"),
     ],
 )
 def test_sentences(given: dict[str, Any], words: str) -> None:
