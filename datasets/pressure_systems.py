@@ -20,17 +20,29 @@ def systems(
                     yield pressure_system(family, grid, seed)
 
 
+def _grid(text: str) -> tuple[int, ...]:
+    try:
+        grid = tuple(int(word) for word in text.split("x"))
+    except ValueError:
+        grid = ()
+    if len(grid) not in (2, 3) or min(grid) < 4:
+        raise argparse.ArgumentTypeError(f"a grid has 2 or 3 axes of at least 4 cells, such as 64x64, got {text!r}")
+    return grid
+
+
 def main() -> None:
     """One file a part: FOLDER/train.h5 and so on; the families asked for are never in two parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
-    parser.add_argument("--grid", action="append", metavar="NxM[xK]", help="may be given several times [64x64]")
+    parser.add_argument(
+        "--grid", type=_grid, action="append", metavar="NxM[xK]", help="may be given several times [64x64]"
+    )
     parser.add_argument("--family", action="append", choices=FAMILIES, help="may be given several times [all]")
     parser.add_argument("--count", type=int, default=10, help="seeds a family and grid [10]")
     parser.add_argument("--frames", type=int, default=2, help="pictures of each motion [2]")
     parser.add_argument("--seed", type=int, default=0, help="the first seed [0]")
     options = parser.parse_args()
-    grids = [tuple(int(n) for n in text.split("x")) for text in options.grid or ["64x64"]]
+    grids = options.grid or [(64, 64)]
     for part, members in SPLITS.items():
         families = [family for family in members if family in (options.family or FAMILIES)]
         if not families:

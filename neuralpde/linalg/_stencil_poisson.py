@@ -125,6 +125,9 @@ def _face_coefficients(
 
     The face beyond the last cell is the one around a periodic axis. Faces at cells outside of the mask have 0.
     """
+    for part in coefficient if isinstance(coefficient, list | tuple) else [coefficient]:
+        if bool((_numbers("coefficient", part) < 0.0).any()):
+            raise UsageError("coefficient is a conductivity k ≥ 0, but some of it is negative; div(k grad p) is −A")
     if isinstance(coefficient, list | tuple):
         inner, first, last = _given_faces(coefficient, cells, axis)
     else:

@@ -50,6 +50,16 @@ def test_other_and_damaged_files_are_refused(tmp_path: Path) -> None:
         list(load_systems(file))
 
 
+@pytest.mark.parametrize("grid", ["axb", "64", "3x64", "8x8x8x8", "8.5x8"])
+def test_the_script_refuses_what_is_no_grid(
+    grid: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["pressure_systems.py", str(tmp_path), "--grid", grid])
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert f"2 or 3 axes of at least 4 cells, such as 64x64, got {grid!r}" in capsys.readouterr().err
+
+
 def test_the_script_splits_by_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["pressure_systems.py", str(tmp_path), "--grid", "12x14", "--count", "1", "--frames", "2"]
     monkeypatch.setattr(sys, "argv", words)

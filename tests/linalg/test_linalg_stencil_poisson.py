@@ -116,6 +116,8 @@ def test_gradient_reaches_the_coefficient():
         ({"coefficient": np.ones((4, 4))}, "shape of the grid"),
         ({"coefficient": (np.ones((4, 4)), np.ones((3, 4)))}, r"coefficient\[1\].*\(3, 5\)"),
         ({"coefficient": np.nan}, "coefficient holds NaN"),
+        ({"coefficient": -1.0}, "k ≥ 0.*is −A"),
+        ({"coefficient": (np.ones((4, 4)), -np.ones((3, 5)))}, "k ≥ 0"),
         ({"spacing": "1 m"}, "positive length"),
         ({"spacing": (None, 1.0)}, "positive length"),
         ({"grid": (3, 0)}, "whole numbers ≥ 1"),
