@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.sparse.csgraph import connected_components
 
+from neuralpde.linalg import solve_linear
 from neuralpde.systems import FAMILIES, MOVING, SPLITS, PressureSystem, frames, pressure_system
 from neuralpde.types import UsageError
 
@@ -116,3 +117,13 @@ def test_mistakes_are_sentences(arguments: tuple[object, ...], options: dict[str
 def test_frames_of_what_stands_still_are_refused() -> None:
     with pytest.raises(UsageError, match="'walls' does not move"):
         list(frames("walls", (8, 8), count=2))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("grid", [(20, 27), (8, 9, 10)], ids=str)
+def test_multigrid_serves_every_family(family: str, grid: tuple[int, ...]) -> None:
+    """A solve notes when another preconditioner had to take the place of the one that was asked for."""
+    for seed in (0, 1, 2):
+        system = pressure_system(family, grid, seed)
+        found = solve_linear(system.operator, system.rhs, M="multigrid", rtol=1e-9)
+        assert found.notes == () and found.residual <= 1e-9
