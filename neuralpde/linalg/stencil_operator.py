@@ -37,7 +37,9 @@ class StencilOperator(LinearOperator):
 
     Attributes:
         grid: number of cells of each axis.
-        weights, excess: float64 tensors of the shape of the grid; they must not change.
+        weights, excess: float64 tensors of the shape of the grid. Float64 arrays are taken without a copy, and what is
+            found out about them (``nonnegative``, ``positive_definite``, casts) is kept: they must not change. Make
+            another operator for other coefficients, or pass ``weight.copy()``.
 
     The operator takes x of shape ``(n,)`` or ``(n, k)``, n = prod(grid), in float32 or float64, and answers in that
     type. On the CPU without gradients it is one compiled pass over the grid; otherwise shifted slices of torch,
