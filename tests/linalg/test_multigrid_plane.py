@@ -226,3 +226,21 @@ def test_refusals() -> None:
         GeometricMultigrid().build(StencilOperator([-weight for weight in A.weights], -A.excess))
     z = GeometricMultigrid().build(A).matvec(torch.full((64,), float("nan"), dtype=torch.float64))
     assert torch.isnan(z).all()
+
+
+def test_symmetric_with_lines_around_solids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coarse points in a solid that stand for cells of a corridor do not see what a right-hand side holds there."""
+    monkeypatch.setattr(_plane_hierarchy, "COARSEST", 60)
+    fluid = np.random.default_rng(0).random((24, 24)) > 0.3
+    A = StencilOperator.poisson((24, 24), (1.0, 100.0), mask=fluid, boundary="wall")
+    for excess in (A.excess, torch.where(torch.as_tensor(fluid), A.excess, 0.0)):
+        cycle = GeometricMultigrid(smoother="lines").build(StencilOperator(A.weights, excess))
+        M = dense(cycle, 24 * 24)
+        assert abs(M - M.T).max() < 1e-5 * abs(M).max()
+        assert np.linalg.eigvalsh((M + M.T) / 2)[0] > -1e-6 * abs(M).max()
+
+
+def test_porous_rock_with_anisotropy() -> None:
+    fluid = np.random.default_rng(0).random((128, 128)) > 0.3
+    A = StencilOperator.poisson((128, 128), (1.0, 100.0), mask=fluid, boundary="wall")
+    assert iterations(A, noise(A)) <= 15

@@ -13,7 +13,7 @@ from neuralpde.linalg.multigrid._plane_galerkin import galerkin
 from neuralpde.linalg.multigrid._plane_lines import LineLevel
 from neuralpde.linalg.multigrid._plane_red_black import RedBlackLevel
 from neuralpde.linalg.multigrid._plane_rest import AlgebraicRest, ExactRest
-from neuralpde.linalg.multigrid._plane_transfers import folded, inverse_diagonal, transfers
+from neuralpde.linalg.multigrid._plane_transfers import folded, inverse_diagonal, transfers, with_isolated
 
 Floats = NDArray[np.floating[Any]]
 Level: TypeAlias = RedBlackLevel | FourColourLevel | LineLevel
@@ -131,8 +131,9 @@ class PlaneHierarchy:
 
 
 def _level(stencil: Floats, inverse: Floats, excess: Floats, weights: Floats, axes: tuple[int, ...]) -> Level:
+    if len(stencil) == 2 and not axes:
+        return RedBlackLevel(stencil, inverse, weights)
+    excess = with_isolated(stencil, inverse, excess)
     if axes:
         return LineLevel(stencil, inverse, excess, weights, axes)
-    if len(stencil) == 2:
-        return RedBlackLevel(stencil, inverse, weights)
     return FourColourLevel(stencil, inverse, excess, weights)

@@ -39,6 +39,7 @@ class LineLevel:
         self._stencil[: len(stencil)] = stencil
         self._excess, self._weights = excess.astype(np.float32), weights.astype(np.float32)
         diagonal = np.divide(1.0, inverse, out=np.zeros_like(inverse), where=inverse > 0.0)
+        self._solid = np.flatnonzero(inverse == 0.0)
         self._pivots = {axis: np.zeros(self.grid, np.float32) for axis in along}
         if 1 in along:
             _row_pivots(stencil[0], diagonal, self._pivots[1])
@@ -53,6 +54,7 @@ class LineLevel:
     def down(self, r: Floats, scale: float) -> Floats:
         """Coarse residual, float32, after the first sweep for the right-hand side scale·r."""
         self._b = np.multiply(r, scale, dtype=np.float32, casting="same_kind")
+        self._b.reshape(-1)[self._solid] = 0.0  # coarse points there may stand for cells of corridors
         self._x = np.zeros(self.grid, np.float32)
         self._sweep(self.along[::-1], 1)
         f = np.zeros(self.coarse, np.float32)

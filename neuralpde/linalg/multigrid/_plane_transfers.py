@@ -100,6 +100,22 @@ def inverse_diagonal(stencil: Floats, excess: Floats) -> tuple[Floats, Floats]:
     return inverse, coupled
 
 
+def with_isolated(stencil: Floats, inverse: Floats, excess: Floats) -> Floats:
+    """The excess of all cells, isolated ones included: residuals vanish there after a sweep, and none of them reaches a
+    coarse point in a solid that stands for cells of a corridor."""
+    every = excess.copy()
+    _restore_isolated(stencil, inverse, every)
+    return every
+
+
+@compiled
+def _restore_isolated(stencil, inverse, excess):  # type: ignore[no-untyped-def]
+    for i in range(excess.shape[0]):
+        for j in range(excess.shape[1]):
+            if excess[i, j] == 0.0 and inverse[i, j] > 0.0 and not _is_coupled(i, j, stencil):
+                excess[i, j] = 1.0 / inverse[i, j]
+
+
 @compiled
 def _diagonal(stencil, excess, inverse, coupled):  # type: ignore[no-untyped-def]
     rows, columns = excess.shape
