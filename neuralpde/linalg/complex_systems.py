@@ -15,7 +15,7 @@ from neuralpde.linalg.matrix import as_tensor
 def is_complex(value: Any) -> bool:
     """Whether an array, matrix or list holds complex numbers; False for operators and functions."""
     dtype = getattr(value, "dtype", None)
-    if dtype is None and isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype.kind == "O"):
         dtype = as_tensor(value).dtype
     if isinstance(dtype, torch.dtype):
         return dtype.is_complex
@@ -54,6 +54,11 @@ def stacked(values: Tensor) -> Tensor:
     """(Re v, Im v), ``(2 n, …)``, of v ``(n, …)``, complex or real."""
     imaginary = values.imag if values.is_complex() else torch.zeros_like(values)
     return torch.cat([values.real if values.is_complex() else values, imaginary], dim=0)
+
+
+def parted(values: Tensor) -> Tensor:
+    """(Re v, Im v), ``(n, 2 k)``, of v ``(n,)`` (k = 1) or ``(n, k)``, complex or real."""
+    return torch.cat(stacked(values.reshape(len(values), -1) if values.ndim == 1 else values).chunk(2), dim=1)
 
 
 def unstacked(values: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator as ScipyOperator
 from torch import Tensor
 
+from neuralpde.linalg.arrays import as_array
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
 from neuralpde.types import UsageError
 
@@ -167,16 +168,19 @@ def real_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def as_tensor(values: Any) -> Tensor:
-    """A tensor from a tensor, NumPy array or list; read-only and reversed arrays, which torch refuses, are copied.
+    """A tensor from a tensor, an array of any library, a list of numbers or of tensors, as :func:`as_array` says.
 
-    Python's numbers keep their double precision, which torch would cut to single.
+    Raises:
+        UsageError: for what holds no numbers.
     """
-    if isinstance(values, list | tuple) and not any(isinstance(value, Tensor) for value in values):
+    if isinstance(values, Tensor) or hasattr(values, "__cuda_array_interface__"):
+        return torch.as_tensor(values)
+    if isinstance(values, list | tuple) and values and all(isinstance(value, Tensor) for value in values):
         try:
-            values = np.asarray(values)
-        except ValueError as error:
-            raise UsageError("a list of rows is a matrix where all rows have the same length") from error
-    return torch.as_tensor(np.require(values, requirements=["C", "W"]) if isinstance(values, np.ndarray) else values)
+            return torch.stack(values)
+        except RuntimeError as error:
+            raise UsageError(f"a list of tensors is an array where all have one shape: {error}") from error
+    return torch.as_tensor(as_array(values))
 
 
 def _to_tensor(matrix: Any) -> Tensor:
@@ -192,14 +196,16 @@ def _to_tensor(matrix: Any) -> Tensor:
         return tensor
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return tensor.to_sparse_csr()
+        # torch knows no way from sparse blocks to rows but this one.
+        blocks = tensor.layout in (torch.sparse_bsr, torch.sparse_bsc)
+        return (tensor.to_sparse() if blocks else tensor).to_sparse_csr()
 
 
 def _csr_tensor(csr: sp.csr_matrix) -> Tensor:
     if not csr.has_canonical_format:
         csr = csr.copy()  # it may share its arrays with the caller's matrix
         csr.sum_duplicates()
-    short = csr.dtype in (np.float16, np.float32)
+    short = csr.dtype.kind == "f" and csr.dtype.itemsize <= 4
     values = torch.from_numpy(csr.data.astype(np.float32 if short else np.float64))
     # 64-bit indices: torch's product with several columns is 2.5 times slower with 32-bit ones.
     indices = (torch.from_numpy(csr.indptr.astype(np.int64)), torch.from_numpy(csr.indices.astype(np.int64)))

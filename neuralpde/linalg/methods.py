@@ -66,7 +66,7 @@ def method_named(solver: str) -> Method:
     Raises:
         UsageError: for an unknown name; the sentence says which one is nearest.
     """
-    if solver not in _METHODS:
+    if not isinstance(solver, str) or solver not in _METHODS:
         nearest = difflib.get_close_matches(str(solver), SOLVERS, n=1, cutoff=0.0)[0]
         raise UsageError(f"unknown solver {solver!r}: did you mean {nearest!r}? Known: {', '.join(SOLVERS)}")
     return _METHODS[solver]

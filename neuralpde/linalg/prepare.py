@@ -6,17 +6,19 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from neuralpde.implicit import root
-from neuralpde.linalg.complex_systems import is_complex, real_form, stacked, unstacked
+from neuralpde.linalg.columns import complex_columns, side_by_side, unstacked_solution
+from neuralpde.linalg.complex_systems import is_complex, parted, real_form, stacked
 from neuralpde.linalg.cycle import norm, true_residual
 from neuralpde.linalg.facts import MatrixFacts
 from neuralpde.linalg.guard import Guards, as_preconditioner
-from neuralpde.linalg.matrix import as_operator, as_tensor
+from neuralpde.linalg.inputs import as_count, as_tolerance, as_vector
+from neuralpde.linalg.matrix import as_operator
 from neuralpde.linalg.methods import method_named
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Identity
@@ -25,6 +27,9 @@ from neuralpde.linalg.refinement import Refinement, System, refine
 from neuralpde.linalg.solution import LinearSolution
 from neuralpde.linalg.transposed import TransposedOperator
 from neuralpde.types import Status, UsageError, raise_for
+
+Limits: TypeAlias = tuple[float, float, int | None]
+"""rtol, atol, maxiter."""
 
 
 class PreparedSolver:
@@ -51,10 +56,7 @@ class PreparedSolver:
 
     def __init__(self, A: Any, *, solver: str = "cg", M: Any = None, restart: int = 50, directions: int = 2) -> None:
         self.method = method_named(solver)
-        for name, value in (("restart", restart), ("directions", directions)):
-            if value < 1:
-                raise UsageError(f"{name} must be ≥ 1, got {value}")
-        self._lengths = (restart, directions)
+        self._lengths = (as_count("restart", restart, 1), as_count("directions", directions, 1))
         self.A = self._operator(A)
         if is_complex(M):
             M = real_form(M)
@@ -122,18 +124,34 @@ class PreparedSolver:
 
         Only the first solve after a set-up reports its seconds.
         """
-        _check_numbers(rtol, atol, maxiter)
-        if self._complex or is_complex(b) or is_complex(x0):
-            return self._solve_complex(b, x0, rtol, atol, maxiter, callback, raise_on_failure)
-        right = self._vector("b", b)
-        start = None if x0 is None else self._vector("x0", x0).detach()
+        limits = (as_tolerance("rtol", rtol), as_tolerance("atol", atol), maxiter)
+        if maxiter is not None:
+            limits = (*limits[:2], as_count("maxiter", maxiter, 0))
+        if callback is not None and not callable(callback):
+            raise UsageError(f"callback must be a function of (iteration, relative_residual), got {callback!r}")
+        n = self.A.shape[0] // (2 if self._complex else 1)
+        right = as_vector("b", b, n, self.A.device)
+        start = None if x0 is None else as_vector("x0", x0, n, self.A.device).detach()
         if start is not None and start.shape != right.shape:
             raise UsageError(f"x0 has shape {tuple(start.shape)}, but b has shape {tuple(right.shape)}")
+        if self._complex:
+            start = None if start is None else stacked(start)
+            return unstacked_solution(self._real(stacked(right), start, limits, callback, raise_on_failure))
+        if right.is_complex() or (start is not None and start.is_complex()):
+            start = None if start is None else parted(start)
+            limits = (limits[0], limits[1] / math.sqrt(2.0), limits[2])
+            return complex_columns(self._real(parted(right), start, limits, callback, raise_on_failure), right)
+        return self._real(right, start, limits, callback, raise_on_failure)
+
+    def _real(
+        self, b: Tensor, x0: Tensor | None, limits: Limits, callback: Any, raise_on_failure: bool
+    ) -> LinearSolution:
+        """Of real vectors for the real A."""
         with torch.no_grad():
-            solution = self._columns(right.detach(), start, (rtol, atol, maxiter), callback)
+            solution = self._columns(b.detach(), x0, limits, callback)
         if raise_on_failure:
             raise_for(solution.status, sentence(self.method, self.A, solution), solution)
-        return replace(solution, x=self._attached(right, solution.x, rtol or 1e-8))
+        return replace(solution, x=self._attached(b, solution.x, limits[0] or 1e-8))
 
     def transposed(self) -> PreparedSolver:
         """The same for Aᵀ, with the transpose of the same preconditioner; this one itself where A is symmetric."""
@@ -153,40 +171,15 @@ class PreparedSolver:
         restart, directions = self._lengths
         return PreparedSolver(A, solver=self.method.name, M=self._recipe, restart=restart, directions=directions)
 
-    def _vector(self, name: str, value: Any) -> Tensor:
-        """As a float64 tensor ``(n,)`` or ``(n, k)``, with its gradient."""
-        A = self.A
-        if isinstance(value, Tensor) and value.device != A.device:
-            raise UsageError(f"{name} is on {value.device}, but A is on {A.device}: move one of them")
-        vector = as_tensor(value)
-        if vector.ndim not in (1, 2) or vector.shape[0] != A.shape[0]:
-            raise UsageError(
-                f"{name} has shape {tuple(vector.shape)}, but A has shape {A.shape}: {name} must be (n,) or (n, k)"
-            )
-        return vector.to(A.device, torch.float64)
-
-    def _columns(self, b: Tensor, x0: Tensor | None, limits: Any, callback: Any) -> LinearSolution:
+    def _columns(self, b: Tensor, x0: Tensor | None, limits: Limits, callback: Any) -> LinearSolution:
         if b.ndim == 1:
             return self._one(b, x0, limits, callback)
-        found = tuple(
-            self._one(b[:, j].contiguous(), None if x0 is None else x0[:, j].contiguous(), limits, callback)
-            for j in range(b.shape[1])
-        )
-        if not found:
-            return LinearSolution(torch.zeros_like(b), Status.CONVERGED_RTOL, 0, 0.0, (0.0,), 0.0, 0.0)
-        worst = max(found, key=_badness)
-        return replace(
-            worst,
-            x=torch.stack([solution.x for solution in found], dim=1),
-            iterations=max(solution.iterations for solution in found),
-            residual=worst.residual,
-            setup_seconds=sum(solution.setup_seconds for solution in found),
-            solve_seconds=sum(solution.solve_seconds for solution in found),
-            notes=tuple(f"column {j}: {note}" for j, solution in enumerate(found) for note in solution.notes),
-            columns=found,
-        )
+        starts = [None] * b.shape[1] if x0 is None else [column.contiguous() for column in x0.unbind(1)]
+        rights = [column.contiguous() for column in b.unbind(1)]
+        found = [self._one(right, start, limits, callback) for right, start in zip(rights, starts, strict=True)]
+        return side_by_side(found, b)
 
-    def _one(self, b: Tensor, x0: Tensor | None, limits: Any, callback: Any) -> LinearSolution:
+    def _one(self, b: Tensor, x0: Tensor | None, limits: Limits, callback: Any) -> LinearSolution:
         rtol, atol, maxiter = limits
         started = time.perf_counter()
         size = norm(b)
@@ -224,29 +217,6 @@ class PreparedSolver:
 
         return root(x, lambda x: A.matvec(x).to(torch.float64) - b, adjoint)
 
-    def _solve_complex(
-        self, b: Any, x0: Any, rtol: float, atol: float, maxiter: int | None, callback: Any, raise_on_failure: bool
-    ) -> LinearSolution:
-        """By the real form of A, or, where A is real, with Re b and Im b as two columns."""
-        options = {"rtol": rtol, "maxiter": maxiter, "callback": callback, "raise_on_failure": raise_on_failure}
-        right, start = as_tensor(b), None if x0 is None else as_tensor(x0)
-        if self._complex:
-            inner, self._complex = self._complex, False
-            try:
-                start = None if start is None else stacked(start)
-                found = self.solve(stacked(right), x0=start, atol=atol, **options)  # type: ignore[arg-type]
-            finally:
-                self._complex = inner
-            return replace(found, x=unstacked(found.x))
-        if right.ndim != 1:
-            raise UsageError(f"a complex b with a real A has shape (n,), got {tuple(right.shape)}: solve Re b and Im b")
-        start = None if start is None else torch.stack(stacked(start).chunk(2), dim=1)
-        pair = torch.stack(stacked(right).chunk(2), dim=1)
-        found = self.solve(pair, x0=start, atol=atol / math.sqrt(2.0), **options)  # type: ignore[arg-type]
-        parts = [found.columns[j].residual * (norm(pair[:, j]) or 1.0) for j in range(2)]
-        together = math.hypot(*parts) / (norm(pair.reshape(-1)) or 1.0)
-        return replace(found, x=torch.complex(found.x[:, 0], found.x[:, 1]), residual=together)
-
 
 def prepare(A: Any, *, solver: str = "cg", M: Any = None, restart: int = 50, directions: int = 2) -> PreparedSolver:
     """Build what the solves with one matrix share: preconditioner or factors.
@@ -268,14 +238,6 @@ def prepare(A: Any, *, solver: str = "cg", M: Any = None, restart: int = 50, dir
     prepared = PreparedSolver(A, solver=solver, M=M, restart=restart, directions=directions)
     prepared.ready()
     return prepared
-
-
-def _check_numbers(rtol: float, atol: float, maxiter: int | None) -> None:
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if not (math.isfinite(value) and value >= 0.0):
-            raise UsageError(f"{name} must be a finite number ≥ 0, got {value}")
-    if maxiter is not None and maxiter < 0:
-        raise UsageError(f"maxiter must be ≥ 0, got {maxiter}")
 
 
 def _settled_early(A: LinearOperator, b: Tensor, x0: Tensor | None) -> LinearSolution | None:
@@ -303,10 +265,6 @@ def _solution(state: Refinement, relative: float, scale: float, seconds: tuple[f
         status = Status.CONVERGED_ATOL
     history = tuple(state.history)
     return LinearSolution(state.x, status, state.iterations, state.size / scale, history, *seconds, state.notes)
-
-
-def _badness(solution: LinearSolution) -> tuple[bool, float]:
-    return not solution.status.ok, math.inf if math.isnan(solution.residual) else solution.residual
 
 
 def _follows(A: LinearOperator, x: Tensor) -> bool:

@@ -18,7 +18,7 @@ from neuralpde.linalg.solution import LinearSolution
 from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
-_UNCLEAR = (Status.INDEFINITE_MATRIX, Status.BREAKDOWN, Status.STAGNATED)
+_UNCLEAR = (Status.INDEFINITE_MATRIX, Status.INDEFINITE_PRECONDITIONER, Status.BREAKDOWN, Status.STAGNATED)
 _SECOND_OPINION = 1_000
 _NOTHING = 1e-11
 _ROUNDED = 1e-6
@@ -35,6 +35,8 @@ def final_reason(system: System, state: Refinement, b: Tensor, target: float) ->
     endless = state.status is Status.MAXITER and state.iterations > 2 * b.numel()  # exact ones end after n iterations
     if not (state.status in _UNCLEAR or endless) or not math.isfinite(state.size):
         return
+    if state.status is Status.INDEFINITE_PRECONDITIONER:
+        state.status = Status.BREAKDOWN  # the last one at work was the identity, which is definite
     facts = system.facts
     if system.method.symmetric and facts.asymmetric:
         state.status = Status.NONSYMMETRIC_MATRIX

@@ -156,7 +156,6 @@ def test_operator_of_wrong_output_shape():
         (np.eye(3), np.ones(3), {"atol": -1.0}, ["atol"]),
         (np.eye(3), np.ones(3), {"maxiter": -1}, ["maxiter"]),
         (np.eye(3), np.ones(3), {"restart": 0}, ["restart"]),
-        (np.eye(3), np.ones((3, 2)) * 1j, {}, ["complex", "(3, 2)"]),
         (np.eye(3), np.ones((3, 2)), {"x0": np.ones(3)}, ["x0", "(3,)", "(3, 2)"]),
         (np.eye(3), np.ones(3), {"directions": 0}, ["directions"]),
     ],
