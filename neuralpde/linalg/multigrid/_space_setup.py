@@ -8,6 +8,12 @@ import numpy as np
 
 from neuralpde.linalg.jit import compiled
 
+FOREIGN = 1e-3
+"""Part of the couplings lumped into a neighbour that must be its own, for it to be of the same material."""
+
+NEAR = 0.05
+"""Part of the diagonal that couplings with such neighbours must be, for the others to be left out."""
+
 
 @compiled
 def diagonal(
@@ -37,11 +43,13 @@ def interpolate(
     """Rows of P for one kind of cells, from rows of cells that are odd along fewer axes; how many cells got nothing.
 
     ``lack`` is 1 − P 1, found without the cancellation of that difference. Cells whose couplings to parents are less
-    than ``least`` times their diagonal get nothing.
+    than ``least`` times their diagonal get nothing. Neighbours along the odd axes that a cell is not itself coupled
+    with, only their neighbours are, have no say if others do: they may lie in another material.
     """
     slots, count = shifts.shape[0], outs.shape[0]
     omega = np.empty((slots, width))
     shared = np.empty((count, width))
+    own_links, near = np.empty((slots, width)), np.empty(width)
     total, short = np.empty(width), np.empty(width)
     orphans = 0
     for i in range(lo, hi):
@@ -59,16 +67,27 @@ def interpolate(
                 x = w[f + links[n, 1] : f + links[n, 1] + width]
                 for k in range(width):
                     o[k] += x[k]
+                if links[n, 2]:
+                    o = own_links[links[n, 0]]
+                    for k in range(width):
+                        o[k] = x[k]
+            near[:] = 0.0
             for n in range(slots):
-                o = omega[n]
+                o, x = omega[n], own_links[n]
                 t = lack[f + shifts[n, 0] : f + shifts[n, 0] + width]
                 for k in range(width):
                     # a neighbour that no coarse cell serves (lack 1) has no say: else P 1 would be short of 1 here;
                     # and only positive couplings have, or a cell may be worth more than all its parents
                     o[k] = o[k] if t[k] < 1.0 and o[k] > 0.0 else 0.0
+                    near[k] += o[k] if x[k] > FOREIGN * o[k] else 0.0
+            a = diagonal[f + own : f + own + width]
+            for n in range(slots):
+                o, x = omega[n], own_links[n]
+                t = lack[f + shifts[n, 0] : f + shifts[n, 0] + width]
+                for k in range(width):
+                    o[k] = o[k] if x[k] > FOREIGN * o[k] or near[k] <= NEAR * a[k] else 0.0
                     total[k] += o[k]
                     short[k] += o[k] * t[k]
-            a = diagonal[f + own : f + own + width]
             for k in range(width):
                 positive = total[k] > least * a[k]
                 total[k] = 1.0 / total[k] if positive else 0.0

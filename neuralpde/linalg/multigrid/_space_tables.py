@@ -51,7 +51,8 @@ class Rows:
 
     Args:
         odd: the kind.
-        links: (slot, shift of W): couplings, lumped into one slot for each neighbour along the odd axes.
+        links: (slot, shift of W, own): couplings, lumped into one slot for each neighbour along the odd axes; ``own``
+            is 1 for that with this neighbour itself.
         shifts: (shift of the neighbour,) of each slot.
         terms: (parent, slot, shift of P): the coarse parents' shares of that neighbour.
         outs: (shift of P,) of each parent.
@@ -85,7 +86,7 @@ def interpolation_rows(step: Step, finest: bool, odd: Triple) -> Rows:
         along = (d[0] * odd[0], d[1] * odd[1], d[2] * odd[2])
         if along != ZERO:
             slot = lumped.setdefault(along, len(lumped))
-            links.append((slot, coupling(step.fine, half, odd, d)))
+            links.append((slot, coupling(step.fine, half, odd, d), int(d == along)))
     outs = [step.number(share_of(odd, a)) * step.size + step.shift(a) for a in parents(odd)]
     for (parent, a), (along, slot) in itertools.product(enumerate(parents(odd)), lumped.items()):
         if all(s in (0, 2 * b - 1) for s, b in zip(along, a, strict=True) if s):
@@ -93,7 +94,7 @@ def interpolation_rows(step: Step, finest: bool, odd: Triple) -> Rows:
             terms.append((parent, slot, step.number(rest) * step.size + step.shift(a)))
     shifts = [(step.fine.shift(plus(odd, along)),) for along in lumped]
     return Rows(
-        odd, table(links, 2), table(shifts, 1), table(terms, 3), table([(o,) for o in outs], 1), step.fine.shift(odd)
+        odd, table(links, 3), table(shifts, 1), table(terms, 3), table([(o,) for o in outs], 1), step.fine.shift(odd)
     )
 
 
