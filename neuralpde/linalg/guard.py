@@ -78,6 +78,7 @@ class Guard:
         classical: one of ours, linear and fixed, built or as it was given: slow progress is A's fault.
         variable: a user's function, or a preconditioner that says so: on trial until it has shown what it can do.
         fault: why it cannot be used (any more); empty while all is well.
+        refusal: what its build raised where it cannot serve such an A.
         patience: iterations after which one that is usually fast, and is not here, gives way; ``None`` for no limit.
     """
 
@@ -91,6 +92,7 @@ class Guard:
 
     def _build(self, A: LinearOperator) -> None:
         self.fault = ""
+        self.refusal: UsageError | None = None
         self._first: tuple[Tensor, Tensor] | None = None
         self._operator: LinearOperator | None = None
         # The one broad except of this room, here, in update and in apply: the code may be a user's or a trained
@@ -103,6 +105,7 @@ class Guard:
             self.classical = self.classical or isinstance(operator, _OURS)
         except Exception as error:
             self.fault = f"its build raised {type(error).__name__}: {error}"
+            self.refusal = error if isinstance(error, UsageError) else None
 
     def apply(self, r: Tensor) -> Tensor | None:
         """M r, shape ``(n,)``, float32 or float64; ``None`` when it failed, and then :attr:`fault` says how."""
@@ -221,6 +224,8 @@ def as_preconditioner(M: Any, A: LinearOperator) -> Preconditioner:
         return Identity()
     if isinstance(M, Preconditioner):
         return M
+    if isinstance(M, type):
+        raise UsageError(f"M is the class {M.__name__}: pass an object of it, such as {M.__name__}()")
     if isinstance(M, str):
         return named(M)()
     name = type(M).__name__

@@ -16,7 +16,7 @@ from neuralpde.linalg.columns import complex_columns, side_by_side, unstacked_so
 from neuralpde.linalg.complex_systems import is_complex, parted, real_form, stacked
 from neuralpde.linalg.cycle import norm, true_residual
 from neuralpde.linalg.facts import MatrixFacts
-from neuralpde.linalg.guard import Guards, as_preconditioner
+from neuralpde.linalg.guard import Guard, Guards, as_preconditioner
 from neuralpde.linalg.inputs import as_count, as_tolerance, as_vector
 from neuralpde.linalg.matrix import as_operator
 from neuralpde.linalg.methods import method_named
@@ -60,6 +60,7 @@ class PreparedSolver:
         self.A = self._operator(A)
         if is_complex(M):
             M = real_form(M)
+        self._name = M if isinstance(M, str) and solver != "direct" else None
         self._recipe = Identity() if solver == "direct" else as_preconditioner(M, self.A)
         self._system: System | None = None
         self._unreported = 0.0
@@ -79,11 +80,19 @@ class PreparedSolver:
             started = time.perf_counter()
             with torch.no_grad():
                 guards = Guards(self._recipe, self.A)
-                guards[0]  # the first one belongs to the set-up time, the others may never be needed
+                self._insist(guards[0])  # it belongs to the set-up time; the others may never be needed
                 kernel = self.method.kernel(self.A, *self._lengths)
                 self._system = System(self.A, self.method, kernel, guards, MatrixFacts(self.A))
             self.setup_seconds = self._unreported = time.perf_counter() - started
         return self._system
+
+    def _insist(self, guard: Guard) -> None:
+        """What was asked for by its name is used or refused; only what a user wrote or trained is replaced."""
+        if self._name is None or guard.refusal is None:
+            return
+        ones = torch.ones(self.A.shape[1], dtype=torch.float64, device=self.A.device)
+        if bool(torch.isfinite(self.A.matvec(ones)).all()):  # else the matrix is what a solve will complain of
+            raise UsageError(f"M={self._name!r} cannot serve this matrix: {guard.refusal}") from guard.refusal
 
     def update(self, A: Any) -> None:
         """Take another matrix of the same shape, such as the next step's coefficients.
@@ -103,10 +112,12 @@ class PreparedSolver:
         if self._system is None:
             return
         started = time.perf_counter()
+        guards, self._system = self._system.guards, None  # where something raises, the next solve begins anew
         with torch.no_grad():
-            self._system.guards.update(new)
+            guards.update(new)
+            self._insist(guards[0])
             kernel = self.method.kernel(new, *self._lengths)
-            self._system = System(new, self.method, kernel, self._system.guards, MatrixFacts(new))
+            self._system = System(new, self.method, kernel, guards, MatrixFacts(new))
         self.setup_seconds = self._unreported = time.perf_counter() - started
 
     def solve(

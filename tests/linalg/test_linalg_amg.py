@@ -220,7 +220,7 @@ def test_other_mistakes_are_sentences():
 
 def test_what_it_refuses_is_solved_without_it():
     A = np.array([[2.0, 3.0], [3.0, -2.0]])
-    solution = solve_linear(A, np.ones(2), solver="gmres", M="amg")
+    solution = solve_linear(A, np.ones(2), solver="gmres", M=AlgebraicMultigrid())
     assert solution.status.ok and "positive diagonal" in solution.notes[0]
 
 

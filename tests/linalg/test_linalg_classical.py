@@ -385,7 +385,7 @@ def test_a_long_plateau_drops_no_classical_preconditioner() -> None:
 def test_a_refused_preconditioner_costs_itself_and_not_the_answer() -> None:
     A = square(10) + sp.diags(np.full(99, 0.5), 1)
     b = np.random.default_rng(0).random(100)
-    found = solve_linear(A, b, solver="gmres", M="ic")
+    found = solve_linear(A, b, solver="gmres", M=IncompleteCholesky())
     assert found.status.ok and "needs a symmetric matrix" in found.notes[0]
     large = solve_linear(square(10), b, M=Direct(limit=99))
     assert large.status.ok and "the limit is 99" in large.notes[0]

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from neuralpde.linalg import prepare, solve_linear
+from neuralpde.linalg import Jacobi, prepare, solve_linear
 from neuralpde.types import Status, UsageError
 
 N = 8
@@ -134,3 +134,24 @@ def test_an_unsymmetric_matrix_is_the_reason(solver: str, M: str | None) -> None
         n = int(rng.integers(2, 12))
         solution = solve_linear(rng.normal(size=(n, n)), rng.normal(size=n), solver=solver, M=M, raise_on_failure=False)
         assert solution.status.ok or solution.status is Status.NONSYMMETRIC_MATRIX
+
+
+def test_a_name_that_cannot_serve_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"M='multigrid' cannot serve .*GeometricMultigrid\(shape=...\)"):
+        solve_linear(T, B, M="multigrid")
+    with pytest.raises(UsageError, match=r"class Jacobi: pass .*Jacobi\(\)"):
+        solve_linear(T, B, M=Jacobi)
+    with pytest.raises(UsageError, match="pass −A and −b"):
+        solve_linear(-T, -B, M="ic")
+    assert solve_linear(np.full((2, 2), np.nan), [1.0, 2.0], M="ic", raise_on_failure=False).status is Status.NON_FINITE
+
+
+def test_an_update_that_is_refused_leaves_nothing_of_the_old_matrix() -> None:
+    solver = prepare(T, M="ic")
+    for _ in range(2):
+        with pytest.raises(UsageError, match="pass −A and −b"):
+            solver.update(-T)
+        with pytest.raises(UsageError, match="pass −A and −b"):
+            solver.solve(B)
+        solver.update(T)
+        np.testing.assert_allclose(solver.solve(B).x, X, rtol=1e-6)
