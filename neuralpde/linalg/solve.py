@@ -46,8 +46,9 @@ def solve_linear(
         M: approximates A⁻¹: ``None``, a name ("multigrid" for a :class:`StencilOperator`, "amg" for other large
             elliptic A; "identity", "jacobi", "ssor", "chebyshev", "ic", "direct"), a Preconditioner, an operator or
             matrix ``(n, n)``, or a function of one vector. A name that cannot serve A is refused.
-            Another that raises, returns NaN, points uphill or gains less than Jacobi is replaced by Jacobi, then by the identity, and ``notes`` says so: a function is on trial
-            beside Jacobi for six iterations. For "minres" M must be linear and positive definite.
+            Another that raises, returns NaN, points uphill or gains less than Jacobi is replaced by Jacobi, then by
+            the identity, and ``notes`` says so: a function is on trial beside Jacobi for six iterations. For
+            "minres" M must be linear and positive definite.
         rtol, atol: tolerances; 1e-8 is good for a converged field, 1e-4 inside a Newton step.
         maxiter: most iterations; by default 10 n, at least 50 and at most 10,000 (5 substitutions for "direct").
         x0: first guess, of the shape of b.
