@@ -26,8 +26,10 @@ class GeometricMultigrid(Preconditioner):
     """M ≈ A⁻¹ by one symmetric V-cycle on the grid: interpolation from the operator itself, Galerkin coarse operators.
 
     For A = excess + Σ w (u_i − u_j) with w ≥ 0 and excess ≥ 0 on a grid of 1, 2 or 3 axes. Walls, solids of one cell,
-    narrow gaps, open and periodic sides and coefficients that jump by 1e6 are all in the weights, and iterations of
-    conjugate gradients stay near ten whatever the size. Where A is singular (parts of the fluid that no open boundary
+    narrow gaps, open and periodic sides and coefficients that jump by 1e6 are all in the weights. Conjugate gradients
+    come to 1e-6 in seven to twelve iterations around smooth solids and in rooms whatever the size, in up to twenty
+    between thin walls and inclusions. Random porous solids and coefficients that jump from cell to cell take more, and
+    there M="amg" is better; solves change over to it by themselves where M fails or is very slow. Where A is singular (parts of the fluid that no open boundary
     holds), constants of each such part are taken out of r and of M r. M is linear, fixed, symmetric and positive
     (semi-)definite. It works in float32 and is meant inside a float64 iteration.
 
