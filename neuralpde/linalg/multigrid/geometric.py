@@ -29,9 +29,9 @@ class GeometricMultigrid(Preconditioner):
     narrow gaps, open and periodic sides and coefficients that jump by 1e6 are all in the weights. Conjugate gradients
     come to 1e-6 in seven to twelve iterations around smooth solids and in rooms whatever the size, in up to twenty
     between thin walls and inclusions. Random porous solids and coefficients that jump from cell to cell take more, and
-    there M="amg" is better; solves change over to it by themselves where M fails or is very slow. Where A is singular (parts of the fluid that no open boundary
-    holds), constants of each such part are taken out of r and of M r. M is linear, fixed, symmetric and positive
-    (semi-)definite. It works in float32 and is meant inside a float64 iteration.
+    there M="amg" is better; solves change over to it by themselves where M fails or is very slow. Where A is singular
+    (parts of the fluid that no open boundary holds), constants of each such part are taken out of r and of M r. M is
+    linear, fixed, symmetric and positive (semi-)definite. It works in float32 and is meant inside a float64 iteration.
 
     Args:
         shape: cells of each axis, for a matrix that is no :class:`StencilOperator`.
