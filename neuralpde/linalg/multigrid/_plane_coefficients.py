@@ -92,7 +92,7 @@ def _with_seam(stencil: Floats, excess: Floats, axis: int) -> tuple[Floats, Floa
         crossing = np.maximum(np.maximum(ahead, back), 0.0)
     seam = 2.0 * (np.maximum(straight, 0.0) + crossing + np.roll(crossing, 1))
     if not seam.any():
-        return stencil, excess
+        return _without_seam(stencil, axis), excess
     pads = [(0, 1 if other == axis else 0) for other in range(2)]
     stencil, excess = np.pad(stencil, [(0, 0), *pads]), np.pad(excess, pads)
     if axis == 0:
@@ -104,3 +104,16 @@ def _with_seam(stencil: Floats, excess: Floats, axis: int) -> tuple[Floats, Floa
         stencil[0, :, -2:] = seam[:, None]
         stencil[1][:, [0, -2]] += crossing[:, None]
     return stencil, excess
+
+
+def _without_seam(stencil: Floats, axis: int) -> Floats:
+    """Without couplings across the seam, none of which is positive."""
+    there = stencil[1:, -1].any() if axis == 0 else stencil[0, :, -1].any() or stencil[2:3, :, -1].any()
+    if not there and (axis == 0 or not stencil[3:4, :, 0].any()):
+        return stencil
+    stencil = stencil.copy()
+    if axis == 0:
+        stencil[1:, -1] = 0.0
+    else:
+        stencil[0, :, -1] = stencil[2:3, :, -1] = stencil[3:4, :, 0] = 0.0
+    return stencil

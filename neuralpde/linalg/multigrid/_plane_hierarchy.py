@@ -11,9 +11,10 @@ from neuralpde.linalg.multigrid._plane_coefficients import evened, line_axes, wi
 from neuralpde.linalg.multigrid._plane_four_colour import FourColourLevel
 from neuralpde.linalg.multigrid._plane_galerkin import galerkin
 from neuralpde.linalg.multigrid._plane_lines import LineLevel
+from neuralpde.linalg.multigrid._plane_operator_rows import inverse_diagonal
 from neuralpde.linalg.multigrid._plane_red_black import RedBlackLevel
 from neuralpde.linalg.multigrid._plane_rest import AlgebraicRest, ExactRest
-from neuralpde.linalg.multigrid._plane_transfers import folded, inverse_diagonal, transfers, with_isolated
+from neuralpde.linalg.multigrid._plane_transfers import folded, transfers
 
 Floats = NDArray[np.floating[Any]]
 Level: TypeAlias = RedBlackLevel | FourColourLevel | LineLevel
@@ -59,8 +60,8 @@ class PlaneHierarchy:
         stencil = np.stack([weights[1], weights[0]])
         while excess.size > COARSEST:
             stencil, excess, cells = evened(stencil, excess)
-            inverse, excess = inverse_diagonal(stencil, excess)
-            interpolation, defects, left = transfers(stencil, excess)
+            inverse = inverse_diagonal(stencil, excess)
+            interpolation, left = transfers(stencil, excess)
             self._cells.append(cells)
             few = 0.0 if excess.size <= SMALL else LEFT
             if self._smoothers and left > few * np.count_nonzero(inverse):
@@ -68,7 +69,7 @@ class PlaneHierarchy:
                 break
             self.levels += (excess.shape,)
             self._smoothers.append(_level(stencil, inverse, excess, interpolation, axes))
-            stencil, excess = folded(*galerkin(stencil, excess, interpolation, defects))
+            stencil, excess = folded(*galerkin(stencil, excess, interpolation))
             jumps = jumps or left > 0
         self._twice = TWICE if jumps else 0
         self.levels += (excess.shape,)
@@ -131,9 +132,9 @@ class PlaneHierarchy:
 
 
 def _level(stencil: Floats, inverse: Floats, excess: Floats, weights: Floats, axes: tuple[int, ...]) -> Level:
+    weights = weights[:, :8, 1:-1].transpose(1, 0, 2)
     if len(stencil) == 2 and not axes:
         return RedBlackLevel(stencil, inverse, weights)
-    excess = with_isolated(stencil, inverse, excess)
     if axes:
         return LineLevel(stencil, inverse, excess, weights, axes)
     return FourColourLevel(stencil, inverse, excess, weights)
