@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpde.linalg.jit import compiled, in_slabs
-from neuralpde.linalg.multigrid._plane_rows import halves, split, unsplit, wrap
+from neuralpde.linalg.multigrid._plane_pieces import closed, fetch_row, layer, part, split_row, unsplit_row, weight
+from neuralpde.linalg.multigrid._plane_rows import halves
+from neuralpde.linalg.views import piece
 
 Floats = NDArray[np.floating[Any]]
 
@@ -53,50 +55,58 @@ class RedBlackLevel:
 
 def padded(weights: Floats) -> Floats:
     """``(m, c0, c1)`` → ``(c0, m, c1 + 2)`` float32, with columns that wrap around."""
-    moved = weights.transpose(1, 0, 2)
-    return np.concatenate([moved[..., -1:], moved, moved[..., :1]], axis=2).astype(np.float32)
+    count, rows, columns = weights.shape
+    out = np.empty((rows, count, columns + 2), np.float32)
+    out[:, :, 1:-1] = weights.transpose(1, 0, 2)
+    out[:, :, 0], out[:, :, -1] = out[:, :, -2], out[:, :, 1]
+    return out
 
 
 @compiled
 def _down(first, last, r, scale, f, stencil, centres):  # type: ignore[no-untyped-def]
-    rows, size, coarse = stencil.shape[0], stencil.shape[3], centres.shape[0]
-    x, b = np.zeros((4, 2, size), np.float32), np.zeros((2, 2, size), np.float32)
-    c, point = np.zeros((2, size), np.float32), np.zeros(size - 2, np.float32)
+    rows, size = stencil.shape[0], stencil.shape[3] - 2
+    x, b = np.zeros((4, 2, size + 2), np.float32), np.zeros((2, 2, size + 2), np.float32)
+    c, point = np.zeros((1, 2, size + 2), np.float32), np.zeros(size, np.float32)
     for t in range(2 * first - 3, 2 * last + 2):
         half = t & 1  # that of the red cells of row t and of the black ones of row t − 1
-        split(r[t % rows], scale, b[half])
-        _scaled(x[t & 3, half], stencil[t % rows, 2, half], b[half, half])
-        wrap(x[t & 3, half])
+        fetch_row(r, t + 1)
+        fetch_row(stencil, t + 1)
+        split_row(r, t % rows, scale, b, half)
+        _scaled(part(x, t & 3, half, 0, size), layer(stencil, t % rows, 2, half, 0, size), part(b, half, half, 0, size))
+        closed(x, t & 3, half)
         if t >= 2 * first - 1:
-            _sweep(x, t - 1, half, stencil, b[1 - half, half])
+            _sweep(x, t - 1, half, stencil, part(b, 1 - half, half, 0, size))
         if t >= 2 * first + 1 and half == 0:
-            _around(point, x, t - 2, 0, stencil)
+            _around(piece(point, 0, size), x, t - 2, 0, stencil)
         if t >= 2 * first + 1 and half == 1:
             i = (t - 3) // 2
-            _around(c[i & 1, 1:-1], x, t - 2, 1, stencil)
-            wrap(c[i & 1])
+            _around(part(c, 0, i & 1, 0, size), x, t - 2, 1, stencil)
+            closed(c, 0, i & 1)
             if i >= first:
-                _restrict(f[i], point, centres[i], centres[(i - 1) % coarse], c[i & 1], c[1 - (i & 1)])
+                _restrict(piece(f, i * size, size), piece(point, 0, size), centres, i, c)
 
 
 @compiled
 def _up(first, last, r, scale, e, back, z, stencil, centres):  # type: ignore[no-untyped-def]
-    rows, size, coarse = stencil.shape[0], stencil.shape[3], centres.shape[0]
-    x, b = np.zeros((4, 2, size), np.float32), np.zeros((4, 2, size), np.float32)
+    rows, size, coarse = stencil.shape[0], stencil.shape[3] - 2, centres.shape[0]
+    x, b = np.zeros((4, 2, size + 2), np.float32), np.zeros((4, 2, size + 2), np.float32)
     for t in range(2 * first - 2, 2 * last + 2):
         half, i = t & 1, (t // 2) % coarse
-        split(r[t % rows], scale, b[t & 3])
-        _scaled(x[t & 3, half], stencil[t % rows, 2, half], b[t & 3, half])
+        fetch_row(r, t + 1)
+        fetch_row(stencil, t + 1)
+        split_row(r, t % rows, scale, b, t & 3)
+        new = part(x, t & 3, half, 0, size)
+        _scaled(new, layer(stencil, t % rows, 2, half, 0, size), part(b, t & 3, half, 0, size))
         if half == 0:
-            _add(x[t & 3, 0, 1:-1], e[i])
+            _add(new, piece(e, i * size, size))
         else:
-            _interpolate(x[t & 3, 1, 1:-1], centres[i], e[i], e[(i + 1) % coarse])
-        wrap(x[t & 3, half])
+            _interpolate(new, centres, i, piece(e, i * size, size), piece(e, (i + 1) % coarse * size, size))
+        closed(x, t & 3, half)
         if t >= 2 * first:
-            _sweep(x, t - 1, half, stencil, b[(t - 1) & 3, half])
+            _sweep(x, t - 1, half, stencil, part(b, (t - 1) & 3, half, 0, size))
         if t >= 2 * first + 2 and t - 2 < rows:
-            _sweep(x, t - 2, half, stencil, b[(t - 2) & 3, half])
-            unsplit(x[(t - 2) & 3], back, z[t - 2])
+            _sweep(x, t - 2, half, stencil, part(b, (t - 2) & 3, half, 0, size))
+            unsplit_row(x, (t - 2) & 3, back, z, t - 2)
 
 
 @compiled
@@ -114,30 +124,29 @@ def _add(out, e):  # type: ignore[no-untyped-def]
 @compiled
 def _sweep(x, i, half, stencil, r):  # type: ignore[no-untyped-def]
     """x ← (r + Σ w x) / diagonal in one half of row i; x is a ring of four rows."""
-    out, d = x[i & 3, half, 1:-1], stencil[i % stencil.shape[0], 2, half, 1:-1]
+    size, rows = r.size, stencil.shape[0]
+    out, d = part(x, i & 3, half, 0, size), layer(stencil, i % rows, 2, half, 0, size)
     _around(out, x, i, half, stencil)
-    r = r[1:-1]
-    for k in range(out.size):
+    for k in range(size):
         out[k] = d[k] * (r[k] + out[k])
-    wrap(x[i & 3, half])
+    closed(x, i & 3, half)
 
 
 @compiled
 def _around(out, x, i, half, stencil):  # type: ignore[no-untyped-def]
     """Σ w x over the four neighbours of the cells of one half of row i."""
     rows, size = stencil.shape[0], out.size
-    here, above = stencil[i % rows], stencil[(i - 1) % rows, 1, half, 1:-1]
-    left, right, row = here[0, 1 - half], here[0, half, 1:-1], x[i & 3, 1 - half]
+    here, above = i % rows, (i - 1) % rows
     _four(
         out,
-        above,
-        x[(i - 1) & 3, half, 1:-1],
-        here[1, half, 1:-1],
-        x[(i + 1) & 3, half, 1:-1],
-        left[half : half + size],
-        row[half : half + size],
-        right,
-        row[half + 1 : half + 1 + size],
+        layer(stencil, above, 1, half, 0, size),
+        part(x, (i - 1) & 3, half, 0, size),
+        layer(stencil, here, 1, half, 0, size),
+        part(x, (i + 1) & 3, half, 0, size),
+        layer(stencil, here, 0, 1 - half, half - 1, size),
+        part(x, i & 3, 1 - half, half - 1, size),
+        layer(stencil, here, 0, half, 0, size),
+        part(x, i & 3, 1 - half, half, size),
     )
 
 
@@ -148,11 +157,13 @@ def _four(out, wu, xu, wd, xd, wl, xl, wr, xr):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _restrict(f, point, above, below, c, before):  # type: ignore[no-untyped-def]
+def _restrict(f, point, centres, i, c):  # type: ignore[no-untyped-def]
     """f = residuals of a row of coarse points, and the shares of centres of the fine rows after and before it."""
-    size = f.size
-    a0, a1, b2, b3 = above[0, 1:-1], above[1, :size], below[2, 1:-1], below[3, :size]
-    c0, c1, d0, d1 = c[1:-1], c[:size], before[1:-1], before[:size]
+    size, before, here, there = f.size, (i - 1) % centres.shape[0], i & 1, 1 - (i & 1)
+    a0, a1 = weight(centres, i, 0, 0, size), weight(centres, i, 1, -1, size)
+    b2, b3 = weight(centres, before, 2, 0, size), weight(centres, before, 3, -1, size)
+    c0, c1 = part(c, 0, here, 0, size), part(c, 0, here, -1, size)
+    d0, d1 = part(c, 0, there, 0, size), part(c, 0, there, -1, size)
     for k in range(size):
         f[k] = point[k] + a0[k] * c0[k] + a1[k] * c1[k]
     for k in range(size):
@@ -160,10 +171,11 @@ def _restrict(f, point, above, below, c, before):  # type: ignore[no-untyped-def
 
 
 @compiled
-def _interpolate(out, p, e, above):  # type: ignore[no-untyped-def]
+def _interpolate(out, centres, i, e, above):  # type: ignore[no-untyped-def]
     """out += values at centres from the coarse rows e (before them) and above (after them)."""
     size = out.size
-    p0, p1, p2, p3 = p[0, 1:-1], p[1, 1:-1], p[2, 1:-1], p[3, 1:-1]
+    p0, p1 = weight(centres, i, 0, 0, size), weight(centres, i, 1, 0, size)
+    p2, p3 = weight(centres, i, 2, 0, size), weight(centres, i, 3, 0, size)
     for k in range(size - 1):
         out[k] += p0[k] * e[k] + p1[k] * e[k + 1] + p2[k] * above[k] + p3[k] * above[k + 1]
     k = size - 1
