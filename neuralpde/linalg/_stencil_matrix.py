@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 def stencil_matrix(weights: Sequence[np.ndarray], excess: np.ndarray) -> sp.csr_matrix:
     """The matrix ``(n, n)`` of ``weights`` and ``excess`` of the shape of a grid; sorted columns, no stored zeros."""
-    faces = sp.csr_matrix(_faces(weights, excess))
+    faces = sp.csr_matrix(face_matrix(weights, excess))
     diagonal = excess.ravel() + np.asarray(faces.sum(axis=1)).ravel()
     matrix = sp.csr_matrix(sp.diags(diagonal) - faces)
     matrix.sum_duplicates()
@@ -23,13 +23,13 @@ def every_component_is_held(weights: Sequence[np.ndarray], excess: np.ndarray) -
     """Whether every set of cells that faces connect has a cell of positive row sum; entries are ≥ 0."""
     if (excess > 0.0).all():
         return True
-    count, labels = connected_components(_faces(weights, excess), directed=False)
+    count, labels = connected_components(face_matrix(weights, excess), directed=False)
     held = np.zeros(count, dtype=bool)
     held[labels[excess.ravel() > 0.0]] = True
     return bool(held.all())
 
 
-def _faces(weights: Sequence[np.ndarray], excess: np.ndarray) -> sp.coo_matrix:
+def face_matrix(weights: Sequence[np.ndarray], excess: np.ndarray) -> sp.coo_matrix:
     """The symmetric matrix of face weights; faces of an axis of length 1 join a cell with itself and are left out."""
     cells = np.arange(excess.size, dtype=np.int32 if excess.size < 2**31 else np.int64).reshape(excess.shape)
     here, there, values = [cells[:0].ravel()], [cells[:0].ravel()], [excess[:0].ravel()]

@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from neuralpde.linalg.constants import NullConstants, null_constants
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.types import UsageError
 
@@ -66,6 +67,28 @@ class MatrixFacts:
         except (UsageError, NotImplementedError):
             return False
         return float(product.to(torch.float64).norm()) <= _NULL * self.norm or self.norm == 0.0
+
+    @cached_property
+    def constants(self) -> NullConstants | None:
+        """Constants of components with Aᵀ 1_c = 0, or ``None`` where there are none or A has no transpose."""
+        try:
+            return null_constants(self.A, (lambda: self.norm, lambda: self.asymmetric))
+        except (UsageError, NotImplementedError):
+            return None
+
+    @property
+    def constants_known(self) -> bool:
+        """Whether :attr:`constants` were looked up."""
+        return "constants" in vars(self)
+
+    def unreachable(self, b: Tensor, target: float) -> Tensor | None:
+        """What :attr:`constants` show b ``(n,)`` to hold that no A x has, where its norm is above ``target``. What A
+        reaches only by an x so long that its rounding errors are above the target counts as not reached."""
+        null = self.constants
+        if null is None or not 0.0 < target < float("inf"):
+            return None
+        part = null.means(b, target / (4.0 * torch.finfo(torch.float64).eps * (self.norm or 1.0)))
+        return part if float(part.norm()) > target else None
 
     def floor(self, x: float, b: float, dtype: torch.dtype = torch.float64) -> float:
         """4 ε (‖A‖ ‖x‖ + ‖b‖), from ‖x‖ and ‖b‖: about the rounding

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from neuralpde.implicit import root
 from neuralpde.linalg.columns import complex_columns, side_by_side, unstacked_solution
+from neuralpde.linalg.compatibility import refine_in_range
 from neuralpde.linalg.complex_systems import is_complex, parted, real_form, stacked
 from neuralpde.linalg.cycle import norm, true_residual
 from neuralpde.linalg.facts import MatrixFacts
@@ -23,7 +24,7 @@ from neuralpde.linalg.methods import method_named
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Identity
 from neuralpde.linalg.reasons import final_reason, sentence
-from neuralpde.linalg.refinement import Refinement, System, refine
+from neuralpde.linalg.refinement import Refinement, System
 from neuralpde.linalg.solution import LinearSolution
 from neuralpde.linalg.transposed import TransposedOperator
 from neuralpde.types import Status, UsageError, raise_for
@@ -203,7 +204,7 @@ class PreparedSolver:
         system = self.ready()
         setup, self._unreported = self._unreported, 0.0
         x = torch.zeros_like(b) if x0 is None else x0.clone()
-        state = refine(system, b, size, x, max(rtol * size, atol), maxiter, callback)
+        state = refine_in_range(system, b, size, x, max(rtol * size, atol), maxiter, callback)
         final_reason(system, state, b, max(rtol * size, atol))
         return _solution(state, rtol * size, size, (setup, time.perf_counter() - started - setup))
 

@@ -15,7 +15,7 @@ from neuralpde.linalg.facts import MatrixFacts
 from neuralpde.linalg.guard import Guards
 from neuralpde.linalg.methods import Method
 from neuralpde.linalg.operators import LinearOperator
-from neuralpde.linalg.watch import Watch
+from neuralpde.linalg.watch import WINDOW, Watch
 from neuralpde.types import Status
 
 _CUT_OFF = (
@@ -100,7 +100,7 @@ def refine(
         # A recurrence drifts from the truth as it goes down; below this reduction it is not worth following.
         tol = max(0.99 * target / state.size, torch.finfo(state.dtype).eps ** 0.7)
         lengths = (norm(state.x) / state.size, scale / state.size)
-        watch = Watch(system.facts, record, symmetric=system.method.symmetric, x=lengths[0], b=lengths[1])
+        watch = Watch(system.facts, record, symmetric=system.method.symmetric, x=lengths[0], b=lengths[1], target=tol)
         turn, before, seen = state.turn, state.size, len(state.history)
         cycle = _run(system, state, tol, maxiter - state.iterations, watch)
         _accept(system, b, state, cycle, target)
@@ -123,6 +123,10 @@ def refine(
             state.dtype, poor = torch.float64, 0
             state.notes += (f"float32 made no progress at iteration {state.iterations}: float64 took over",)
             continue
+        if (failure is not None or len(watch.sizes) >= WINDOW) and system.facts.unreachable(
+            state.r, target
+        ) is not None:
+            failure = Status.INCOMPATIBLE
         if failure is None:
             continue
         if failure is not Status.NON_FINITE and system.facts.annihilates(state.r):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -22,6 +23,7 @@ class Watch:
         record: called with ‖r‖ once an iteration.
         symmetric: whether the recurrence needs A = Aᵀ.
         x, b: ‖x‖ before this run and ‖b‖, in units of the residual that the run started from.
+        target: ‖r‖ to come to, in the same units.
 
     Attributes:
         sizes: ‖r‖ of all iterations of this run.
@@ -42,10 +44,11 @@ class Watch:
         symmetric: bool = False,
         x: float = 0.0,
         b: float = 1.0,
+        target: float = math.inf,
     ) -> None:
         self.facts = facts
         self._record = record
-        self._symmetric, self._x, self._b = symmetric, x, b
+        self._symmetric, self._x, self._b, self._target = symmetric, x, b, target
         self.sizes: list[float] = []
         self._best, self._before = float("inf"), 1.0
 
@@ -57,7 +60,9 @@ class Watch:
 
     def beside(self) -> Watch:
         """Another watch of the same run, which reports nothing until it takes over."""
-        return Watch(self.facts, lambda size: None, symmetric=self._symmetric, x=self._x, b=self._b)
+        return Watch(
+            self.facts, lambda size: None, symmetric=self._symmetric, x=self._x, b=self._b, target=self._target
+        )
 
     def take_over(self, other: Watch) -> None:
         """Report what ``other`` has noted, and from now on what it notes."""
@@ -69,7 +74,7 @@ class Watch:
         """Why to end the run here, or ``None``.
 
         MAXITER where the residual is at the rounding error of b − A x (the caller then looks at the true one),
-        NONSYMMETRIC_MATRIX, or INCOMPATIBLE where Aᵀ r = 0.
+        NONSYMMETRIC_MATRIX, or INCOMPATIBLE where r holds constants that A does not reach, or Aᵀ r = 0.
 
         Args:
             y: the correction so far, ``(n,)``.
@@ -77,6 +82,8 @@ class Watch:
         """
         if len(self.sizes) % WINDOW:
             return None
+        if self.facts.unreachable(r.to(torch.float64), self._target) is not None:
+            return Status.INCOMPATIBLE
         moved, self._before = self._best <= 0.5 * self._before, min(self._best, self._before)
         if moved:
             return None
