@@ -44,6 +44,14 @@ def direction(first: int, last: int, p: Any, z: Any, beta: float) -> None:
 
 
 @compiled
+def add(first: int, last: int, p: Any, old: Any, factor: float) -> None:
+    """p ← p + factor old."""
+    p, old = p[first:last], old[first:last]
+    for i in range(len(p)):
+        p[i] += factor * old[i]
+
+
+@compiled
 def dot(first: int, last: int, p: Any, q: Any) -> float:
     """Σ p q."""
     p, q = p[first:last], q[first:last]
@@ -51,3 +59,15 @@ def dot(first: int, last: int, p: Any, q: Any) -> float:
     for i in range(len(p)):
         total += p[i] * q[i]
     return total
+
+
+@compiled
+def combination(first: int, last: int, x: Any, y: Any, factor: float, out: Any) -> float:
+    """out ← x + factor y; Σ out²."""
+    x, y, out = x[first:last], y[first:last], out[first:last]
+    square = 0.0
+    for i in range(len(out)):
+        new = x[i] + factor * y[i]
+        out[i] = new
+        square += new * new
+    return square

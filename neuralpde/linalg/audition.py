@@ -70,7 +70,7 @@ def audition(
     other = watch.beside()
     pair[0].forget()
     star = _Runner(kernel(A, pair[0], r, tol, maxiter, watch), watch.sizes)
-    understudy = _Runner(kernel(A, pair[1], r, tol, maxiter - LENGTH, other), other.sizes)
+    understudy = _Runner(kernel(A, pair[1], r.clone(), tol, maxiter - LENGTH, other), other.sizes)
     for _ in range(LENGTH):
         star.advance()
         if star.end is not None and star.end.status is Status.CONVERGED_RTOL:

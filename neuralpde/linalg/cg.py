@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from neuralpde.linalg.cycle import Cycle, Steps
-from neuralpde.linalg.descent import EnergyRule
+from neuralpde.linalg.descent import Descent
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
-from neuralpde.linalg.vectors import Vectors
+from neuralpde.linalg.vectors import copied
 from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
@@ -30,7 +29,8 @@ def cg(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, wat
     Args:
         A: shape ``(n, n)``.
         guard: the preconditioner.
-        r: right-hand side of norm 1, shape ``(n,)``, in the dtype of the recurrence; not changed.
+        r: right-hand side of norm 1, shape ``(n,)``, in the dtype of the recurrence; it becomes
+            the residual of y.
         tol: stop when the recurrence's ‖r‖ is at most this.
         maxiter: most iterations.
         watch: told ‖r‖ once an iteration; may end the run.
@@ -43,36 +43,25 @@ def cg(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, wat
 
     Source: Notay, Flexible conjugate gradients, SIAM J. Sci. Comput. 22 (2000), algorithm FCG(1).
     """
-    y = torch.zeros_like(r, dtype=torch.float64)
-    z = guard.apply(r)
-    if z is None:
-        return Cycle(y, 0, Status.PRECONDITIONER_FAILED)
-    r, p = r.clone(), z.to(r.dtype, copy=True)  # z may be r itself
-    rule, vectors, q = EnergyRule(A, guard), Vectors(r), None
-    rz = vectors.dot(r, p)
-    longest = 1.0 / torch.finfo(r.dtype).eps  # ‖r‖ ≤ √cond(A) in theory: beyond this A is not symmetric
-    for k in range(maxiter):
-        q, pq = vectors.product(A, p, q)
-        fault = rule.fault(rz, pq, r)
-        if fault is not None:
-            return Cycle(y, k, fault)
-        alpha = rz / pq
-        size = math.sqrt(vectors.step(y, r, p, q, alpha))
-        rule.stepped(alpha, rz)
-        watch.record(size)
-        if size <= tol:
-            return Cycle(y, k + 1, Status.CONVERGED_RTOL)
-        if not size < longest:
-            return Cycle(y, k + 1, Status.BREAKDOWN)
-        if rule.lags(r):
-            return Cycle(y, k + 1, Status.STAGNATED)
-        verdict = watch.verdict(y, r)
-        if verdict is not None:
-            return Cycle(y, k + 1, verdict)
-        yield rule.gained
-        z = guard.apply(r)
+    run = Descent(A, guard, r, tol, watch)
+    vectors, zq, pq = run.vectors, 0.0, 1.0
+    p: Tensor | None = None
+    q: Tensor | None = None
+    while run.steps < maxiter:
+        z = guard.apply(r, look=False)
         if z is None:
-            return Cycle(y, k + 1, Status.PRECONDITIONER_FAILED)
-        zq, rz = vectors.dots(z, q, r)
-        vectors.direction(p, z, -zq / pq)
-    return Cycle(y, maxiter, Status.MAXITER)
+            return Cycle(run.y, run.steps, Status.PRECONDITIONER_FAILED)
+        if p is None or q is None:
+            p = copied(z, r.dtype)  # z may be r itself
+            rz = vectors.dot(r, p)
+        else:
+            zq, rz = vectors.dots(z, q, r)
+            vectors.direction(p, z, -zq / pq)
+        if not math.isfinite(zq + rz) and guard.finds_fault(z):
+            return Cycle(run.y, run.steps, Status.PRECONDITIONER_FAILED)
+        q, pq = vectors.product(A, p, q)
+        end = run.step(p, q, rz, pq)
+        if end is not None:
+            return Cycle(run.y, run.steps, end)
+        yield run.gained
+    return Cycle(run.y, run.steps, Status.MAXITER)

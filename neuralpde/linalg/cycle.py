@@ -11,6 +11,8 @@ from torch import Tensor
 
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.vectors import norm as norm
+from neuralpde.linalg.vectors import plus
 from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status, UsageError
 
@@ -32,7 +34,8 @@ Steps: TypeAlias = Generator[float, None, Cycle]
 """A recurrence that runs: after each iteration it gives what it has gained so far (energy, or −log ‖r‖)."""
 
 Kernel: TypeAlias = Callable[[LinearOperator, Guard, Tensor, float, int, Watch], Steps]
-"""``kernel(A, guard, r, tol, maxiter, watch)`` with ‖r‖ = 1: reduce ‖r − A y‖ to ``tol`` in ``maxiter`` iterations."""
+"""``kernel(A, guard, r, tol, maxiter, watch)`` with ‖r‖ = 1: reduce ‖r − A y‖ to ``tol`` in ``maxiter`` iterations. It
+may write into r."""
 
 
 def finish(steps: Steps) -> Cycle:
@@ -60,16 +63,4 @@ def true_residual(A: LinearOperator, b: Tensor, x: Tensor) -> tuple[Tensor, floa
     product = A.matvec(x)
     if product.shape != b.shape:
         raise UsageError(f"A of shape {A.shape} returned A x of shape {tuple(product.shape)}, b has {tuple(b.shape)}")
-    r = b - product.to(torch.float64)
-    return r, norm(r)
-
-
-def norm(r: Tensor) -> float:
-    """‖r‖₂ without overflow or underflow of the squares; NaN or Inf when r holds one."""
-    size = float(torch.linalg.vector_norm(r)) if r.numel() else 0.0
-    if 1e-140 < size < 1e140 or r.numel() == 0:
-        return size
-    largest = float(r.abs().amax())
-    if largest == 0.0 or not largest < float("inf"):
-        return largest
-    return largest * float(torch.linalg.vector_norm(r / largest))
+    return plus(b, product.to(torch.float64), -1.0)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 
-import torch
 from torch import Tensor
 
 from neuralpde.linalg.cycle import Cycle, Steps
-from neuralpde.linalg.descent import EnergyRule
+from neuralpde.linalg.descent import Descent
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
-from neuralpde.linalg.vectors import Vectors
+from neuralpde.linalg.vectors import copied
 from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
@@ -40,36 +38,21 @@ def fcg(
     Source: Notay, Flexible conjugate gradients, SIAM J. Sci. Comput. 22 (2000), truncated; Kaneda et al., A deep
     conjugate direction method for iteratively solving linear systems, ICML 2023.
     """
-    y = torch.zeros_like(r, dtype=torch.float64)
-    r = r.clone()
-    rule, vectors = EnergyRule(A, guard), Vectors(r)
+    run = Descent(A, guard, r, tol, watch)
+    vectors = run.vectors
     kept: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=directions)
-    longest = 1.0 / torch.finfo(r.dtype).eps
-    for k in range(maxiter):
+    while run.steps < maxiter:
         z = guard.apply(r)
         if z is None:
-            return Cycle(y, k, Status.PRECONDITIONER_FAILED)
-        p = z.to(r.dtype, copy=True)
+            return Cycle(run.y, run.steps, Status.PRECONDITIONER_FAILED)
+        p = copied(z, r.dtype)
         # Modified Gram–Schmidt: the kept directions are conjugate to one another.
         for old, image, square in kept:
-            p.sub_(old, alpha=vectors.dot(p, image) / square)
+            vectors.add(p, old, -vectors.dot(p, image) / square)
         q, pq = vectors.product(A, p, None)
-        rp = vectors.dot(r, p)
-        fault = rule.fault(rp, pq, r)
-        if fault is not None:
-            return Cycle(y, k, fault)
-        size = math.sqrt(vectors.step(y, r, p, q, rp / pq))
-        rule.stepped(rp / pq, rp)
-        watch.record(size)
-        if size <= tol:
-            return Cycle(y, k + 1, Status.CONVERGED_RTOL)
-        if not size < longest:
-            return Cycle(y, k + 1, Status.BREAKDOWN)
-        if rule.lags(r):
-            return Cycle(y, k + 1, Status.STAGNATED)
-        verdict = watch.verdict(y, r)
-        if verdict is not None:
-            return Cycle(y, k + 1, verdict)
+        end = run.step(p, q, vectors.dot(r, p), pq)
+        if end is not None:
+            return Cycle(run.y, run.steps, end)
         kept.append((p, q.clone() if q is p else q, pq))
-        yield rule.gained
-    return Cycle(y, maxiter, Status.MAXITER)
+        yield run.gained
+    return Cycle(run.y, run.steps, Status.MAXITER)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from neuralpde.linalg.preconditioners import Identity, Jacobi, Preconditioner
 from neuralpde.linalg.ssor import SSOR
 from neuralpde.linalg.transposed import TransposedOperator
 from neuralpde.linalg.triangular import TriangularOperator
+from neuralpde.linalg.vectors import is_finite
 from neuralpde.types import UsageError
 
 _NAMED: dict[str, type[Preconditioner]] = {
@@ -107,16 +107,21 @@ class Guard:
             self.fault = f"its build raised {type(error).__name__}: {error}"
             self.refusal = error if isinstance(error, UsageError) else None
 
-    def apply(self, r: Tensor) -> Tensor | None:
-        """M r, shape ``(n,)``, float32 or float64; ``None`` when it failed, and then :attr:`fault` says how."""
+    def apply(self, r: Tensor, *, look: bool = True) -> Tensor | None:
+        """M r, shape ``(n,)``, float32 or float64; ``None`` when it failed, and then :attr:`fault` says how.
+
+        Args:
+            r: shape ``(n,)``.
+            look: for NaN and Inf. Without, the caller asks :meth:`finds_fault` when a sum over z is not finite.
+        """
         if self._operator is None:
             return None
         try:
             given = r.to(self._operator.dtype)
             # A user's function may write into what it gets.
             z = self._operator.matvec(given.clone() if self.variable and given is r else given)
-            self.fault = self._fault_of(z, r)
-            if self.fault:
+            self.fault = _fault_of_form(z, r)
+            if self.fault or (look and self.finds_fault(z)):
                 return None
             if self.variable and self._first is None:
                 self._first = (r.clone(), z.clone())
@@ -162,16 +167,17 @@ class Guard:
             return self.preconditioner
         return Given(operator if operator.symmetric else TransposedOperator(operator), f"transpose of {self.name}")
 
-    @staticmethod
-    def _fault_of(z: Tensor, r: Tensor) -> str:
-        if z.shape != r.shape:
-            return f"it returned shape {tuple(z.shape)}, expected {tuple(r.shape)}"
-        if z.is_complex():
-            return "it returned complex numbers"
-        # A sum is one pass without a temporary; only when it overflows are the entries looked at one by one.
-        if not math.isfinite(float(z.sum())) and not bool(torch.isfinite(z).all()):
-            return "it returned NaN or Inf"
-        return ""
+    def finds_fault(self, z: Tensor) -> bool:
+        """Whether z = M r holds NaN or Inf, which then is the :attr:`fault`."""
+        if not is_finite(z):
+            self.fault = "it returned NaN or Inf"
+        return bool(self.fault)
+
+
+def _fault_of_form(z: Tensor, r: Tensor) -> str:
+    if z.shape != r.shape:
+        return f"it returned shape {tuple(z.shape)}, expected {tuple(r.shape)}"
+    return "it returned complex numbers" if z.is_complex() else ""
 
 
 class Guards:

@@ -6,17 +6,17 @@ takes half a second to load.
 
 from __future__ import annotations
 
-import atexit
-import functools
+import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
 import torch
 
-SMALLEST_SLAB = 131_072
-"""Fewest numbers that are worth a thread: handing work to one takes 30 µs, in which a loop reads as many."""
+from neuralpde.linalg import _workers
+
+SMALLEST_SLAB = 16_384
+"""Numbers that a loop of a multigrid cycle goes through in the 5 to 20 µs that handing work to a thread takes."""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,30 +28,30 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})(function)  # type: ignore[no-any-return]
 
 
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads that wait, beside the one that calls. Unlike Numba's own parallel loops, they may be called from several
-    threads at once, and do not spin while torch works."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="neuralpde")
-    atexit.register(pool.shutdown, wait=False)
-    return pool
-
-
 def in_slabs(loop: Callable[..., Any], rows: int, width: int, *arguments: Any) -> list[Any]:
     """Results of ``loop(first, last, *arguments)`` on slabs of rows 0 ≤ first < last ≤ rows, in their order.
 
-    As many slabs as torch has threads (``torch.set_num_threads``), fewer where these would be small.
+    As many slabs as torch has threads (``torch.set_num_threads``), fewer where these would be small. Slabs depend on
+    sizes and that number alone, so sums over them are the same each time. It may be called from several threads at
+    once, after a fork, and from a loop that is itself a slab, which then runs alone.
 
     Args:
         loop: a compiled one; slabs run at the same time, so none may write what another reads or writes.
         rows: along the first axis.
         width: numbers of a row.
         arguments: arrays and numbers, the same for all slabs.
+
+    Raises:
+        Exception: what a slab raised, of several the first; all have ended by then.
     """
-    slabs = max(1, min(torch.get_num_threads(), rows, rows * width // SMALLEST_SLAB))
-    if slabs == 1:
+    slabs = min(torch.get_num_threads(), rows, _most_slabs(rows * width))
+    if slabs <= 1 or _workers.is_one():
         return [loop(0, rows, *arguments)]
     ends = [rows * k // slabs for k in range(slabs + 1)]
-    pool = _pool(slabs - 1)
-    others = [pool.submit(loop, ends[k], ends[k + 1], *arguments) for k in range(1, slabs)]
-    return [loop(ends[0], ends[1], *arguments), *(other.result() for other in others)]
+    return _workers.side_by_side(loop, [(ends[k], ends[k + 1], *arguments) for k in range(slabs)])
+
+
+def _most_slabs(numbers: int) -> int:
+    """Threads start one after the other, each with Python's lock for a while, so k of them cost k hand-overs and save
+    no more than (1 − 1/k) of the work: k grows like a root of it."""
+    return math.isqrt(numbers // SMALLEST_SLAB)
