@@ -25,9 +25,8 @@ def piece(typing: Any, array: Any, start: Any, size: Any) -> Any:
         TypingError: at compilation, for an array that is not in C order or numbers that are no integers.
 
     Example:
-        >>> from neuralpde.linalg.jit import compiled
-        >>> import numpy as np
-        >>> compiled(lambda a: piece(a, 2, 3).sum())(np.arange(6.0).reshape(2, 3))
+        >>> import numba, numpy as np
+        >>> numba.njit(lambda a: piece(a, 2, 3).sum())(np.arange(6.0).reshape(2, 3))
         9.0
     """
     if not isinstance(array, types.Array) or array.layout != "C":

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpde.linalg.jit import compiled, in_slabs
+from neuralpde.linalg.multigrid._plane_pieces import closed, layer, part, split_row, unsplit_row, weight
 from neuralpde.linalg.multigrid._plane_red_black import padded
-from neuralpde.linalg.multigrid._plane_rows import halves, split, unsplit, wrap
+from neuralpde.linalg.multigrid._plane_rows import halves
+from neuralpde.linalg.views import piece
 
 Floats = NDArray[np.floating[Any]]
 
@@ -60,33 +62,36 @@ class FourColourLevel:
 
 @compiled
 def _residual(first, last, r, z, out, stencil):  # type: ignore[no-untyped-def]
-    rows, size = stencil.shape[0], stencil.shape[3]
-    x, total = np.zeros((4, 2, size), np.float32), np.zeros((2, size), np.float32)
+    rows, size = stencil.shape[0], stencil.shape[3] - 2
+    x, total = np.zeros((4, 2, size + 2), np.float32), np.zeros((1, 2, size + 2), np.float32)
     for t in range(first - 1, last + 1):
-        split(z[t % rows], 1.0, x[t & 3])
-        wrap(x[t & 3, 0])
-        wrap(x[t & 3, 1])
+        split_row(z, t % rows, 1.0, x, t & 3)
+        closed(x, t & 3, 0)
+        closed(x, t & 3, 1)
         if t > first:
-            split(r[t - 1], 1.0, total)
-            _subtract(total[0, 1:-1], x, t - 1, 0, stencil)
-            _subtract(total[1, 1:-1], x, t - 1, 1, stencil)
-            unsplit(total, 1.0, out[t - 1])
+            split_row(r, t - 1, 1.0, total, 0)
+            _subtract(part(total, 0, 0, 0, size), x, t - 1, 0, stencil)
+            _subtract(part(total, 0, 1, 0, size), x, t - 1, 1, stencil)
+            unsplit_row(total, 0, 1.0, out, t - 1)
 
 
 @compiled
 def _subtract(out, x, i, half, stencil):  # type: ignore[no-untyped-def]
     """out −= excess u_i + Σ w (u_i − u_j) in one half of row i."""
-    size, rows, other = out.size, stencil.shape[0], 1 - half
-    left, right = slice(half, half + size), slice(half + 1, half + 1 + size)
-    here, before, row = stencil[i % rows], stencil[(i - 1) % rows], x[i & 3]
-    u, excess = row[half, 1:-1], here[5, half, 1:-1]
+    size, other, left = out.size, 1 - half, half - 1
+    here, before = i % stencil.shape[0], (i - 1) % stencil.shape[0]
+    u, excess = part(x, i & 3, half, 0, size), layer(stencil, here, 5, half, 0, size)
     for k in range(size):
         out[k] -= excess[k] * u[k]
-    _differences(out, u, here[0, other, left], row[other, left], here[0, half, 1:-1], row[other, right])
-    above, below = x[(i + 1) & 3], x[(i - 1) & 3]
-    _differences(out, u, here[3, half, 1:-1], above[other, left], here[2, half, 1:-1], above[other, right])
-    _differences(out, u, before[2, other, left], below[other, left], before[3, other, right], below[other, right])
-    _differences(out, u, here[1, half, 1:-1], above[half, 1:-1], before[1, half, 1:-1], below[half, 1:-1])
+    wl, wr = layer(stencil, here, 0, other, left, size), layer(stencil, here, 0, half, 0, size)
+    _differences(out, u, wl, part(x, i & 3, other, left, size), wr, part(x, i & 3, other, half, size))
+    above, below = (i + 1) & 3, (i - 1) & 3
+    wl, wr = layer(stencil, here, 3, half, 0, size), layer(stencil, here, 2, half, 0, size)
+    _differences(out, u, wl, part(x, above, other, left, size), wr, part(x, above, other, half, size))
+    wl, wr = layer(stencil, before, 2, other, left, size), layer(stencil, before, 3, other, half, size)
+    _differences(out, u, wl, part(x, below, other, left, size), wr, part(x, below, other, half, size))
+    wl, wr = layer(stencil, here, 1, half, 0, size), layer(stencil, before, 1, half, 0, size)
+    _differences(out, u, wl, part(x, above, half, 0, size), wr, part(x, below, half, 0, size))
 
 
 @compiled
@@ -97,98 +102,114 @@ def _differences(out, u, wl, xl, wr, xr):  # type: ignore[no-untyped-def]
 
 @compiled
 def _down(first, last, r, scale, f, stencil, weights):  # type: ignore[no-untyped-def]
-    rows, size, coarse = stencil.shape[0], stencil.shape[3], weights.shape[0]
-    x, b = np.zeros((4, 2, size), np.float32), np.zeros((2, size), np.float32)
-    edges, left = np.zeros(size, np.float32), np.zeros((2, 2, size), np.float32)
+    rows, size, coarse = stencil.shape[0], stencil.shape[3] - 2, weights.shape[0]
+    x, b = np.zeros((4, 2, size + 2), np.float32), np.zeros((1, 2, size + 2), np.float32)
+    edges, left = np.zeros((1, 2, size + 2), np.float32), np.zeros((2, 2, size + 2), np.float32)
     for p in range(first - 2, last + 1):
-        split(r[(2 * p + 1) % rows], scale, b)
-        _odd_row_from_zero(x, 2 * p + 1, stencil, b)
+        split_row(r, (2 * p + 1) % rows, scale, b, 0)
+        _odd_row_from_zero(x, 2 * p + 1, stencil, b, 0)
         if p >= first - 1:
-            split(r[(2 * p) % rows], scale, b)
-            _sweep(x, 2 * p, 1, stencil, b[1], False)
-            _sweep(x, 2 * p, 0, stencil, b[0], True)
+            split_row(r, (2 * p) % rows, scale, b, 0)
+            _sweep(x, 2 * p, 1, stencil, b, 0, False)
+            _sweep(x, 2 * p, 0, stencil, b, 0, True)
         if p >= first:
             # What the first sweep leaves: couplings to colours swept later times their values.
-            new = left[p & 1]
-            _across(new[0, 1:-1], x, 2 * p - 1, 0, stencil)
-            _across(new[1, 1:-1], x, 2 * p - 1, 1, stencil)
-            _beside(new[1, 1:-1], x, 2 * p - 1, 1, stencil)
-            wrap(new[1])
+            _across(part(left, p & 1, 0, 0, size), x, 2 * p - 1, 0, stencil)
+            _across(part(left, p & 1, 1, 0, size), x, 2 * p - 1, 1, stencil)
+            _beside(part(left, p & 1, 1, 0, size), x, 2 * p - 1, 1, stencil)
+            closed(left, p & 1, 1)
         if p >= first + 1:
-            edges[:] = 0.0
-            _beside(edges[1:-1], x, 2 * p - 2, 1, stencil)
-            wrap(edges)
-            i = p - 1
-            _restrict(f[i], weights[i], weights[(i - 1) % coarse], edges, left[p & 1], left[1 - (p & 1)])
+            _fill(part(edges, 0, 1, 0, size), 0.0)
+            _beside(part(edges, 0, 1, 0, size), x, 2 * p - 2, 1, stencil)
+            closed(edges, 0, 1)
+            _restrict(piece(f, (p - 1) * size, size), weights, p - 1, (p - 2) % coarse, edges, left, p & 1)
 
 
 @compiled
 def _up(first, last, r, scale, e, back, z, stencil, weights):  # type: ignore[no-untyped-def]
-    rows, size, coarse = stencil.shape[0], stencil.shape[3], weights.shape[0]
-    x, y = np.zeros((4, 2, size), np.float32), np.zeros((4, 2, size), np.float32)
-    b = np.zeros((4, 2, size), np.float32)
+    rows, size, coarse = stencil.shape[0], stencil.shape[3] - 2, weights.shape[0]
+    x, y = np.zeros((4, 2, size + 2), np.float32), np.zeros((4, 2, size + 2), np.float32)
+    b = np.zeros((4, 2, size + 2), np.float32)
     for p in range(first - 1, last + 1):
-        i, above = p % coarse, (p + 1) % coarse
-        odd, even = (2 * p + 1) & 3, (2 * p) & 3
-        split(r[(2 * p + 1) % rows], scale, b[odd])
-        _odd_row_from_zero(x, 2 * p + 1, stencil, b[odd])
-        y[odd] = x[odd]
-        _add_two(y[odd, 0, 1:-1], weights[i, 2, 1:-1], e[i], weights[i, 3, 1:-1], e[above])
-        wrap(y[odd, 0])
-        _add_between(y[odd, 1, 1:-1], weights[i, 4, 1:-1], weights[i, 5, 1:-1], e[i])
-        _add_between(y[odd, 1, 1:-1], weights[i, 6, 1:-1], weights[i, 7, 1:-1], e[above])
-        wrap(y[odd, 1])
+        i, odd, even = p % coarse, (2 * p + 1) & 3, (2 * p) & 3
+        here, above = piece(e, i * size, size), piece(e, (p + 1) % coarse * size, size)
+        split_row(r, (2 * p + 1) % rows, scale, b, odd)
+        _odd_row_from_zero(x, 2 * p + 1, stencil, b, odd)
+        # Numbers of one row pass from x to y before the second sweep: those of x are still to be read.
+        _corrected(part(y, odd, 0, 0, size), part(x, odd, 0, 0, size), weights, i, 2, here, 3, above)
+        closed(y, odd, 0)
+        _copy(part(y, odd, 1, 0, size), part(x, odd, 1, 0, size))
+        _add_between(part(y, odd, 1, 0, size), weights, i, 4, here)
+        _add_between(part(y, odd, 1, 0, size), weights, i, 6, above)
+        closed(y, odd, 1)
         if p >= first:
-            split(r[(2 * p) % rows], scale, b[even])
-            _sweep(x, 2 * p, 1, stencil, b[even, 1], False)
-            y[even, 1] = x[even, 1]
-            _add_between(y[even, 1, 1:-1], weights[i, 0, 1:-1], weights[i, 1, 1:-1], e[i])
-            wrap(y[even, 1])
-            _sweep(y, 2 * p, 0, stencil, b[even, 0], True)
-            _sweep(y, 2 * p, 1, stencil, b[even, 1], True)
+            split_row(r, (2 * p) % rows, scale, b, even)
+            _sweep(x, 2 * p, 1, stencil, b, even, False)
+            _copy(part(y, even, 1, 0, size), part(x, even, 1, 0, size))
+            _add_between(part(y, even, 1, 0, size), weights, i, 0, here)
+            closed(y, even, 1)
+            _sweep(y, 2 * p, 0, stencil, b, even, True)
+            _sweep(y, 2 * p, 1, stencil, b, even, True)
         if p >= first + 1:
-            unsplit(y[(2 * p - 2) & 3], back, z[2 * p - 2])
+            unsplit_row(y, (2 * p - 2) & 3, back, z, 2 * p - 2)
             if 2 * p - 1 < rows:
                 before = (2 * p - 1) & 3
-                _sweep(y, 2 * p - 1, 0, stencil, b[before, 0], True)
-                _sweep(y, 2 * p - 1, 1, stencil, b[before, 1], True)
-                unsplit(y[before], back, z[2 * p - 1])
+                _sweep(y, 2 * p - 1, 0, stencil, b, before, True)
+                _sweep(y, 2 * p - 1, 1, stencil, b, before, True)
+                unsplit_row(y, before, back, z, 2 * p - 1)
 
 
 @compiled
-def _odd_row_from_zero(x, i, stencil, b):  # type: ignore[no-untyped-def]
+def _odd_row_from_zero(x, i, stencil, b, slot):  # type: ignore[no-untyped-def]
     """Centres, then vertical edges of row i, of a sweep that starts from zero."""
-    inverse, out = stencil[i % stencil.shape[0], 4], x[i & 3]
-    for k in range(out.shape[1]):
-        out[1, k] = inverse[1, k] * b[1, k]
-    wrap(out[1])
-    edges = out[0]
-    edges[:] = 0.0
-    _beside(edges[1:-1], x, i, 0, stencil)
-    for k in range(edges.size):
-        edges[k] = inverse[0, k] * (b[0, k] + edges[k])
-    wrap(edges)
+    size, here = x.shape[2] - 2, i % stencil.shape[0]
+    centres, edges = part(x, i & 3, 1, 0, size), part(x, i & 3, 0, 0, size)
+    d, r = layer(stencil, here, 4, 1, 0, size), part(b, slot, 1, 0, size)
+    for k in range(size):
+        centres[k] = d[k] * r[k]
+    closed(x, i & 3, 1)
+    _fill(edges, 0.0)
+    _beside(edges, x, i, 0, stencil)
+    _finish(edges, layer(stencil, here, 4, 0, 0, size), part(b, slot, 0, 0, size))
+    closed(x, i & 3, 0)
 
 
 @compiled
-def _sweep(x, i, half, stencil, r, beside):  # type: ignore[no-untyped-def]
+def _sweep(x, i, half, stencil, b, slot, beside):  # type: ignore[no-untyped-def]
     """x ← (r + Σ w x) / diagonal in one half of row i; without the other half of that row where that is still zero."""
-    out, d = x[i & 3, half, 1:-1], stencil[i % stencil.shape[0], 4, half, 1:-1]
+    size = x.shape[2] - 2
+    out = part(x, i & 3, half, 0, size)
     _across(out, x, i, half, stencil)
     if beside:
         _beside(out, x, i, half, stencil)
-    r = r[1:-1]
+    _finish(out, layer(stencil, i % stencil.shape[0], 4, half, 0, size), part(b, slot, half, 0, size))
+    closed(x, i & 3, half)
+
+
+@compiled
+def _finish(out, d, r):  # type: ignore[no-untyped-def]
     for k in range(out.size):
         out[k] = d[k] * (r[k] + out[k])
-    wrap(x[i & 3, half])
+
+
+@compiled
+def _fill(out, value):  # type: ignore[no-untyped-def]
+    for k in range(out.size):
+        out[k] = value
+
+
+@compiled
+def _copy(out, x):  # type: ignore[no-untyped-def]
+    for k in range(out.size):
+        out[k] = x[k]
 
 
 @compiled
 def _beside(out, x, i, half, stencil):  # type: ignore[no-untyped-def]
     """out += Σ w x over both neighbours in the row."""
-    size, here, row = out.size, stencil[i % stencil.shape[0], 0], x[i & 3, 1 - half]
-    wl, xl = here[1 - half, half : half + size], row[half : half + size]
-    wr, xr = here[half, 1:-1], row[half + 1 : half + 1 + size]
+    size, here = out.size, i % stencil.shape[0]
+    wl, xl = layer(stencil, here, 0, 1 - half, half - 1, size), part(x, i & 3, 1 - half, half - 1, size)
+    wr, xr = layer(stencil, here, 0, half, 0, size), part(x, i & 3, 1 - half, half, size)
     for k in range(size):
         out[k] += wl[k] * xl[k] + wr[k] * xr[k]
 
@@ -196,34 +217,18 @@ def _beside(out, x, i, half, stencil):  # type: ignore[no-untyped-def]
 @compiled
 def _across(out, x, i, half, stencil):  # type: ignore[no-untyped-def]
     """out = Σ w x over the six neighbours in the rows before and after."""
-    size, rows, other = out.size, stencil.shape[0], 1 - half
-    left, right = slice(half, half + size), slice(half + 1, half + 1 + size)
-    here, row = stencil[i % rows], x[(i + 1) & 3]
-    _three(
-        out,
-        here[1, half, 1:-1],
-        row[half, 1:-1],
-        here[3, half, 1:-1],
-        row[other, left],
-        here[2, half, 1:-1],
-        row[other, right],
-    )
-    before, row = stencil[(i - 1) % rows], x[(i - 1) & 3]
-    _three_more(
-        out,
-        before[1, half, 1:-1],
-        row[half, 1:-1],
-        before[2, other, left],
-        row[other, left],
-        before[3, other, right],
-        row[other, right],
-    )
-
-
-@compiled
-def _three(out, w, x, wl, xl, wr, xr):  # type: ignore[no-untyped-def]
-    for k in range(out.size):
-        out[k] = w[k] * x[k] + wl[k] * xl[k] + wr[k] * xr[k]
+    size, other, left = out.size, 1 - half, half - 1
+    here, above = i % stencil.shape[0], (i + 1) & 3
+    w, xw = layer(stencil, here, 1, half, 0, size), part(x, above, half, 0, size)
+    wl, xl = layer(stencil, here, 3, half, 0, size), part(x, above, other, left, size)
+    wr, xr = layer(stencil, here, 2, half, 0, size), part(x, above, other, half, size)
+    for k in range(size):
+        out[k] = w[k] * xw[k] + wl[k] * xl[k] + wr[k] * xr[k]
+    here, below = (i - 1) % stencil.shape[0], (i - 1) & 3
+    w, xw = layer(stencil, here, 1, half, 0, size), part(x, below, half, 0, size)
+    wl, xl = layer(stencil, here, 2, other, left, size), part(x, below, other, left, size)
+    wr, xr = layer(stencil, here, 3, other, half, size), part(x, below, other, half, size)
+    _three_more(out, w, xw, wl, xl, wr, xr)
 
 
 @compiled
@@ -233,26 +238,33 @@ def _three_more(out, w, x, wl, xl, wr, xr):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _restrict(f, here, below, edges, odd, before):  # type: ignore[no-untyped-def]
+def _restrict(f, weights, i, before, edges, left, new):  # type: ignore[no-untyped-def]
     """f = shares of horizontal edges of its row, and of vertical edges and centres of the rows after and before it."""
     size = f.size
-    w0, w1, e0, e1 = here[0, 1:-1], here[1, :size], edges[1:-1], edges[:size]
+    w0, w1 = weight(weights, i, 0, 0, size), weight(weights, i, 1, -1, size)
+    e0, e1 = part(edges, 0, 1, 0, size), part(edges, 0, 1, -1, size)
     for k in range(size):
         f[k] = w0[k] * e0[k] + w1[k] * e1[k]
-    _three_more(f, here[2, 1:-1], odd[0, 1:-1], here[4, 1:-1], odd[1, 1:-1], here[5, :size], odd[1, :size])
-    _three_more(f, below[3, 1:-1], before[0, 1:-1], below[6, 1:-1], before[1, 1:-1], below[7, :size], before[1, :size])
+    w0, w1, w2 = weight(weights, i, 2, 0, size), weight(weights, i, 4, 0, size), weight(weights, i, 5, -1, size)
+    _three_more(f, w0, part(left, new, 0, 0, size), w1, part(left, new, 1, 0, size), w2, part(left, new, 1, -1, size))
+    w0, w1, i = weight(weights, before, 3, 0, size), weight(weights, before, 6, 0, size), 1 - new
+    w2 = weight(weights, before, 7, -1, size)
+    _three_more(f, w0, part(left, i, 0, 0, size), w1, part(left, i, 1, 0, size), w2, part(left, i, 1, -1, size))
 
 
 @compiled
-def _add_two(out, a, x, b, y):  # type: ignore[no-untyped-def]
+def _corrected(out, x, weights, i, a, here, b, above):  # type: ignore[no-untyped-def]
+    """out = x, and what is interpolated to vertical edges."""
+    wa, wb = weight(weights, i, a, 0, out.size), weight(weights, i, b, 0, out.size)
     for k in range(out.size):
-        out[k] += a[k] * x[k] + b[k] * y[k]
+        out[k] = x[k] + wa[k] * here[k] + wb[k] * above[k]
 
 
 @compiled
-def _add_between(out, a, b, e):  # type: ignore[no-untyped-def]
+def _add_between(out, weights, i, number, e):  # type: ignore[no-untyped-def]
     """out += a e + b (e of the next column, which wraps around)."""
     last = out.size - 1
+    a, b = weight(weights, i, number, 0, last + 1), weight(weights, i, number + 1, 0, last + 1)
     for k in range(last):
         out[k] += a[k] * e[k] + b[k] * e[k + 1]
     out[last] += a[last] * e[last] + b[last] * e[0]
