@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from neuralpde.linalg.complex_systems import unstacked
-from neuralpde.linalg.cycle import norm
 from neuralpde.linalg.solution import LinearSolution
+from neuralpde.linalg.vectors import norm
 from neuralpde.types import Status
 
 

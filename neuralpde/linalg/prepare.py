@@ -15,7 +15,7 @@ from neuralpde.implicit import root
 from neuralpde.linalg.columns import complex_columns, side_by_side, unstacked_solution
 from neuralpde.linalg.compatibility import refine_in_range
 from neuralpde.linalg.complex_systems import is_complex, parted, real_form, stacked
-from neuralpde.linalg.cycle import norm, true_residual
+from neuralpde.linalg.cycle import true_residual
 from neuralpde.linalg.facts import MatrixFacts
 from neuralpde.linalg.guard import Guard, Guards, as_preconditioner
 from neuralpde.linalg.inputs import as_count, as_tolerance, as_vector
@@ -26,7 +26,9 @@ from neuralpde.linalg.preconditioners import Identity
 from neuralpde.linalg.reasons import final_reason, sentence
 from neuralpde.linalg.refinement import Refinement, System
 from neuralpde.linalg.solution import LinearSolution
+from neuralpde.linalg.stencil_operator import StencilOperator
 from neuralpde.linalg.transposed import TransposedOperator
+from neuralpde.linalg.vectors import norm
 from neuralpde.types import Status, UsageError, raise_for
 
 Limits: TypeAlias = tuple[float, float, int | None]
@@ -203,8 +205,8 @@ class PreparedSolver:
         maxiter = (5 if direct else min(max(10 * b.numel(), 50), 10_000)) if maxiter is None else maxiter
         system = self.ready()
         setup, self._unreported = self._unreported, 0.0
-        x = torch.zeros_like(b) if x0 is None else x0.clone()
-        state = refine_in_range(system, b, size, x, max(rtol * size, atol), maxiter, callback)
+        start = None if x0 is None else x0.clone()
+        state = refine_in_range(system, b, size, start, max(rtol * size, atol), maxiter, callback)
         final_reason(system, state, b, max(rtol * size, atol))
         return _solution(state, rtol * size, size, (setup, time.perf_counter() - started - setup))
 
@@ -281,6 +283,8 @@ def _solution(state: Refinement, relative: float, scale: float, seconds: tuple[f
 
 def _follows(A: LinearOperator, x: Tensor) -> bool:
     """Whether A x carries gradients of what A was made from."""
+    if isinstance(A, StencilOperator):
+        return A.follows_gradients
     try:
         return bool(A.matvec(x).requires_grad)
     except RuntimeError:  # a function that only works without gradients

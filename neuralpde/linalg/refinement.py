@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from neuralpde.linalg.audition import audition, needed
-from neuralpde.linalg.cycle import Cycle, Kernel, finish, norm, true_residual
+from neuralpde.linalg.cycle import Cycle, Kernel, finish, true_residual
 from neuralpde.linalg.facts import MatrixFacts
 from neuralpde.linalg.guard import Guards
 from neuralpde.linalg.methods import Method
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.stencil_operator import StencilOperator
+from neuralpde.linalg.vectors import divided, norm, plus, zeros
 from neuralpde.linalg.watch import WINDOW, Watch
 from neuralpde.types import Status
 
@@ -47,7 +49,8 @@ class System:
 
 @dataclass(eq=False)
 class Refinement:
-    """Where the iteration stands: x and r ``(n,)`` in float64, r = b − A x as computed from x, size = ‖r‖."""
+    """Where the iteration stands: x and r ``(n,)`` in float64, r = b − A x as computed from x, size = ‖r‖,
+    length = ‖x‖."""
 
     x: Tensor
     r: Tensor
@@ -58,13 +61,14 @@ class Refinement:
     notes: tuple[str, ...] = ()
     turn: int = 0
     dtype: torch.dtype = torch.float64
+    length: float = 0.0
 
 
 def refine(
     system: System,
     b: Tensor,
     scale: float,
-    x: Tensor,
+    x: Tensor | None,
     target: float,
     maxiter: int,
     callback: Callable[[int, float], object] | None,
@@ -79,16 +83,14 @@ def refine(
     Args:
         system: what was made for A.
         b: right-hand side ``(n,)``, and ``scale`` its norm.
-        x: first guess ``(n,)``.
+        x: first guess ``(n,)``; ``None`` is 0.
         target: ‖r‖ to come to.
         maxiter: most iterations.
         callback: see :func:`neuralpde.linalg.solve_linear`.
 
     Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), chapter 12 (iterative refinement).
     """
-    A = system.A
-    r, size = true_residual(A, b, x)
-    state = Refinement(x, r, size, [size / scale], dtype=torch.float64 if system.method.wide else A.dtype)
+    state = _start(system, b, scale, x)
     poor = 0
 
     def record(reduction: float) -> None:
@@ -99,7 +101,7 @@ def refine(
     while math.isfinite(state.size) and state.size > target and state.iterations < maxiter:
         # A recurrence drifts from the truth as it goes down; below this reduction it is not worth following.
         tol = max(0.99 * target / state.size, torch.finfo(state.dtype).eps ** 0.7)
-        lengths = (norm(state.x) / state.size, scale / state.size)
+        lengths = (state.length / state.size, scale / state.size)
         watch = Watch(system.facts, record, symmetric=system.method.symmetric, x=lengths[0], b=lengths[1], target=tol)
         turn, before, seen = state.turn, state.size, len(state.history)
         cycle = _run(system, state, tol, maxiter - state.iterations, watch)
@@ -139,16 +141,26 @@ def refine(
     return state
 
 
+def _start(system: System, b: Tensor, scale: float, x: Tensor | None) -> Refinement:
+    A = system.A
+    dtype = torch.float64 if system.method.wide else A.dtype
+    if x is None and isinstance(A, StencilOperator):  # its entries are finite; other products with 0 may hold NaN
+        return Refinement(zeros(b), b, norm(b), [norm(b) / scale], dtype=dtype)
+    x = zeros(b) if x is None else x
+    r, size = true_residual(A, b, x)
+    return Refinement(x, r, size, [size / scale], dtype=dtype, length=norm(x))
+
+
 def at_the_floor(system: System, state: Refinement, scale: float) -> bool:
     """Whether ‖r‖ is at the rounding error of b − A x, ‖b‖ = ``scale``, or little above it, where recurrences end."""
     # Of an x that ran off along a null vector this says nothing.
-    return state.size <= 4.0 * system.facts.floor(norm(state.x), scale) < 0.1 * scale
+    return state.size <= 4.0 * system.facts.floor(state.length, scale) < 0.1 * scale
 
 
 def _run(system: System, state: Refinement, tol: float, maxiter: int, watch: Watch) -> Cycle:
     """One run of the kernel on r / ‖r‖, under the preconditioner whose turn it is, or beside its replacement."""
     A, guard = system.A, system.guards[state.turn]
-    direction = (state.r / state.size).to(state.dtype)
+    direction = divided(state.r, state.size, state.dtype)
     if not (state.iterations == 0 and needed(guard, A, maxiter) and not system.guards[state.turn + 1].fault):
         return finish(system.kernel(A, guard, direction, tol, maxiter, watch))
     pair = (guard, system.guards[state.turn + 1])
@@ -179,14 +191,14 @@ def _accept(system: System, b: Tensor, state: Refinement, cycle: Cycle, target: 
     claim that does not even halve ‖r‖ is rounding noise, as in LU factors of a singular A, where x is 1e15 times too
     long and ‖r‖ is smaller by luck.
     """
-    trial = torch.add(state.x, cycle.y, alpha=state.size)
+    trial, length = plus(state.x, cycle.y, state.size)
     r, size = true_residual(system.A, b, trial)
     if cycle.status in _CUT_OFF and system.method.energy and state.size < size < math.inf:
-        better = system.facts.floor(norm(trial), 0.0) < _ROUNDED * state.size
+        better = system.facts.floor(length, 0.0) < _ROUNDED * state.size
     else:
         better = size < (_CLAIM_KEPT if cycle.status is Status.CONVERGED_RTOL else 1.0) * state.size
-    if (better or size <= target) and math.isfinite(norm(trial)):
-        state.x, state.r, state.size = trial, r, size
+    if (better or size <= target) and math.isfinite(length):
+        state.x, state.r, state.size, state.length = trial, r, size, length
 
 
 def _failure(status: Status, poor: int) -> Status | None:

@@ -18,6 +18,7 @@ from neuralpde.linalg._stencil_recovery import recovered_parts
 from neuralpde.linalg.algebra import diagonal_entries, number
 from neuralpde.linalg.matrix import as_tensor, real_dtype
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.vectors import empty, is_finite, smallest
 from neuralpde.types import UsageError
 
 
@@ -83,7 +84,7 @@ class StencilOperator(LinearOperator):
             weights, excess = [weight.to(x.dtype) for weight in self.weights], self.excess.to(x.dtype)
             return sliced_action(weights, excess, x.reshape(*self.grid, *x.shape[1:])).reshape(x.shape)
         rows = x.detach()[None] if x.ndim == 1 else x.detach().T
-        y = torch.empty(rows.shape, dtype=x.dtype)
+        y = empty(rows, x.dtype)
         for row, out in zip(rows, y, strict=True):
             self._act(row, out)
         return y[0] if x.ndim == 1 else y.T
@@ -106,7 +107,7 @@ class StencilOperator(LinearOperator):
             y = self.matvec(x)
             y = y if out is None else out.copy_(y)
             return y, float(x.detach().to(y.dtype) @ y.detach())
-        y = torch.empty_like(x) if out is None else out
+        y = empty(x, x.dtype) if out is None else out
         return y, self._act(x.detach(), y)
 
     def diagonal(self) -> Tensor:
@@ -123,7 +124,7 @@ class StencilOperator(LinearOperator):
     def nonnegative(self) -> bool:
         """Whether all weights and row sums are ≥ 0: A is then an M-matrix, positive semi-definite at least."""
         parts = [part.detach() for part in (*self.weights, self.excess) if part.numel()]
-        return all(bool(part.min() >= 0.0) for part in parts)
+        return all(smallest(part) >= 0.0 for part in parts)
 
     @cached_property
     def _definite(self) -> bool:
@@ -224,12 +225,13 @@ class StencilOperator(LinearOperator):
         return cls(*recovered_parts(A, shape, mask))
 
     @property
-    def _follows_gradients(self) -> bool:
+    def follows_gradients(self) -> bool:
+        """Whether derivatives with respect to weights or row sums are wanted."""
         return torch.is_grad_enabled() and any(part.requires_grad for part in (*self.weights, self.excess))
 
     def _is_compiled(self, x: Tensor) -> bool:
         on_cpu = x.device.type == "cpu" and self.device.type == "cpu"
-        return on_cpu and not self._follows_gradients and not wants_gradient(x)
+        return on_cpu and not self.follows_gradients and not wants_gradient(x)
 
     def _act(self, x: Tensor, out: Tensor) -> float:
         u, y = (part.numpy().reshape(self.grid) for part in (x.contiguous(), out))
@@ -250,8 +252,7 @@ def _field(name: str, values: Any) -> Tensor:
     tensor = as_tensor(values)
     real_dtype(tensor.dtype)  # refuses complex numbers
     tensor = tensor.to(torch.float64)
-    # A sum is one pass without a temporary; only when it is not finite are the entries looked at one by one.
-    if not bool(torch.isfinite(tensor.detach().sum())) and not bool(torch.isfinite(tensor).all()):
+    if not is_finite(tensor):
         bad = int((~torch.isfinite(tensor)).sum())
         raise UsageError(
             f"{name} holds {bad} NaN or Inf among {tensor.numel()} entries; weights and row sums are finite"

@@ -118,12 +118,12 @@ def plus(x: Tensor, y: Tensor, factor: float) -> tuple[Tensor, float]:
     return total, math.sqrt(square) if 1e-280 < square < 1e280 else norm(total)
 
 
-def scaled(r: Tensor, factor: float, dtype: torch.dtype) -> Tensor:
-    """factor r as a new vector of ``dtype``."""
+def divided(r: Tensor, size: float, dtype: torch.dtype) -> Tensor:
+    """r / size as a new vector of ``dtype``."""
     if _loops(r) is None:
-        return (r * factor).to(dtype)
+        return (r / size).to(dtype)
     out = empty(r, dtype)
-    np.multiply(r.detach().numpy(), factor, out=out.numpy(), casting="same_kind")
+    np.divide(r.detach().numpy(), size, out=out.numpy(), casting="same_kind")
     return out
 
 
@@ -157,6 +157,11 @@ def is_finite(z: Tensor) -> bool:
     else:
         total = float(z.detach().sum())
     return math.isfinite(total) or bool(torch.isfinite(z).all())
+
+
+def smallest(z: Tensor) -> float:
+    """The least entry of z, not empty."""
+    return float(z.detach().numpy().min() if z.device.type == "cpu" else z.detach().min())
 
 
 def _loops(*vectors: Tensor) -> Any:

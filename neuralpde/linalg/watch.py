@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.linalg.facts import MatrixFacts
+from neuralpde.linalg.vectors import norm
 from neuralpde.types import Status
 
 WINDOW = 25
@@ -87,7 +88,7 @@ class Watch:
         moved, self._before = self._best <= 0.5 * self._before, min(self._best, self._before)
         if moved:
             return None
-        own = self.facts.floor(float(torch.linalg.vector_norm(y)), 1.0, r.dtype)
+        own = self.facts.floor(norm(y), 1.0, r.dtype)
         if self._best <= own + self.facts.floor(self._x, self._b):
             return Status.MAXITER
         if self._symmetric and self.facts.asymmetric:
