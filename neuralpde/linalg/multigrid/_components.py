@@ -7,13 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpde.linalg.jit import compiled
+from neuralpde.linalg.jit import in_slabs
+from neuralpde.linalg.multigrid._component_runs import (
+    absolute_sum,
+    excess_of_runs,
+    link_rows,
+    part_numbers,
+    runs_of_rows,
+    subtract,
+    sums_of_parts,
+)
 
 Floats = NDArray[np.floating[Any]]
 
 
 class Constants:
     """The null space of a grid's operator: constants on each connected part without excess.
+
+    Parts are found and kept as runs of coupled cells along the last axis.
 
     Args:
         weights: couplings with the next cell of each axis, ``(n0, n1)`` or ``(n0, n1, n2)``; last slices wrap around.
@@ -24,97 +35,41 @@ class Constants:
     """
 
     def __init__(self, weights: list[Floats], excess: Floats) -> None:
-        root = np.arange(excess.size, dtype=np.int32)
-        linked = np.zeros(excess.size, dtype=np.bool_)
-        for axis, weight in enumerate(weights):
-            _unite(_three_axes(weight, axis), root, linked)
-        label = np.empty(excess.size, dtype=np.int32)
-        self.count = int(_number_parts(root, linked, excess.reshape(-1), label))
-        self._label = label
-        self._sizes = np.bincount(label + 1, minlength=self.count + 1)[1:].astype(np.float64)
+        row = excess.shape[-1]
+        rows = [np.ascontiguousarray(weight).reshape(-1, row) for weight in weights]
+        steps = tuple(int(np.prod(excess.shape[axis + 1 : -1])) for axis in range(excess.ndim - 1))
+        lengths = excess.shape[:-1]
+        first, last, begin = runs_of_rows(rows[-1], tuple(rows[:-1]), steps, lengths)
+        root = np.arange(first.size, dtype=np.int32)
+        for weight, step, length in zip(rows[:-1], steps, lengths, strict=True):
+            link_rows(weight, step, length, first, last, begin, root)
+        held = excess_of_runs(np.ascontiguousarray(excess).reshape(-1), rows[-1], first, last, begin, root)
+        label = np.empty(first.size, np.int32)
+        self.count, self.cells = int(part_numbers(root, held, label)), excess.size
+        free = label >= 0
+        self._runs = first[free], last[free], label[free]
+        self._sizes = np.bincount(label[free], weights=(last - first)[free], minlength=self.count)
 
-    def remove(self, r: Floats) -> Floats:
-        """r without its mean on each part, flat ``(n,)``; r itself where there is none."""
-        if self.count == 0:
-            return r
-        out = np.empty_like(r)
-        _without_means(r, self._label, self._sizes, out)
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """Number of the part that each cell is in, −1 for others, flat."""
+        out = np.full(self.cells, -1, np.int32)
+        for first, last, label in zip(*self._runs, strict=True):
+            out[first:last] = label
         return out
 
-
-def _three_axes(weight: Floats, axis: int) -> Floats:
-    """A view (before, along, after) around one axis."""
-    shape = weight.shape
-    before, after = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
-    return weight.reshape(before, shape[axis], after)
-
-
-@compiled
-def _root(root, i):  # type: ignore[no-untyped-def]
-    while root[i] != i:
-        root[i] = root[root[i]]
-        i = root[i]
-    return i
-
-
-@compiled
-def _unite(weight, root, linked):  # type: ignore[no-untyped-def]
-    before, along, after = weight.shape
-    for a in range(before):
-        for k in range(along):
-            for c in range(after):
-                if weight[a, k, c] == 0.0:
-                    continue
-                i, j = (a * along + k) * after + c, (a * along + (k + 1) % along) * after + c
-                linked[i], linked[j] = True, True
-                if root[i] == root[j]:
-                    continue
-                p, q = _root(root, i), _root(root, j)
-                if p < q:
-                    root[q] = p
-                elif q < p:
-                    root[p] = q
-
-
-@compiled
-def _number_parts(root, linked, excess, label):  # type: ignore[no-untyped-def]
-    """Number the parts without excess from 0; −1 elsewhere."""
-    held = np.zeros(root.size, dtype=np.bool_)
-    for i in range(root.size):
-        if excess[i] != 0.0:
-            held[_root(root, i)] = True
-    count = 0
-    for i in range(root.size):
-        label[i] = -1
-        p = _root(root, i)  # the first cell of its part, numbered before
-        if linked[i] and not held[p]:
-            if p == i:
-                label[i] = count
-                count += 1
-            else:
-                label[i] = label[p]
-    return count
-
-
-@compiled
-def _without_means(r, label, sizes, out):  # type: ignore[no-untyped-def]
-    means = np.zeros(sizes.size)
-    for i in range(r.size):
-        if label[i] >= 0:
-            means[label[i]] += r[i]
-    means /= sizes
-    for i in range(r.size):
-        out[i] = r[i] - means[label[i]] if label[i] >= 0 else r[i]
+    def remove(self, r: Floats, out: Floats | None = None) -> Floats:
+        """r without its mean on each part, flat ``(n,)``, in ``out``, which may be r; r itself where there is none."""
+        if self.count == 0:
+            return r
+        runs, length = self._runs[0].size, self.cells // self._runs[0].size
+        means = np.sum(in_slabs(sums_of_parts, runs, length, r, *self._runs, self.count), axis=0) / self._sizes
+        if out is not r:
+            out = r.copy()
+        in_slabs(subtract, runs, length, out, *self._runs, means)
+        return out
 
 
 def size_of(r: Floats) -> float:
     """Σ |r|, of the order of the largest entry or above it; NaN or Inf when r holds one."""
-    return float(_absolute_sum(r))
-
-
-@compiled
-def _absolute_sum(r):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for i in range(r.size):
-        total += abs(r[i])
-    return total
+    return float(sum(in_slabs(absolute_sum, r.size, 1, r)))

@@ -155,7 +155,7 @@ class MultigridOperator(LinearOperator):
         if not self._there:
             from neuralpde.linalg.multigrid._torch_cycle import device_cycle
 
-            made = device_cycle(self.hierarchy, self._constants._label, self._constants.count, self._unit, self.device)
+            made = device_cycle(self.hierarchy, self._constants.labels, self._constants.count, self._unit, self.device)
             self._there = [made]
         return self._there[0]
 
@@ -169,7 +169,8 @@ class MultigridOperator(LinearOperator):
         r = self._constants.remove(r)
         with self._one_at_a_time:
             z = self.hierarchy(r.reshape(self.grid), 1.0 / scale, scale / self._unit)
-        return self._constants.remove(z.reshape(-1))
+        z = z.reshape(-1)
+        return self._constants.remove(z, z)
 
 
 def _without_flat_axes(A: StencilOperator) -> tuple[list[Floats], Floats]:
