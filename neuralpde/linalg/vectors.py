@@ -153,7 +153,8 @@ def empty(like: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
 def is_finite(z: Tensor) -> bool:
     """Whether z holds neither NaN nor Inf; entries are looked at one by one only where their sum overflows."""
     if z.device.type == "cpu" and z.numel() >= SMALLEST:
-        total = float(np.add.reduce(z.detach().numpy(), axis=None))
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = float(np.add.reduce(z.detach().numpy(), axis=None))
     else:
         total = float(z.detach().sum())
     return math.isfinite(total) or bool(torch.isfinite(z).all())
