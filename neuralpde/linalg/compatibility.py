@@ -21,7 +21,7 @@ def refine_in_range(
     system: System,
     b: Tensor,
     scale: float,
-    x: Tensor,
+    x: Tensor | None,
     target: float,
     maxiter: int,
     callback: Callable[[int, float], object] | None,
@@ -46,7 +46,7 @@ def refine_in_range(
         if outside is None and x is state.x:
             return state
     rest = b if outside is None else b - outside
-    return _solved(system, b, scale, (x, rest), target, maxiter, callback, state)
+    return solved_in_range(system, b, scale, (x, rest), target, maxiter, callback, state)
 
 
 def _comes_closest(system: System, state: Refinement) -> bool:
@@ -61,11 +61,11 @@ def _shortened(system: System, state: Refinement, target: float) -> Tensor:
     return state.x - facts.constants.means(state.x)
 
 
-def _solved(
+def solved_in_range(
     system: System,
     b: Tensor,
     scale: float,
-    start: tuple[Tensor, Tensor],
+    start: tuple[Tensor | None, Tensor],
     target: float,
     maxiter: int,
     callback: Callable[[int, float], object] | None,
@@ -93,6 +93,8 @@ def _solved(
     state.history[-1] = state.size / scale
     if state.status.ok and lost > target:
         state.status = Status.INCOMPATIBLE
+    elif state.status is Status.INCOMPATIBLE and not _comes_closest(system, state):
+        state.status = Status.STAGNATED  # there is more in the null space than constants
     if before is not None:
         state.notes = tuple(note for note in before.notes if note != FLOOR) + state.notes
     return state

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from neuralpde.linalg.cycle import finish, norm, true_residual
+from neuralpde.linalg.compatibility import solved_in_range
+from neuralpde.linalg.cycle import finish, true_residual
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.methods import Method
 from neuralpde.linalg.minres import minres
@@ -15,38 +16,52 @@ from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Identity
 from neuralpde.linalg.refinement import FLOOR, Refinement, System, at_the_floor
 from neuralpde.linalg.solution import LinearSolution
+from neuralpde.linalg.vectors import norm
 from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
 _UNCLEAR = (Status.INDEFINITE_MATRIX, Status.INDEFINITE_PRECONDITIONER, Status.BREAKDOWN, Status.STAGNATED)
 _SECOND_OPINION = 1_000
-_NOTHING = 1e-11
+_NOTHING = 1e-7
 _ROUNDED = 1e-6
+_PASSES = 4
+_COUNTS = 0.1
+_LUCKY = 1.05
+"""What rounding errors may take off the least residual where x is long."""
 
 
 def final_reason(system: System, state: Refinement, b: Tensor, target: float) -> None:
     """Look behind a failure, once it is one.
 
     A recurrence that needs a symmetric A and broke down on another one failed because of that. One that broke down on a
-    singular symmetric A may have had no solution to find. Then r = r_N + r_R with A r_N = 0: minimal residuals on
-    A w = A r, which has a solution, come to w = r_R, and r_N = r − w is a part of b too. The status becomes
-    INCOMPATIBLE, and x the one of least residual, from A x = b − r_N.
+    singular symmetric A may have had no solution to find, or gathered a long null vector. Then r = r_N + r_R with
+    A r_N = 0: minimal residuals on A w = A r, which has a solution, come to w = r_R, and r_N = r − w is a part of b
+    too. The status becomes INCOMPATIBLE, and x the one of least residual, from A x = b − r_N.
     """
-    endless = state.status is Status.MAXITER and state.iterations > 2 * b.numel()  # exact ones end after n iterations
+    # Exact ones end after n iterations, and factors of a regular matrix after a few corrections.
+    endless = state.status is Status.MAXITER and (system.method.name == "direct" or state.iterations > 2 * b.numel())
     if not (state.status in _UNCLEAR or endless) or not math.isfinite(state.size):
         return
     if state.status is Status.INDEFINITE_PRECONDITIONER:
         state.status = Status.BREAKDOWN  # the last one at work was the identity, which is definite
     facts = system.facts
+    floor = at_the_floor(system, state, norm(b))
     if system.method.symmetric and facts.asymmetric:
         state.status = Status.NONSYMMETRIC_MATRIX
-    elif at_the_floor(system, state, norm(b)):
-        state.status = Status.STAGNATED
-        state.notes += () if FLOOR in state.notes else (FLOOR,)
     elif facts.annihilates(state.r):
         state.status = Status.INCOMPATIBLE
-    elif not facts.asymmetric and not _clearly_indefinite(system, state):
+    elif (
+        not facts.asymmetric and not _clearly_indefinite(system, state) and not (floor and not _is_null(system, state))
+    ):
         _second_opinion(system, state, b, target)
+    if floor and state.status is not Status.NONSYMMETRIC_MATRIX and state.status is not Status.INCOMPATIBLE:
+        state.status = Status.STAGNATED
+        state.notes += () if FLOOR in state.notes else (FLOOR,)
+
+
+def _is_null(system: System, state: Refinement) -> bool:
+    """Whether x is long for the null vector that it holds, and for nothing else."""
+    return system.facts.annihilates(state.x)
 
 
 def _clearly_indefinite(system: System, state: Refinement) -> bool:
@@ -57,16 +72,30 @@ def _clearly_indefinite(system: System, state: Refinement) -> bool:
 
 
 def _second_opinion(system: System, state: Refinement, b: Tensor, target: float) -> None:
-    r = state.r / state.size
-    w = _minimal(system, state, system.A.matvec(r).to(r.dtype))
-    null = r - w
-    if norm(null) * state.size <= target or not system.facts.annihilates(null):
+    # The rounding errors of A x for an x that ran off along a null vector are in the null space too.
+    long = system.facts.floor(norm(state.x), 0.0) > _COUNTS * target
+    x = torch.zeros_like(b) if long else state.x
+    null = _null_part(system, state, b if long else state.r)
+    if norm(null) <= target or not system.facts.annihilates(null):
         return
-    x = _minimal(system, state, b - state.size * null)
-    rest, size = true_residual(system.A, b, x)
-    if size <= (1.0 + _ROUNDED) * state.size:
-        state.x, state.r, state.size = x, rest, size
-    state.status = Status.INCOMPATIBLE
+    found = solved_in_range(system, b, norm(b), (x, b - null), target, state.iterations + _SECOND_OPINION, None, state)
+    state.iterations, state.notes, state.history = found.iterations, found.notes, found.history
+    if found.status is not Status.INCOMPATIBLE:  # factors of a singular matrix, for one, are of no use
+        x = _minimal(system, state, b - null)
+        found.x, (found.r, found.size) = x, true_residual(system.A, b, x)
+    if found.size <= (_LUCKY if long else 1.0 + _ROUNDED) * state.size:
+        state.x, state.r, state.size, state.status = found.x, found.r, found.size, Status.INCOMPATIBLE
+    state.history[-1] = state.size / norm(b)
+
+
+def _null_part(system: System, state: Refinement, r: Tensor) -> Tensor:
+    """r_N of r = r_N + A w, by minimal residuals; what they leave of A w is small against r, so they go on from it."""
+    null = r
+    for _ in range(_PASSES):
+        null = null - _minimal(system, state, system.A.matvec(null).to(null.dtype))
+        if norm(null) == 0.0 or system.facts.annihilates(null):
+            break
+    return null
 
 
 def _minimal(system: System, state: Refinement, right: Tensor) -> Tensor:
