@@ -12,230 +12,106 @@ from __future__ import annotations
 from typing import Any
 
 from neuralpde.linalg.jit import compiled
-from neuralpde.linalg.multigrid._space_rows import merge_row, prolong_row, restrict_row, split_row
-
-RED, BLACK = 0, 1
+from neuralpde.linalg.multigrid._space_rows import close_plane, merge_plane, prolong, restrict, split_plane
 
 
 @compiled
-def around(i: int, j: int, p: int, m: int, w: Any, u: Any, out: Any) -> None:
-    """Σ w u over the six neighbours of every second cell of a row."""
-    a, b = w[2, i, j, p, 1 : 1 + m], w[2, i - 1, j, p, 1 : 1 + m]
-    c, d = w[1, i, j, p, 1 : 1 + m], w[1, i, j - 1, p, 1 : 1 + m]
-    e, f = w[0, i, j, p, 1 : 1 + m], w[0, i, j, 1 - p, p : p + m]
-    ua, ub = u[i + 1, j, p, 1 : 1 + m], u[i - 1, j, p, 1 : 1 + m]
-    uc, ud = u[i, j + 1, p, 1 : 1 + m], u[i, j - 1, p, 1 : 1 + m]
-    ue, uf = u[i, j, 1 - p, p + 1 : p + 1 + m], u[i, j, 1 - p, p : p + m]
-    for k in range(m):
-        out[k] = a[k] * ua[k] + b[k] * ub[k] + c[k] * uc[k] + d[k] * ud[k] + e[k] * ue[k] + f[k] * uf[k]
+def start_plane(i: int, g: Any, kinds: Any, inverse: Any, r: Any, u: Any) -> None:
+    """Relax the red cells of a plane from zero: r / a."""
+    run = g[11]
+    for t in range(4):
+        if (i + t // 2 + t) % 2 == 0:
+            for s in range(g[9]):
+                f = g[0] + i * g[1] + kinds[t] + s * g[10]
+                o, a, b = u[f : f + run], inverse[f : f + run], r[f : f + run]
+                for k in range(run):
+                    o[k] = a[k] * b[k]
 
 
 @compiled
-def relax(i: int, j: int, p: int, m: int, w: Any, inverse: Any, r: Any, u: Any, out: Any) -> None:
-    """(r + Σ w u) / a at every second cell of a row."""
-    a, b = w[2, i, j, p, 1 : 1 + m], w[2, i - 1, j, p, 1 : 1 + m]
-    c, d = w[1, i, j, p, 1 : 1 + m], w[1, i, j - 1, p, 1 : 1 + m]
-    e, f = w[0, i, j, p, 1 : 1 + m], w[0, i, j, 1 - p, p : p + m]
-    ua, ub = u[i + 1, j, p, 1 : 1 + m], u[i - 1, j, p, 1 : 1 + m]
-    uc, ud = u[i, j + 1, p, 1 : 1 + m], u[i, j - 1, p, 1 : 1 + m]
-    ue, uf = u[i, j, 1 - p, p + 1 : p + 1 + m], u[i, j, 1 - p, p : p + m]
-    g, h = inverse[i, j, p, 1 : 1 + m], r[i, j, p, 1 : 1 + m]
-    for k in range(m):
-        s = a[k] * ua[k] + b[k] * ub[k] + c[k] * uc[k] + d[k] * ud[k] + e[k] * ue[k] + f[k] * uf[k]
-        out[k] = g[k] * (h[k] + s)
-
-
-@compiled
-def close_rows(i: int, u: Any, m: int, periodic: Any) -> None:
-    """Copies beyond the ends of the rows of a plane, and of its first and last rows."""
-    last = u.shape[1] - 3
-    if periodic[2]:
-        for j in range(2, last + 1):
-            for p in range(2):
-                u[i, j, p, 0] = u[i, j, p, m]
-                u[i, j, p, m + 1] = u[i, j, p, 1]
-    if periodic[1]:
-        u[i, 1] = u[i, last]
-        u[i, last + 1] = u[i, 2]
-
-
-@compiled
-def start_plane(i: int, plain: Any, pad: int, m: int, inverse: Any, r: Any, u: Any, periodic: Any) -> None:
-    """Sort the right-hand side of a plane, and relax its red cells from zero: r / a."""
-    n = plain.shape[2] - 2 * pad
-    for j in range(2, u.shape[1] - 2):
-        row = plain[i - 2 + pad, j - 2 + pad, pad : pad + n]
-        split_row(row, r[i, j, 0, 1 : 1 + m], r[i, j, 1, 1 : 1 + m], n)
-        p = (i + j) & 1
-        g, h, o = inverse[i, j, p, 1 : 1 + m], r[i, j, p, 1 : 1 + m], u[i, j, p, 1 : 1 + m]
-        for k in range(m):
-            o[k] = g[k] * h[k]
-    close_rows(i, u, m, periodic)
-
-
-@compiled
-def black_plane(i: int, m: int, w: Any, inverse: Any, r: Any, u: Any, periodic: Any) -> None:
-    """Relax the black cells of a plane."""
-    for j in range(2, u.shape[1] - 2):
-        p = (i + j + 1) & 1
-        relax(i, j, p, m, w, inverse, r, u, u[i, j, p, 1 : 1 + m])
-    close_rows(i, u, m, periodic)
-
-
-@compiled
-def residual_plane(i: int, m: int, w: Any, u: Any, left: Any, periodic: Any) -> None:
-    """What is left at the red cells of a plane."""
-    for j in range(2, u.shape[1] - 2):
-        p = (i + j) & 1
-        around(i, j, p, m, w, u, left[i, j, p, 1 : 1 + m])
-    close_rows(i, left, m, periodic)
-
-
-@compiled
-def restrict_plane(i: int, factors: Any, place: Any, share: Any, left: Any, counts: Any, shifts: Any, out: Any) -> None:
-    """Pᵀ of what is left at red cells, on a plane of coarse cells."""
-    for j in range(place[6]):
-        f = place[0] + factors[0] * i * place[1] + factors[1] * j * place[2]
-        c = place[3] + i * place[4] + j * place[5]
-        colour = (factors[0] * i + factors[1] * j) & 1
-        restrict_row(f, c, place[7], share, left, counts[colour], shifts[colour], out)
+def sweep_plane(
+    i: int, colour: int, left: bool, g: Any, kinds: Any, at: Any, w: Any, inverse: Any, r: Any, u: Any, out: Any
+) -> None:
+    """(r + Σ w u) / a at the cells of one colour of a plane; with ``left`` only Σ w u."""
+    run = g[11]
+    for t in range(4):
+        if (i + t // 2 + t) % 2 == colour:
+            for s in range(g[9]):
+                f = g[0] + i * g[1] + kinds[t] + s * g[10]
+                w0, w1 = w[f + at[t, 0, 0] : f + at[t, 0, 0] + run], w[f + at[t, 1, 0] : f + at[t, 1, 0] + run]
+                w2, w3 = w[f + at[t, 2, 0] : f + at[t, 2, 0] + run], w[f + at[t, 3, 0] : f + at[t, 3, 0] + run]
+                w4, w5 = w[f + at[t, 4, 0] : f + at[t, 4, 0] + run], w[f + at[t, 5, 0] : f + at[t, 5, 0] + run]
+                u0, u1 = u[f + at[t, 0, 1] : f + at[t, 0, 1] + run], u[f + at[t, 1, 1] : f + at[t, 1, 1] + run]
+                u2, u3 = u[f + at[t, 2, 1] : f + at[t, 2, 1] + run], u[f + at[t, 3, 1] : f + at[t, 3, 1] + run]
+                u4, u5 = u[f + at[t, 4, 1] : f + at[t, 4, 1] + run], u[f + at[t, 5, 1] : f + at[t, 5, 1] + run]
+                o, a, b = out[f : f + run], inverse[f : f + run], r[f : f + run]
+                if left:
+                    for k in range(run):
+                        x = w0[k] * u0[k] + w1[k] * u1[k] + w2[k] * u2[k]
+                        o[k] = x + w3[k] * u3[k] + w4[k] * u4[k] + w5[k] * u5[k]
+                else:
+                    for k in range(run):
+                        x = b[k] + w0[k] * u0[k] + w1[k] * u1[k] + w2[k] * u2[k]
+                        o[k] = a[k] * (x + w3[k] * u3[k] + w4[k] * u4[k] + w5[k] * u5[k])
 
 
 @compiled
 def down(
-    lo: int,
-    hi: int,
-    stage: int,
-    plain: Any,
-    pad: int,
-    m: int,
-    w: Any,
-    inverse: Any,
-    r: Any,
-    u: Any,
-    left: Any,
-    periodic: Any,
-    factors: Any,
-    place: Any,
-    share: Any,
-    counts: Any,
-    shifts: Any,
-    out: Any,
-) -> None:
+    lo: int, hi: int, stage: int, box: Any, scale: Any, plain: Any,
+    g: Any, h: Any, periodic: Any, kinds: Any, at: Any, lower: Any, w: Any, inverse: Any, r: Any, u: Any, left: Any,
+    share: Any, served: Any, serves: Any, out: Any,
+) -> None:  # fmt: skip
     """Smooth from zero, and give the residual to the coarse planes lo ≤ I < hi.
 
     ``stage`` −1 does all in one wave; 0, 1, 2, 3 do one thing on the fine (3: coarse) planes lo ≤ i < hi.
     """
-    n, reach = u.shape[0] - 4, factors[0] - 1
-    if stage == 0:
-        for i in range(lo, hi):
-            start_plane(i + 2, plain, pad, m, inverse, r, u, periodic)
-    elif stage == 1:
-        for i in range(lo, hi):
-            black_plane(i + 2, m, w, inverse, r, u, periodic)
-    elif stage == 2:
-        for i in range(lo, hi):
-            residual_plane(i + 2, m, w, u, left, periodic)
-    elif stage == 3:
-        for i in range(lo, hi):
-            restrict_plane(i, factors, place, share, left.reshape(-1), counts, shifts, out)
-    else:
-        flat = left.reshape(-1)
-        first, last = max(factors[0] * lo - reach, 0), min(factors[0] * (hi - 1) + reach, n - 1)
-        done = lo
-        for t in range(first - 2, last + 3):
-            if 0 <= t < n:
-                start_plane(t + 2, plain, pad, m, inverse, r, u, periodic)
-            if max(first - 1, 0) <= t - 1 < n and t - 1 <= last + 1:
-                black_plane(t + 1, m, w, inverse, r, u, periodic)
-            if first <= t - 2 <= last:
-                residual_plane(t, m, w, u, left, periodic)
-                while done < hi and min(factors[0] * done + reach, n - 1) <= t - 2:
-                    restrict_plane(done, factors, place, share, flat, counts, shifts, out)
-                    done += 1
-
-
-@compiled
-def correct_plane(
-    i: int,
-    m: int,
-    inverse: Any,
-    r: Any,
-    u: Any,
-    periodic: Any,
-    factors: Any,
-    place: Any,
-    share: Any,
-    coarse: Any,
-    counts: Any,
-    shifts: Any,
-) -> None:
-    """The red cells of a plane: what the first sweep gave them, r / a, and the coarse correction P e."""
-    x = i - 2
-    odd = x % factors[0]
-    for j in range(2, u.shape[1] - 2):
-        y = j - 2
-        p = (i + j) & 1
-        g, h, o = inverse[i, j, p, 1 : 1 + m], r[i, j, p, 1 : 1 + m], u[i, j, p, 1 : 1 + m]
-        for k in range(m):
-            o[k] = g[k] * h[k]
-        c = place[3] + (x // factors[0]) * place[4] + (y // factors[1]) * place[5]
-        prolong_row(c, 4 * odd + 2 * (y % factors[1]) + p, place[7], share, coarse, counts, shifts, o)
-    close_rows(i, u, m, periodic)
-
-
-@compiled
-def finish_plane(i: int, m: int, w: Any, inverse: Any, r: Any, u: Any, spare: Any, plain: Any, pad: int) -> None:
-    """Relax the red cells of a plane, and put all of it in order."""
-    n = plain.shape[2] - 2 * pad
-    for j in range(2, u.shape[1] - 2):
-        p = (i + j) & 1
-        red, black = spare[i, j, p, 1 : 1 + m], u[i, j, 1 - p, 1 : 1 + m]
-        relax(i, j, p, m, w, inverse, r, u, red)
-        row = plain[i - 2 + pad, j - 2 + pad, pad : pad + n]
-        if p == 0:
-            merge_row(red, black, row, n)
-        else:
-            merge_row(black, red, row, n)
+    n, reach = g[12], h[3] - 1
+    first, last, done = lo, hi - 1, lo
+    if stage < 0:
+        first, last = max(h[3] * lo - reach, 0), min(h[3] * (hi - 1) + reach, n - 1)
+    ahead = 2 if stage < 0 else 0
+    for t in range(first - ahead, last + 1 + ahead):
+        if stage == 3:
+            restrict(t, g, h, True, served, serves, share, left, out)
+        if stage <= 0 and 0 <= t < n:
+            split_plane(t, g, box, scale, plain, r)
+            start_plane(t, g, kinds, inverse, r, u)
+            close_plane(t, g, periodic, u)
+        i = t - ahead // 2
+        if stage == 1 or (stage < 0 and max(first - 1, 0) <= i <= min(last + 1, n - 1)):
+            sweep_plane(i, 1, False, g, kinds, at, w, inverse, r, u, u)
+            close_plane(i, g, periodic, u)
+        i = t - ahead
+        if stage == 2 or (stage < 0 and first <= i <= last):
+            sweep_plane(i, 0, True, g, kinds, at, w, inverse, r, u, left)
+            close_plane(i, g, periodic, left)
+        while stage < 0 and done < hi and min(h[3] * done + reach, n - 1) <= i:
+            restrict(done, g, h, True, served, serves, share, left, out)
+            done += 1
 
 
 @compiled
 def up(
-    lo: int,
-    hi: int,
-    stage: int,
-    plain: Any,
-    pad: int,
-    m: int,
-    w: Any,
-    inverse: Any,
-    r: Any,
-    u: Any,
-    spare: Any,
-    periodic: Any,
-    factors: Any,
-    place: Any,
-    share: Any,
-    coarse: Any,
-    counts: Any,
-    shifts: Any,
-) -> None:
+    lo: int, hi: int, stage: int, box: Any, scale: Any, plain: Any,
+    g: Any, h: Any, periodic: Any, kinds: Any, at: Any, lower: Any, w: Any, inverse: Any, r: Any, u: Any, spare: Any,
+    share: Any, coarse: Any, counts: Any, shifts: Any,
+) -> None:  # fmt: skip
     """Correct from the coarse grid, smooth in reverse order, fine planes lo ≤ i < hi; ``stage`` as in :func:`down`."""
-    n = u.shape[0] - 4
-    if stage == 0:
-        for i in range(lo, hi):
-            correct_plane(i + 2, m, inverse, r, u, periodic, factors, place, share, coarse, counts, shifts)
-    elif stage == 1:
-        for i in range(lo, hi):
-            black_plane(i + 2, m, w, inverse, r, u, periodic)
-    elif stage == 2:
-        for i in range(lo, hi):
-            finish_plane(i + 2, m, w, inverse, r, u, spare, plain, pad)
-    else:
-        for t in range(lo - 2, hi + 2):
-            if 0 <= t < n:
-                correct_plane(t + 2, m, inverse, r, u, periodic, factors, place, share, coarse, counts, shifts)
-            if max(lo - 1, 0) <= t - 1 < n and t - 1 <= hi:
-                black_plane(t + 1, m, w, inverse, r, u, periodic)
-            if lo <= t - 2 < hi:
-                finish_plane(t, m, w, inverse, r, u, spare, plain, pad)
+    n = g[12]
+    ahead = 2 if stage < 0 else 0
+    for x in range(lo - ahead, hi + ahead):
+        if stage <= 0 and 0 <= x < n:
+            # the red cells: what the first sweep gave them, r / a, and P e
+            start_plane(x, g, kinds, inverse, r, u)
+            for t in range(4):
+                if (x + t // 2 + t) % 2 == 0:
+                    prolong(x, t, g, h, counts, shifts, share, coarse, u, kinds)
+            close_plane(x, g, periodic, u)
+        i = x - ahead // 2
+        if stage == 1 or (stage < 0 and max(lo - 1, 0) <= i <= min(hi, n - 1)):
+            sweep_plane(i, 1, False, g, kinds, at, w, inverse, r, u, u)
+            close_plane(i, g, periodic, u)
+        i = x - ahead
+        if stage == 2 or (stage < 0 and lo <= i < hi):
+            sweep_plane(i, 0, False, g, kinds, at, w, inverse, r, u, spare)
+            merge_plane(i, g, box, scale, spare, u, plain)

@@ -10,7 +10,7 @@ import numpy as np
 from neuralpde.linalg.multigrid._space_coarsest import BandedInverse, is_coarsest
 from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Triple
 from neuralpde.linalg.multigrid._space_left_out import MOST, Beside, Carried, carry, joined, left_out, none_carried
-from neuralpde.linalg.multigrid._space_level import SpaceLevel
+from neuralpde.linalg.multigrid._space_level import Plain, SpaceLevel
 from neuralpde.linalg.multigrid._space_lines import LineLevel, line_axes
 from neuralpde.linalg.multigrid._space_rings import Rings
 
@@ -60,7 +60,6 @@ class SpaceHierarchy:
         level.layout.put(excess / self.scale, level.excess)
         level.ready()
         self._levels = [level]
-        self._right, self._solved = np.zeros(rings.grid, np.float32), np.zeros(rings.grid, np.float32)
         carried = none_carried(level.layout)
         while not is_coarsest(level.layout.grid):
             coarser, carried = self._next(level, _factors(level, axes), carried)
@@ -113,25 +112,38 @@ class SpaceHierarchy:
 
     def __call__(self, r: Floats, scale: float = 1.0, back: float = 1.0) -> Floats:
         """back · M (scale · r), in the shape and dtype of r."""
-        # one pass each way, and into arrays that are kept: fresh pages of memory cost as much as a sweep
-        given = self._rings.out_of(self._right)
-        np.multiply(np.transpose(r, self._order), scale / self.scale, out=given, casting="unsafe")
-        self._cycle(0, self._right, self._solved, 0, NOTHING)
-        z = np.transpose(self._rings.out_of(self._solved), np.argsort(self._order))
-        return np.multiply(z, back, dtype=r.dtype, order="C")
+        grid, order = self._rings.given, self._order
+        strides = tuple(int(np.prod(r.shape[axis + 1 :])) for axis in order)
+        box, z = (0, *strides, *grid), np.empty(r.shape, r.dtype)
+        there, here = np.ascontiguousarray(r).reshape(-1), z.reshape(-1)
+        self._cycle(0, (box, r.dtype.type(scale / self.scale), there), (box, r.dtype.type(back), here), NOTHING)
+        return z
 
-    def _cycle(self, number: int, r: Floats, z: Floats, pad: int, asked: Floats) -> Floats:
+    def _cycle(self, number: int, r: Plain, z: Plain, asked: Floats) -> Floats:
         """z = M r on one grid, and the corrections of what is carried to it."""
         if number == len(self._levels) - 1:
-            inner = (slice(pad, -pad or None),) * 3
-            solved = self._inverse(np.concatenate([r[inner].reshape(-1), asked]))
-            z[inner] = solved[: z[inner].size].reshape(z[inner].shape)
-            return solved[z[inner].size :]
+            return self._exactly(r, z, asked)
         level = self._levels[number]
-        level.down(r, pad)
-        level.solved = self._cycle(number + 1, level.coarse_r, level.coarse_z, 1, level.hand_down(asked))
-        level.up(z, pad)
+        level.down(r)
+        level.solved = self._cycle(number + 1, *level.coarse, level.hand_down(asked))
+        level.up(z)
         return level.handed_up
+
+    def _exactly(self, r: Plain, z: Plain, asked: Floats) -> Floats:
+        """The same on the coarsest grid."""
+        given, out = np.zeros(self._levels[-1].layout.grid), _window(z)
+        there = _window(r)
+        given[tuple(slice(n) for n in there.shape)] = r[1] * there
+        solved = self._inverse(np.concatenate([given.reshape(-1), asked]))
+        out[:] = z[1] * solved[: given.size].reshape(given.shape)[tuple(slice(n) for n in out.shape)]
+        return solved[given.size :]
+
+
+def _window(plain: Plain) -> Floats:
+    """View of a plain array, its axes in the order of the levels."""
+    (start, *strides), _, flat = (plain[0][:4], *plain[1:])
+    size = flat.itemsize
+    return np.lib.stride_tricks.as_strided(flat[start:], plain[0][4:], [size * s for s in strides])
 
 
 def _order(weights: list[Floats]) -> Triple:

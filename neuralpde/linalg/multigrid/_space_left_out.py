@@ -55,23 +55,16 @@ def left_out(level: Any) -> Cells:
     return np.flatnonzero((level.layout.get(level.lack) == 1.0) & level.layout.get(level.coupled))
 
 
-def places(layout: Layout, x: Any) -> Cells:
-    """Where cells with indices x ``(3, k)`` are in flat arrays of the layout."""
-    return np.asarray(layout.first + x[0] * layout.plane + x[1] * layout.row + layout.shift((0, 0, 1)) * (x[2] % 2)) + (
-        x[2] // 2
-    )
-
-
 def couplings(level: Any, cells: Cells) -> sp.csr_matrix:
     """Rows of A of these cells, ``(k, all cells)``."""
     layout, grid = level.layout, np.array(level.layout.grid)[:, None]
     x = np.array(np.unravel_index(cells, layout.grid))
     w = level.w.reshape(len(level.half), -1)
-    rows, columns, entries = [np.arange(len(cells))], [cells], [level.diagonal.reshape(-1)[places(layout, x)]]
+    rows, columns, entries = [np.arange(len(cells))], [cells], [level.diagonal.reshape(-1)[layout.places(x)]]
     for d in both(level.half):
         there = (x + np.array(d)[:, None]) % grid
         held, number = (x, level.half.index(d)) if d in level.half else (there, level.half.index(minus(d)))
-        value = w[number, places(layout, held)].astype(np.float64)
+        value = w[number, layout.places(held)].astype(np.float64)
         kept = np.flatnonzero(value)
         rows.append(kept)
         columns.append(np.ravel_multi_index(tuple(there[:, kept]), layout.grid))
@@ -158,7 +151,7 @@ class Beside:
     def __init__(self, layout: Layout, carried: Carried, cells: Cells) -> None:
         served = np.unique(carried.beside.indices)
         self.cells, self.served, self.count = cells, served, len(carried)
-        self.leaving, self._at = (places(layout, np.unravel_index(k, layout.grid)) for k in (cells, served))
+        self.leaving, self._at = (layout.places(np.unravel_index(k, layout.grid)) for k in (cells, served))
         self.couplings = carried.beside[:, served].tocsr()
 
     def __len__(self) -> int:

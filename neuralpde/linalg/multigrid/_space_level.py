@@ -12,8 +12,7 @@ from neuralpde.linalg.multigrid import _space_coarse, _space_fine, _space_setup
 from neuralpde.linalg.multigrid._space_layout import NEIGHBOURS, NEIGHBOURS_27, Floats, Layout, Step, Triple
 from neuralpde.linalg.multigrid._space_orphans import adopt
 from neuralpde.linalg.multigrid._space_tables import (
-    both,
-    coupling,
+    around,
     galerkin_product,
     interpolation_rows,
     kinds,
@@ -23,6 +22,9 @@ from neuralpde.linalg.multigrid._space_tables import (
 )
 
 ZERO: Triple = (0, 0, 0)
+
+Plain = tuple[tuple[int, ...], Any, Floats]
+"""A plain array and how to read it: (place, strides and cells of each axis), a factor, the flat array."""
 
 
 class SpaceLevel:
@@ -56,18 +58,11 @@ class SpaceLevel:
         layout = self.layout
         layout.close(self.w)
         layout.close(self.excess)
-        arguments = (layout.first, layout.plane, layout.row, layout.grid[1], layout.half)
-        self._slabs(
-            _space_setup.diagonal,
-            *arguments,
-            self.w.reshape(-1),
-            self._shifts(),
-            self.excess.reshape(-1),
-            self.diagonal.reshape(-1),
-        )
+        flat = (array.reshape(-1) for array in (self.excess, self.diagonal, self.inverse))
+        shifts = around(layout, self.finest).shifts
+        self._slabs(_space_setup.diagonal, layout.strides, layout.kinds, self.w.reshape(-1), shifts, *flat)
         layout.close(self.diagonal)
-        with np.errstate(divide="ignore"):
-            np.divide(1.0, self.diagonal, out=self.inverse, where=self.diagonal > 0.0, casting="unsafe")
+        layout.close(self.inverse)
 
     def strength(self) -> list[float]:
         """Of the coupling along each axis: Σ w δ² over all neighbours, as u = x has it."""
@@ -80,57 +75,36 @@ class SpaceLevel:
     def _coarse_slabs(self, step: Step, loop: Callable[..., Any], *arguments: Any) -> list[Any]:
         return in_slabs(loop, step.grid[0], self.layout.size // step.grid[0], *arguments)
 
-    def _shifts(self) -> Any:
-        """Places of all couplings of even and of odd cells, from the cell itself."""
-        layout, own = self.layout, self.layout.half + 2
-        return np.array(
-            [[coupling(layout, self.half, (0, 0, p), d) - p * own for d in both(self.half)] for p in range(2)]
-        )
-
-    def _cells(self) -> Any:
-        """Places of all neighbours."""
-        layout, own = self.layout, self.layout.half + 2
-        return np.array([[layout.shift((d[0], d[1], d[2] + p)) - p * own for d in both(self.half)] for p in range(2)])
-
     def interpolate(self, step: Step, least: float) -> Floats:
         """P of operator-dependent interpolation; remembers 1 − P 1."""
+        layout = self.layout
         share = np.zeros((len(step.offsets), *step.shape), np.float32)
-        lack = self.layout.array(np.float64)
+        lack = layout.array(np.float64)
         coupled = self.diagonal > self.whole
-        self.orphans = 0
-        corners = (slice(2, -2, step.factors[0]), slice(2, -2, step.factors[1]), 0, slice(1, -1))
+        self.orphans, self.lacking = 0, 0
+        corners = layout.of_kind(coupled, ZERO, step.factors)
         middle = share[step.number(ZERO)]
-        middle[1:-1, 1:-1, 1:-1] = coupled[corners]
+        middle[1:-1, 1:-1, 1:-1] = corners
         step.close(middle)
-        lack[corners] = ~coupled[corners]
-        places = self._places(step)
+        layout.of_kind(lack, ZERO, step.factors)[:] = ~corners
+        arrays = [part.reshape(-1) for part in (self.w, self.whole, self.diagonal, lack, share)]
         for count in range(4):
-            self.layout.close(lack)
+            layout.close(lack)
             for odd in kinds(step, count) if count else []:
                 rows = interpolation_rows(step, self.finest, odd)
-                arguments = (
-                    self.w.reshape(-1),
-                    self.whole.reshape(-1),
-                    self.diagonal.reshape(-1),
-                    lack.reshape(-1),
-                    share.reshape(-1),
-                )
                 tables = (rows.links, rows.shifts, rows.terms, rows.outs, rows.own, least)
-                orphans = self._coarse_slabs(step, _space_setup.interpolate, *places, *arguments, *tables)
+                loop = _space_setup.interpolate
+                found = self._coarse_slabs(step, loop, layout.strides, step.strides, *arrays, *tables)
+                orphans, lacking = (sum(part) for part in zip(*found, strict=True))
+                self.lacking += lacking
                 for a in parents(odd):
                     step.close(share[step.number(share_of(odd, a))], a)
-                if sum(orphans):
-                    self.orphans += sum(orphans)
+                if orphans:
+                    self.orphans += orphans
                     adopt(step, odd, share, lack, coupled)
-        self.layout.close(lack)
+        layout.close(lack)
         self.lack, self.coupled = lack, coupled
         return share
-
-    def _places(self, step: Step) -> tuple[Any, ...]:
-        layout, (c0, c1, _) = self.layout, step.factors
-        fine = (layout.first, c0 * layout.plane, c1 * layout.row)
-        coarse = (step.first, step.shape[1] * step.shape[2], step.shape[2])
-        return step.grid[1], step.grid[2], fine, coarse
 
     def next(self, layout: Layout) -> SpaceLevel:
         return SpaceLevel(layout, finest=False)
@@ -138,88 +112,87 @@ class SpaceLevel:
     def coarsen(self, factors: Triple, least: float = 0.0) -> SpaceLevel:
         """The next coarser grid, with the operator PᵀAP. Cells whose couplings to coarse cells are a smaller part of
         their diagonal than ``least`` are left out."""
+        if self.layout.paired != (factors[1] == 2):
+            self._lay_out(Layout(self.layout.grid, self.layout.periodic, factors[1] == 2))
         layout = self.layout
         step = self.step = Step(layout, factors)
         self.share = self.interpolate(step, least)
         coarser = self.next(Layout(step.grid, layout.periodic))
-        held = self.lack.any() or self.excess.any()
-        ones = self.residual_of_one(self.excess, self.lack) if held else layout.array(np.float64)
-        product, there = galerkin_product(step, self.finest), coarser.layout
-        target = (there.first, there.plane, there.row)
+        held = bool(self.lacking or self.excess.any())
+        ones = self.residual_of_one(self.excess, self.lack) if held else self.excess
+        product = galerkin_product(step, self.finest)
         arrays = (self.w.reshape(-1), self.diagonal.reshape(-1), ones.reshape(-1), self.share.reshape(-1))
-        tables = (product.couplings, product.diagonals, product.sums, product.excess, product.windows)
+        excess = product.excess[: None if held else 0]
+        tables = (product.ends, product.couplings, product.diagonals, product.sums, excess)
         out = (coarser.w.reshape(len(NEIGHBOURS_27), -1), coarser.excess.reshape(-1))
-        self._coarse_slabs(
-            step,
-            _space_setup.galerkin,
-            *self._places(step)[:2],
-            *self._places(step)[2:],
-            target,
-            *arrays,
-            *tables,
-            *out,
-        )
+        strides = (layout.strides, step.strides, coarser.layout.strides)
+        self._coarse_slabs(step, _space_setup.galerkin, *strides, *arrays, *tables, *out)
         coarser.ready()
         self._prepare(step)
         return coarser
 
+    def _lay_out(self, layout: Layout) -> None:
+        """Move to another layout of the same grid: one whose rows stay, or are to be halved in number."""
+        w = layout.array(np.float32, len(self.half))
+        excess, whole = layout.array(np.float64), layout.array(np.float64)
+        for old, new in zip((*self.w, self.excess, self.whole), (*w, excess, whole), strict=True):
+            layout.put(self.layout.get(old), new)
+        self.whole = excess if self.whole is self.excess else whole
+        self.layout, self.w, self.excess = layout, w, excess
+        self.diagonal, self.inverse = layout.array(np.float64), layout.array()
+        self.ready()
+
     def residual_of_one(self, excess: Floats, lack: Floats) -> Floats:
         """e (1 − t) − Σ w (t_i − t_j), float64."""
         layout, ones = self.layout, self.layout.array(np.float64)
-        self._slabs(
-            _space_setup.residual_of_one, layout.first, layout.plane, layout.row, layout.grid[1], layout.half,
-            self.w.reshape(-1), self._shifts(), self._cells(), excess.reshape(-1), lack.reshape(-1), ones.reshape(-1),
-        )  # fmt: skip
+        tables = around(layout, self.finest)
+        given = (layout.strides, layout.kinds, self.w.reshape(-1), tables.shifts, tables.cells)
+        flat = (excess.reshape(-1), lack.reshape(-1), ones.reshape(-1))
+        self._slabs(_space_setup.residual_of_one, *given, *flat)
         layout.close(ones)
         return ones
 
     def _prepare(self, step: Step) -> None:
         """Work arrays and tables of the cycle."""
-        layout, moves = self.layout, transfers(step)
+        layout, moves, tables = self.layout, transfers(step), around(self.layout, self.finest)
         self.r, self.u, self.left = layout.array(), layout.array(), layout.array()
         self.coarse_r, self.coarse_z = np.zeros(step.shape, np.float32), np.zeros(step.shape, np.float32)
-        places = (layout.first, layout.plane, layout.row, step.first, step.shape[1] * step.shape[2], step.shape[2])
-        arguments = (self.layout.periodic, step.factors, (*places, step.grid[1], step.grid[2]), self.share.reshape(-1))
-        colours = slice(0, 2) if self.loops is _space_fine else slice(2, 3)
-        served = (moves.served[colours].copy(), moves.serves[colours].copy(), self.coarse_r.reshape(-1))
-        self._down = (layout.half, self.w, self.inverse, self.r, self.u, self.left, *arguments, *served)
-        self._up = (
-            layout.half,
-            self.w,
-            self.inverse,
-            self.r,
-            self.u,
-            self.left,
-            *arguments,
-            self.coarse_z.reshape(-1),
-            moves.counts,
-            moves.shifts,
-        )
+        places = (layout.strides, step.strides, layout.periodic, layout.kinds, tables.colours, tables.lower)
+        arrays = [part.reshape(-1) for part in (self.w, self.inverse, self.r, self.u, self.left, self.share)]
+        box = (step.first, *(int(n) for n in np.array(self.coarse_r.strides) // 4), *step.grid)
+        one = np.float32(1.0)
+        self.coarse = (box, one, self.coarse_r.reshape(-1)), (box, one, self.coarse_z.reshape(-1))
+        self._down = (*places, *arrays, moves.served, moves.serves, self.coarse_r.reshape(-1))
+        self._up = (*places, *arrays, self.coarse_z.reshape(-1), moves.counts, moves.shifts)
 
-    def down(self, plain: Floats, pad: int) -> None:
+    def down(self, plain: Plain) -> None:
         """Smooth from zero; ``coarse_r`` is then Pᵀ of the residual."""
         assert self.step is not None
-        step, ring = self.step, self.layout.periodic[0]
-        if self.finest and not ring and self.beside is None:
-            self._coarse_slabs(step, self.loops.down, -1, plain, pad, *self._down)
+        step = self.step
+        if self._in_one_wave:
+            self._coarse_slabs(step, self.loops.down, -1, *plain, *self._down)
             return
         for stage, array in enumerate((self.u, self.u, self.left)):
-            self._slabs(self.loops.down, stage, plain, pad, *self._down)
+            self._slabs(self.loops.down, stage, *plain, *self._down)
             self._close_planes(array)
-        self._coarse_slabs(step, self.loops.down, 3, plain, pad, *self._down)
+        self._coarse_slabs(step, self.loops.down, 3, *plain, *self._down)
 
-    def up(self, plain: Floats, pad: int) -> None:
+    def up(self, plain: Plain) -> None:
         """Add P ``coarse_z``, smooth, and write the result into ``plain``."""
         assert self.step is not None
         self.step.close(self.coarse_z)
-        if self.finest and not self.layout.periodic[0] and self.beside is None:
-            self._slabs(self.loops.up, -1, plain, pad, *self._up)
+        if self._in_one_wave:
+            self._slabs(self.loops.up, -1, *plain, *self._up)
             return
         for stage in range(3):
-            self._slabs(self.loops.up, stage, plain, pad, *self._up)
+            self._slabs(self.loops.up, stage, *plain, *self._up)
             if stage == 0:
                 self._join()
             self._close_planes(self.u)
+
+    @property
+    def _in_one_wave(self) -> bool:
+        return self.finest and not self.layout.periodic[0] and self.beside is None
 
     def hand_down(self, asked: Floats) -> Floats:
         """Residuals of cells that go on as unknowns of their own, once :meth:`down` has smoothed."""

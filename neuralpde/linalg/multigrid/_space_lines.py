@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from neuralpde.linalg.jit import in_slabs
 from neuralpde.linalg.multigrid import _space_coarse, _space_line_loops
 from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Step, Triple
-from neuralpde.linalg.multigrid._space_level import SpaceLevel
-from neuralpde.linalg.multigrid._space_tables import both
+from neuralpde.linalg.multigrid._space_level import Plain, SpaceLevel
+from neuralpde.linalg.multigrid._space_tables import around, both
 
 RATIO = 5.0
 """A cell calls for lines along the axis that couples it this many times as strongly as another axis does."""
@@ -43,7 +44,6 @@ class LineLevel(SpaceLevel):
     def __init__(self, layout: Layout, finest: bool, axes: tuple[int, ...]) -> None:
         super().__init__(layout, finest)
         self.axes = axes
-        self.loops = _space_coarse
 
     def next(self, layout: Layout) -> SpaceLevel:
         return LineLevel(layout, False, self.axes)
@@ -51,9 +51,8 @@ class LineLevel(SpaceLevel):
     def _prepare(self, step: Step) -> None:
         super()._prepare(step)
         layout = self.layout
-        neighbours = both(self.half)
-        shifts, cells = self._shifts(), self._cells()
-        self._all = (shifts, cells)
+        neighbours, everywhere = both(self.half), around(layout, self.finest)
+        shifts, cells = everywhere.shifts, everywhere.cells
         self._pivots, self._tables = {}, {}
         for axis in self.axes:
             unit: Triple = (int(axis == 0), int(axis == 1), int(axis == 2))
@@ -62,8 +61,7 @@ class LineLevel(SpaceLevel):
             links, inverse = self.w[self.half.index(unit)].reshape(-1), layout.array()
             arguments = (links, self.diagonal.reshape(-1), inverse.reshape(-1))
             if axis == 2:
-                rows = (layout.first, layout.plane, layout.row, layout.grid[1], layout.grid[2], layout.half)
-                self._slabs(_space_line_loops.pivots_of_rows, *rows, *arguments)
+                self._slabs(_space_line_loops.pivots_of_rows, layout.strides, *layout.grid[1:], *arguments)
             else:
                 self._lines(axis, _space_line_loops.pivots, *arguments)
             self._pivots[axis] = (links, inverse.reshape(-1))
@@ -71,12 +69,8 @@ class LineLevel(SpaceLevel):
     def _lines(
         self, axis: int, loop: Any, *arguments: Any, before: tuple[Any, ...] = (), after: tuple[Any, ...] = ()
     ) -> None:
-        from neuralpde.linalg.jit import in_slabs
-
-        layout = self.layout
-        strides = (layout.row, layout.plane) if axis == 0 else (layout.plane, layout.row)
-        across = layout.grid[1 - axis]
-        shape = (layout.first, *strides, layout.grid[axis], layout.half)
+        layout, across = self.layout, self.layout.grid[1 - axis]
+        shape = (layout.strides, axis, layout.grid[axis])
         in_slabs(loop, across, layout.size // across, *before, *shape, *after, *arguments)
 
     def _sweep(self, backwards: bool) -> None:
@@ -92,30 +86,37 @@ class LineLevel(SpaceLevel):
                 *self._tables[axis],
             )
             if axis == 2:
-                rows = (layout.first, layout.plane, layout.row, layout.grid[1], layout.grid[2], layout.half, ring)
+                rows = (layout.strides, *layout.grid[1:], ring)
                 self._slabs(_space_line_loops.relax_rows, colour, *rows, *arrays)
             else:
                 self._lines(axis, _space_line_loops.relax_lines, *arrays, before=(colour,), after=(ring,))
             layout.close(self.u)
 
-    def down(self, plain: Floats, pad: int) -> None:
+    def down(self, plain: Plain) -> None:
         assert self.step is not None
-        layout = self.layout
-        self._slabs(_space_line_loops.sort_rows, True, plain, pad, layout.half, self.r)
+        layout, tables = self.layout, around(self.layout, self.finest)
+        self._slabs(_space_coarse.sort, True, *plain, layout.strides, self.r.reshape(-1))
         self.u[:] = 0.0
         self._sweep(False)
-        shape = (layout.first, layout.plane, layout.row, layout.grid[1], layout.half)
-        arrays = (self.r, self.u, self.w, self.excess)
-        flat = [array.reshape(-1) for array in arrays]
-        self._slabs(_space_line_loops.residual, *shape, *flat, *self._all, self.left.reshape(-1))
+        flat = [array.reshape(-1) for array in (self.r, self.u, self.w, self.excess)]
+        places = (layout.strides, layout.kinds)
+        self._slabs(_space_line_loops.residual, *places, *flat, tables.shifts, tables.cells, self.left.reshape(-1))
         layout.close(self.left)
-        self._coarse_slabs(self.step, self.loops.down, 3, plain, pad, *self._down)
+        self._restrict()
 
-    def up(self, plain: Floats, pad: int) -> None:
+    def up(self, plain: Plain) -> None:
         assert self.step is not None
         self.step.close(self.coarse_z)
-        self._slabs(self.loops.up, 0, plain, pad, *self._up)
+        self._prolong()
         self._join()
         self.layout.close(self.u)
         self._sweep(True)
-        self._slabs(_space_line_loops.sort_rows, False, plain, pad, self.layout.half, self.u)
+        self._slabs(_space_coarse.sort, False, *plain, self.layout.strides, self.u.reshape(-1))
+
+    def _restrict(self) -> None:
+        """The stages of the loops for points do transfers only; they take the plain array of the coarse grid."""
+        assert self.step is not None
+        self._coarse_slabs(self.step, _space_coarse.down, 3, *self.coarse[0], *self._down)
+
+    def _prolong(self) -> None:
+        self._slabs(_space_coarse.up, 0, *self.coarse[1], *self._up)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpde.linalg.multigrid._space_layout import PAD, Floats, Step, Triple
+from neuralpde.linalg.multigrid._space_layout import Floats, Step, Triple
 from neuralpde.linalg.multigrid._space_tables import parents
 
 
@@ -17,10 +15,7 @@ def adopt(step: Step, odd: Triple, share: Floats, lack: Floats, coupled: NDArray
     A coarse cell in a solid stands for nothing: the first orphan beside it, seen from the parent with the lower index,
     may have it. The cells between such ones are then interpolated along the corridor as everywhere.
     """
-    cells = (*(slice(PAD + o, None, c) for o, c in zip(odd[:2], step.factors[:2], strict=True)), odd[2])
-    n0, n1, n2 = step.grid
-    view: tuple[Any, ...] = (*cells, slice(1, 1 + n2))
-    orphan = _first(coupled[view], n0, n1).copy()
+    orphan = step.fine.of_kind(coupled, odd, step.factors).copy()
     numbers = [(a, step.number(tuple(o * (1 - 2 * b) for o, b in zip(odd, a, strict=True)))) for a in parents(odd)]
     for a, number in numbers:
         orphan &= share[number][_at(step, a)] == 0.0
@@ -31,12 +26,8 @@ def adopt(step: Step, odd: Triple, share: Floats, lack: Floats, coupled: NDArray
         free[_at(step, a)][took] = False
         step.close(share[number], a)
         step.close(free, a)
-        _first(lack[view], n0, n1)[took] = 0.0
+        step.fine.of_kind(lack, odd, step.factors)[took] = 0.0
         orphan &= ~took
-
-
-def _first(array: Any, n0: int, n1: int) -> Any:
-    return array[:n0, :n1]
 
 
 def _at(step: Step, a: Triple) -> tuple[slice, slice, slice]:

@@ -1,6 +1,6 @@
-"""Which rows of numbers are multiplied with which, to interpolate and to form coarse operators of a grid in space.
+"""Which numbers are multiplied with which, to smooth, interpolate and form coarse operators of a grid in space.
 
-All loops of the set-up are sums of products of rows, at places that differ from row to row by the same shifts. Here are
+All loops are sums of products of rows of numbers, at places that differ from row to row by the same shifts. Here are
 the shifts: one table for each kind of cell. A matrix A is its couplings W_δ and row sums, (A u)_i = e_i u_i + Σ_δ
 W_δ,i (u_i − u_{i+δ}) + W_δ,i−δ (u_i − u_{i−δ}); interpolation P is kept as what each coarse cell I gives to the fine
 cells o away from its own, P_o,I.
@@ -105,17 +105,17 @@ def share_of(odd: tuple[int, ...], a: Triple) -> Triple:
 
 @dataclass(frozen=True)
 class Product:
-    """How a coarse operator PᵀAP is formed, one row of coarse cells I at a time.
+    """How a coarse operator PᵀAP is formed, a stretch of coarse cells I at a time.
 
     Args:
-        windows: how many v_q, the numbers (A P_I) q cells away from I.
-        couplings: (q, shift of W, shift of P): v_q −= W P.
-        diagonals: (q, shift of the diagonal, shift of P): v_q += a P.
-        sums: (δ, q, shift of P): W_δ −= P v_q.
+        ends: where the rows of each place q seen from I begin and end in the next three tables: row q is their ends.
+        couplings: (shift of W, shift of P): v += W P, the number −(A P_I) at q.
+        diagonals: (shift of the diagonal, shift of P): v −= a P.
+        sums: (δ, shift of P): W_δ += P v.
         excess: (shift of the residual of 1, shift of P).
     """
 
-    windows: int
+    ends: Table
     couplings: Table
     diagonals: Table
     sums: Table
@@ -126,23 +126,25 @@ class Product:
 def galerkin_product(step: Step, finest: bool) -> Product:
     half = NEIGHBOURS if finest else NEIGHBOURS_27
     shares = {o: number * step.size for number, o in enumerate(step.offsets)}
-    sums: list[tuple[int, int, int]] = []
-    windows: dict[Triple, int] = {}
+    sums: dict[Triple, list[tuple[int, int]]] = {}
     reach = [(-2, -1, 0, 1, 2) if c == 2 else (-1, 0, 1) for c in step.factors]
     for (number, delta), q in itertools.product(enumerate(NEIGHBOURS_27), itertools.product(*reach)):
         away = tuple(x - c * y for x, c, y in zip(q, step.factors, delta, strict=True))
         if away in shares:
-            slot = windows.setdefault(q, len(windows))  # type: ignore[arg-type]
-            sums.append((number, slot, shares[away] + step.shift(delta)))  # type: ignore[index]
-    couplings, diagonals = [], []
-    for q, slot in windows.items():
+            sums.setdefault(q, []).append((number, shares[away] + step.shift(delta)))  # type: ignore[index, arg-type]
+    ends: list[tuple[int, int, int]] = [(0, 0, 0)]
+    couplings: list[tuple[int, int]] = []
+    diagonals: list[tuple[int, int]] = []
+    for q in sums:
         if q in shares:
-            diagonals.append((slot, step.fine.shift(q), shares[q]))
+            diagonals.append((step.fine.shift(q), shares[q]))
         for d in both(half):
             if plus(q, d) in shares:
-                couplings.append((slot, coupling(step.fine, half, q, d), shares[plus(q, d)]))
+                couplings.append((coupling(step.fine, half, q, d), shares[plus(q, d)]))
+        ends.append((len(couplings), len(diagonals), ends[-1][2] + len(sums[q])))
     excess = [(step.fine.shift(o), share) for o, share in shares.items()]
-    return Product(len(windows), table(couplings, 3), table(diagonals, 3), table(sums, 3), table(excess, 2))
+    all_sums = [row for rows in sums.values() for row in rows]
+    return Product(table(ends, 3), table(couplings, 2), table(diagonals, 2), table(all_sums, 2), table(excess, 2))
 
 
 @dataclass(frozen=True)
@@ -176,3 +178,40 @@ def transfers(step: Step) -> Transfers:
             serves[colour, served[colour]] = step.fine.shift(o), number * step.size
             served[colour] += 1
     return Transfers(counts, shifts, served, serves)
+
+
+@dataclass(frozen=True)
+class Around:
+    """Where the neighbours of each kind of cells are, seen from a cell.
+
+    Args:
+        shifts, cells: places of all couplings and of the cells that they lead to, ``(4 kinds, neighbours)``.
+        colours: (shift of W, shift of u) for each of the 4 kinds in a plane with even number, then with odd number;
+            neighbours that come before it in a sweep first.
+        lower: how many of them do.
+    """
+
+    shifts: Table
+    cells: Table
+    colours: NDArray[np.int64]
+    lower: Table
+
+
+@lru_cache(maxsize=64)
+def around(layout: Layout, finest: bool) -> Around:
+    half = NEIGHBOURS if finest else NEIGHBOURS_27
+    shifts, cells, colours, lower = [], [], [], []
+    for a, b, c in itertools.product(range(2), repeat=3):
+        own = layout.shift((0, b, c))
+        rows = []
+        for d in both(half):
+            there = 4 * ((a + d[0]) % 2) + 2 * ((b + d[1]) % 2) + (c + d[2]) % 2
+            places = coupling(layout, half, (0, b, c), d) - own, layout.shift(plus((0, b, c), d)) - own
+            rows.append((there >= 4 * a + 2 * b + c, *places))
+        if a == 0:
+            shifts.append([row[1] for row in rows])
+            cells.append([row[2] for row in rows])
+        rows.sort(key=lambda row: row[0])
+        colours.append([row[1:] for row in rows])
+        lower.append(sum(not row[0] for row in rows))
+    return Around(*(np.array(part, np.int64) for part in (shifts, cells, colours, lower)))
