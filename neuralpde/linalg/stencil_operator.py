@@ -12,13 +12,20 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from neuralpde.linalg._stencil_action import compiled_action, sliced_action, stencil_diagonal, wants_gradient
+from neuralpde.linalg._stencil_action import (
+    Arrays,
+    compiled_action,
+    in_bytes,
+    sliced_action,
+    stencil_diagonal,
+    wants_gradient,
+)
 from neuralpde.linalg._stencil_poisson import poisson_parts
 from neuralpde.linalg._stencil_recovery import recovered_parts
 from neuralpde.linalg.algebra import diagonal_entries, number
 from neuralpde.linalg.matrix import as_tensor, real_dtype
 from neuralpde.linalg.operators import LinearOperator
-from neuralpde.linalg.vectors import empty, is_finite, smallest
+from neuralpde.linalg.vectors import SMALLEST, empty, is_finite, smallest
 from neuralpde.types import UsageError
 
 
@@ -77,6 +84,7 @@ class StencilOperator(LinearOperator):
         self.weights = axes
         self.excess = row_sums
         self._arrays: dict[torch.dtype, tuple[list[np.ndarray], np.ndarray]] = {}
+        self._kept: dict[torch.dtype, Arrays] = {}
 
     def matvec(self, x: Tensor) -> Tensor:
         x = x if x.dtype in (torch.float32, torch.float64) else x.double()
@@ -235,7 +243,16 @@ class StencilOperator(LinearOperator):
 
     def _act(self, x: Tensor, out: Tensor) -> float:
         u, y = (part.numpy().reshape(self.grid) for part in (x.contiguous(), out))
-        return compiled_action(*self._cast(x.dtype), u, y)
+        return compiled_action(self._parts(x.dtype), u, y)
+
+    def _parts(self, dtype: torch.dtype) -> Arrays:
+        """Weights and row sums as products with x of ``dtype`` read them, kept: as bytes where these say the same."""
+        if dtype not in self._kept:
+            weights, excess = self._cast(dtype)
+            arrays = [*weights, excess]
+            small = in_bytes(arrays) if dtype is torch.float64 and excess.size >= SMALLEST else None
+            self._kept[dtype] = small or (arrays, (1.0,) * len(arrays))
+        return self._kept[dtype]
 
     def _cast(self, dtype: torch.dtype) -> tuple[list[np.ndarray], np.ndarray]:
         """Weights and row sums as contiguous arrays of ``dtype``, kept."""
