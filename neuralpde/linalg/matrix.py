@@ -21,11 +21,13 @@ class MatrixOperator(LinearOperator):
     """A matrix with stored entries: dense, or compressed sparse rows.
 
     Args:
-        matrix: torch tensor (dense, COO, CSR, …), NumPy array, or SciPy sparse matrix, shape ``(rows, columns)``.
-            Integers become float64, float16 becomes float32. Gradients flow to a tensor that wants them, to its stored
-            entries where it is sparse. (Give entries that want them as COO: a CSR tensor made of them is one whose
-            gradient torch forms as a dense matrix.)
-        symmetric: ``None`` looks at the entries when somebody asks (equal to rounding).
+        matrix: torch tensor (dense, COO, CSR, …), NumPy array, or SciPy sparse matrix, shape ``(rows, columns)``; it is
+            copied, so that a later write into it changes nothing here. Integers become float64, float16 becomes
+            float32. Gradients flow to a tensor that wants them, to its stored entries where it is sparse. (Give
+            entries that want them as COO: a CSR tensor made of them is one whose gradient torch forms as a dense
+            matrix.)
+        symmetric: ``None`` looks at the entries when somebody asks: |a_ij − a_ji| ≤ 8 ε √(s_i s_j), with s_i the
+            largest entry of row and column i, is rounding.
         positive_definite: a claim, see :class:`LinearOperator`.
         device: where to put the entries; ``None`` leaves them where they are.
 
@@ -109,13 +111,18 @@ class MatrixOperator(LinearOperator):
 
     def _looks_symmetric(self) -> bool:
         tolerance = 8 * torch.finfo(self.dtype).eps
-        if not self.is_sparse:
-            size = self.matrix.abs().amax() if self.matrix.numel() else self.matrix.new_zeros(())
-            return bool(((self.matrix - self.matrix.T).abs() <= tolerance * size).all())
-        csr = self.to_csr()
-        if csr.nnz == 0:
+        if self.shape[0] == 0:
             return True
-        return bool(abs(csr - csr.T).max() <= tolerance * abs(csr).max())
+        if not self.is_sparse:
+            matrix = self.matrix.detach()
+            size = matrix.abs().amax(dim=1).maximum(matrix.abs().amax(dim=0)).sqrt()
+            return bool(((matrix - matrix.T).abs() <= tolerance * size[:, None] * size).all())
+        csr = self.to_csr()
+        gap, entries = abs(csr - csr.T).tocoo(), abs(csr)
+        if gap.nnz == 0:
+            return True
+        size = np.sqrt(np.maximum(entries.max(axis=0).toarray(), entries.max(axis=1).toarray().T)[0])
+        return bool((gap.data <= tolerance * size[gap.row] * size[gap.col]).all())
 
 
 def as_operator(A: Any) -> LinearOperator:
@@ -188,10 +195,12 @@ def _to_tensor(matrix: Any) -> Tensor:
         if np.issubdtype(matrix.dtype, np.complexfloating):
             raise UsageError(_COMPLEX)
         return _csr_tensor(sp.csr_matrix(matrix))
-    tensor = as_tensor(matrix)
-    if tensor.ndim != 2:
-        raise UsageError(f"a matrix has two dimensions, got shape {tuple(tensor.shape)}")
-    tensor = tensor.to(real_dtype(tensor.dtype))
+    given = as_tensor(matrix)
+    if given.ndim != 2:
+        raise UsageError(f"a matrix has two dimensions, got shape {tuple(given.shape)}")
+    tensor = given.to(real_dtype(given.dtype))
+    # What was set up for a matrix holds for its entries of that moment: those of the caller may change.
+    tensor = tensor.clone() if tensor is given else tensor
     if tensor.layout is torch.strided or tensor.layout is torch.sparse_csr:
         return tensor
     with warnings.catch_warnings():

@@ -200,3 +200,38 @@ def test_action_is_differentiable():
     x = torch.randn(6, dtype=torch.float64, requires_grad=True)
     for A in (MatrixOperator(DENSE), by_function(DENSE), BoxLaplacian((6,), 0.5, "neumann")):
         assert torch.autograd.gradcheck(A.matvec, (x,))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_matrix])
+def test_asymmetry_beside_a_huge_entry_is_seen(form, dtype):
+    A = np.eye(6) * 2.5 - np.eye(6, k=1) - np.eye(6, k=-1)
+    A[0, 0] = 1e18
+    assert MatrixOperator(form(A.astype(dtype))).symmetric
+    A[4, 3] = -1.5
+    assert not MatrixOperator(form(A.astype(dtype))).symmetric
+
+
+def test_rounding_of_products_counts_as_symmetric():
+    G = np.random.default_rng(0).normal(size=(60, 60)) * np.geomspace(1e-9, 1e9, 60)[:, None]
+    for S in (G @ G.T, sum(np.outer(row, row) for row in G.T)):
+        assert MatrixOperator(S).symmetric and MatrixOperator(sp.csr_matrix(S)).symmetric
+    for nothing in (np.zeros((0, 0)), sp.csr_matrix((3, 3))):
+        assert MatrixOperator(nothing).symmetric
+
+
+@pytest.mark.parametrize("kind", ["numpy", "fortran", "torch", "csr", "torch csr", "torch coo"])
+def test_entries_are_copied(kind):
+    A = np.array([[2.0, -1.0], [-1.0, 2.0]])
+    forms = {
+        "numpy": lambda: (A.copy(), lambda given: given),
+        "fortran": lambda: (np.asfortranarray(A), lambda given: given),
+        "torch": lambda: (torch.tensor(A), lambda given: given),
+        "csr": lambda: (sp.csr_matrix(A), lambda given: given.data),
+        "torch csr": lambda: (torch.tensor(A).to_sparse_csr(), lambda given: given.values()),
+        "torch coo": lambda: (torch.tensor(A).to_sparse_coo().coalesce(), lambda given: given.values()),
+    }
+    given, entries = forms[kind]()
+    operator = MatrixOperator(given)
+    entries(given)[:] = 7.0
+    assert (operator @ np.ones(2)).tolist() == [1.0, 1.0]
