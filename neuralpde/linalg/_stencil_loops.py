@@ -122,7 +122,7 @@ def space_action(
 
 
 @compiled
-def least_positive(first: int, last: int, bits: ndarray) -> int:
+def least_positive(first: int, last: int, bits: ndarray) -> uint64:
     """One less than the bits of the least positive one of numbers ``first ≤ i < last``, which come as their bits.
 
     Those of positive numbers are in the order of the numbers, those of negative ones above them, and 0 less 1 is above
@@ -146,5 +146,5 @@ def as_bytes(first: int, last: int, values: ndarray, unit: float, out: ndarray) 
         multiple = multiple if multiple > 0.0 else 0.0
         whole = int32(multiple if multiple < 256.0 else 0.0)
         out[i] = uint8(whole)
-        wrong += int32(1) if whole * unit != values[i] else int32(0)
+        wrong += 1 if whole * unit != values[i] else 0
     return wrong

@@ -19,7 +19,7 @@ from neuralpde.linalg.preconditioners import Identity, Jacobi, Preconditioner
 from neuralpde.linalg.ssor import SSOR
 from neuralpde.linalg.transposed import TransposedOperator
 from neuralpde.linalg.triangular import TriangularOperator
-from neuralpde.linalg.vectors import is_finite
+from neuralpde.linalg.vectors import copied, is_finite
 from neuralpde.types import UsageError
 
 _NAMED: dict[str, type[Preconditioner]] = {
@@ -119,12 +119,12 @@ class Guard:
         try:
             given = r.to(self._operator.dtype)
             # A user's function may write into what it gets.
-            z = self._operator.matvec(given.clone() if self.variable and given is r else given)
+            z = self._operator.matvec(copied(r, r.dtype) if self.variable and given is r else given)
             self.fault = _fault_of_form(z, r)
             if self.fault or (look and self.finds_fault(z)):
                 return None
             if self.variable and self._first is None:
-                self._first = (r.clone(), z.clone())
+                self._first = (copied(r, r.dtype), copied(z, z.dtype))
             return z.to(r.device) if z.dtype in (torch.float32, torch.float64) else z.to(r)
         except Exception as error:
             self.fault = f"it raised {type(error).__name__}: {error}"

@@ -28,7 +28,7 @@ from neuralpde.linalg.refinement import Refinement, System
 from neuralpde.linalg.solution import LinearSolution
 from neuralpde.linalg.stencil_operator import StencilOperator
 from neuralpde.linalg.transposed import TransposedOperator
-from neuralpde.linalg.vectors import norm
+from neuralpde.linalg.vectors import copied, norm
 from neuralpde.types import Status, UsageError, raise_for
 
 Limits: TypeAlias = tuple[float, float, int | None]
@@ -203,12 +203,14 @@ class PreparedSolver:
                 return early
         direct = self.method.name == "direct"
         maxiter = (5 if direct else min(max(10 * b.numel(), 50), 10_000)) if maxiter is None else maxiter
+        asked = time.perf_counter()
         system = self.ready()
+        started += time.perf_counter() - asked  # a set-up, here or in prepare, has its own seconds
         setup, self._unreported = self._unreported, 0.0
-        start = None if x0 is None else x0.clone()
+        start = None if x0 is None else copied(x0, x0.dtype)
         state = refine_in_range(system, b, size, start, max(rtol * size, atol), maxiter, callback)
         final_reason(system, state, b, max(rtol * size, atol))
-        return _solution(state, rtol * size, size, (setup, time.perf_counter() - started - setup))
+        return _solution(state, rtol * size, size, (setup, time.perf_counter() - started))
 
     def _attached(self, b: Tensor, x: Tensor, rtol: float) -> Tensor:
         """x with its gradients with respect to b and what A was made from, if any asks for them."""
