@@ -61,7 +61,7 @@ def closed(x, slot, half):  # type: ignore[no-untyped-def]
 @compiled
 def fetch_row(array, i):  # type: ignore[no-untyped-def]
     """Have row i of an array in a near cache soon; rows wrap around."""
-    size, line = array[0].size, 64 // array.itemsize
+    size, line = array.size // array.shape[0], 64 // array.itemsize
     start = (i % array.shape[0]) * size
     for k in range(start, start + size, line):
         fetch(array, k)
