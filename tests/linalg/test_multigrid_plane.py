@@ -105,6 +105,15 @@ def test_jumps(contrast: float, tile: int) -> None:
     assert iterations(A, torch.ones(A.shape[0], dtype=torch.float64)) <= 15
 
 
+@pytest.mark.parametrize("family", ("jump inclusions", "closed rooms"))
+def test_gaps_and_walls_thinner_than_coarse_cells(family: str) -> None:
+    """Inclusions of 1e6 that nearly touch, and rooms behind walls of one cell, stay apart on coarse grids."""
+    more = {"contrast": 1e6, "sides": "open"} if family == "jump inclusions" else {}
+    for seed in (1, 3):
+        system = pressure_system(family, (512, 512), seed, **more)  # type: ignore[arg-type]
+        assert iterations(system.operator, system.rhs) <= 11, seed
+
+
 @pytest.mark.parametrize(("family", "limit"), (("aligned", 8), ("switching", 15)))
 def test_anisotropy_calls_for_lines(family: str, limit: int) -> None:
     system = pressure_system(family, (128, 128), 0, contrast=100.0, sides="open")

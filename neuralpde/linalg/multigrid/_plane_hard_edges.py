@@ -58,7 +58,7 @@ def adopt(layers, nine, weights):  # type: ignore[no-untyped-def]
 def follow(layers, scale, nine, theta, weights):  # type: ignore[no-untyped-def]
     """Interpolation at edges that hold to their coarse points weakly, from those of the centres beside them."""
     coarse0, size = weights.shape[0], weights.shape[2]
-    ring, sums = ring_of(layers, size), np.zeros((4, size))
+    ring, sums = ring_of(layers, size), np.zeros((6, size))
     below = load(ring, -1, layers, scale, nine)
     for a in range(coarse0):
         here, above, z = load(ring, 2 * a, layers, scale, nine), load(ring, 2 * a + 1, layers, scale, nine), a - 1

@@ -71,7 +71,7 @@ def _rows(first, last, layers, scale, nine, theta, weights, given):  # type: ign
     """Interpolation at edges, unless it is given, and centres; how many edges have couplings, but none to the coarse
     points beside them, and how many hold to these weakly."""
     count, size = weights.shape[0], weights.shape[2]
-    ring, along, sums = ring_of(layers, size), np.zeros((2, 3, size)), np.zeros((4, size))
+    ring, along, sums = ring_of(layers, size), np.zeros((2, 3, size)), np.zeros((6, size))
     below = load(ring, 2 * first - 1, layers, scale, nine)
     orphans, weak, earlier = 0, 0, below
     for a in range(first, last + 1):
