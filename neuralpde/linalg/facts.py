@@ -9,6 +9,7 @@ from torch import Tensor
 
 from neuralpde.linalg.constants import NullConstants, null_constants
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.vectors import norm
 from neuralpde.types import UsageError
 
 _PRODUCTS = 6
@@ -41,11 +42,11 @@ class MatrixFacts:
         """‖A‖₂ from below, within some per cent: the largest stretch of a few powers of A on a random vector."""
         v, size = self._random(0), 0.0
         for _ in range(_PRODUCTS):
-            length = float(v.norm())
+            length = norm(v)
             if not 0.0 < length < float("inf"):
                 break
             v = self.A.matvec(v / length).to(torch.float64)
-            size = max(size, float(v.norm()))
+            size = max(size, norm(v))
         return size
 
     @cached_property
@@ -53,20 +54,23 @@ class MatrixFacts:
         """uᵀA v ≠ vᵀA u by more than rounding, for random u and v."""
         u, v = self._random(1), self._random(2)
         Au, Av = self.A.matvec(u).to(torch.float64), self.A.matvec(v).to(torch.float64)
-        gap = abs(float(u @ Av) - float(v @ Au))
-        return gap > self.eps**0.5 * float(Au.norm() * v.norm()) / max(len(u), 1) ** 0.5
+        size = norm(Au)
+        if not 0.0 < size < float("inf"):
+            return norm(Av) > 0.0
+        gap = abs(float(u @ (Av / size)) - float(v @ (Au / size)))
+        return gap > self.eps**0.5 * norm(v) / max(len(u), 1) ** 0.5
 
     def annihilates(self, r: Tensor) -> bool:
         """Aᵀ r = 0 to rounding, r ``(n,)`` ≠ 0: then no x lowers ‖r‖ = ‖b − A x‖ any further. Where A has no transpose
         and is not symmetric either nothing is known, and the answer is False."""
-        size = float(r.norm())
+        size = norm(r)
         if not 0.0 < size < float("inf"):
             return False
         try:
             product = self.A.rmatvec(r / size) if self.asymmetric else self.A.matvec(r / size)
         except (UsageError, NotImplementedError):
             return False
-        return float(product.to(torch.float64).norm()) <= _NULL * self.norm or self.norm == 0.0
+        return norm(product.to(torch.float64)) <= _NULL * self.norm or self.norm == 0.0
 
     @cached_property
     def constants(self) -> NullConstants | None:
@@ -88,7 +92,7 @@ class MatrixFacts:
         if null is None or not 0.0 < target < float("inf"):
             return None
         part = null.means(b, target / (4.0 * torch.finfo(torch.float64).eps * (self.norm or 1.0)))
-        return part if float(part.norm()) > target else None
+        return part if norm(part) > target else None
 
     def floor(self, x: float, b: float, dtype: torch.dtype = torch.float64) -> float:
         """4 ε (‖A‖ ‖x‖ + ‖b‖), from ‖x‖ and ‖b‖: about the rounding

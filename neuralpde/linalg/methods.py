@@ -14,6 +14,7 @@ from neuralpde.linalg.fcg import fcg
 from neuralpde.linalg.gmres import gmres
 from neuralpde.linalg.minres import minres
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.scaled import in_range
 from neuralpde.types import UsageError
 
 
@@ -38,10 +39,10 @@ class Method:
         if self.name == "direct":
             return direct(A)
         if self.name in ("gmres", "fgmres"):
-            return functools.partial(gmres, restart=restart)
+            return in_range(functools.partial(gmres, restart=restart), A)
         if self.name == "fcg":
             return functools.partial(fcg, directions=directions)
-        return {"cg": cg, "minres": minres, "bicgstab": bicgstab}[self.name]
+        return cg if self.name == "cg" else in_range({"minres": minres, "bicgstab": bicgstab}[self.name], A)
 
 
 _METHODS = {

@@ -190,6 +190,15 @@ def _operator(other: Any) -> LinearOperator:
     return as_operator(other)
 
 
+def _tensor(values: Any) -> Tensor:
+    from neuralpde.linalg.matrix import as_tensor
+
+    try:
+        return as_tensor(values)
+    except UsageError as error:
+        raise UsageError(f"the function of an operator returned no vector: {error}") from error
+
+
 def _numbered(device: torch.device) -> torch.device:
     """Tensors on "cuda" say "cuda:0", which torch holds to be another device than "cuda"."""
     if device.type == "cpu" or device.index is not None:
@@ -205,7 +214,8 @@ class CallableOperator(LinearOperator):
 
     Args:
         shape: ``(rows, columns)``.
-        matvec: x ``(columns,)`` → A x ``(rows,)``; called with x in ``dtype``, one column at a time.
+        matvec: x ``(columns,)`` → A x ``(rows,)``; called with x in ``dtype``, one column at a time. What is no tensor
+            is made one.
         rmatvec: x ``(rows,)`` → Aᵀ x ``(columns,)``.
         diagonal: the diagonal of A, or a function that returns it.
         block: the functions take ``(n, b)`` as well as ``(n,)``, and are given many columns at once.
@@ -257,6 +267,8 @@ class CallableOperator(LinearOperator):
             columns = [self._apply(function, column, size) for column in x.unbind(1)]
             return torch.stack(columns, dim=1) if columns else x.new_zeros(size, 0)
         y = function(x)
+        if not isinstance(y, Tensor):  # the function works in NumPy, or on lists
+            y = _tensor(y).to(self.device)
         expected = (size, *x.shape[1:])
         if tuple(y.shape) != expected:
             raise UsageError(

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from neuralpde.linalg import Jacobi, prepare, solve_linear
+from neuralpde.linalg import CallableOperator, Jacobi, prepare, solve_linear
 from neuralpde.types import Status, UsageError
 
 N = 8
@@ -155,3 +155,64 @@ def test_an_update_that_is_refused_leaves_nothing_of_the_old_matrix() -> None:
             solver.solve(B)
         solver.update(T)
         np.testing.assert_allclose(solver.solve(B).x, X, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["bsr", "dia", "lil", "coo", "csc", "dok"])
+@pytest.mark.parametrize("M", [None, "ic", "amg", "ssor"])
+def test_sparse_formats(form: str, M: str | None) -> None:
+    for matrix in (T.asformat(form), getattr(sp, f"{form}_array")(T), T.asformat(form).astype(np.float32)):
+        np.testing.assert_allclose(solve_linear(matrix, B, M=M).x, X, rtol=1e-6)
+
+
+def test_read_only_and_narrow_arrays() -> None:
+    dense, csr, b = A.copy(), T.copy(), B.copy()
+    for array in (dense, csr.data, csr.indices, b):
+        array.flags.writeable = False
+    for matrix in (dense, csr, np.matrix(A)):
+        for M in (None, "ic", "amg"):
+            np.testing.assert_allclose(solve_linear(matrix, b, M=M, x0=b).x, X, rtol=1e-6)
+    assert solve_linear(np.eye(N, dtype=bool), B).x.tolist() == B.tolist()
+    doubled = solve_linear((2 * T).astype(np.int8), B.astype(np.uint8), M="ic").x
+    np.testing.assert_allclose(doubled, X / 2.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("answer", [np.asarray, list, lambda y: torch.as_tensor(y), lambda y: y.astype(">f8")])
+def test_functions_that_work_in_numpy(answer: Any) -> None:
+    operator = CallableOperator((N, N), lambda x: answer(T @ x.numpy()), symmetric=True)
+    np.testing.assert_allclose(solve_linear(operator, B, M=lambda r: answer(r.numpy() / 2.5)).x, X, rtol=1e-6)
+
+
+def test_functions_that_return_no_vector_are_named() -> None:
+    for nothing, words in ((None, "NoneType"), ("x", "str"), ([[1.0], [2.0, 3.0]], "same length")):
+        with pytest.raises(UsageError, match=f"returned no vector: .*{words}"):
+            solve_linear(CallableOperator((N, N), lambda x, nothing=nothing: nothing, symmetric=True), B)
+
+
+@pytest.mark.parametrize("solver", ["cg", "fcg", "minres", "gmres", "bicgstab", "direct"])
+@pytest.mark.parametrize("M", [None, "jacobi", "ic", "amg"])
+def test_scales(solver: str, M: str | None) -> None:
+    for scale in (1e-300, 1e-160, 1e-80, 1e80, 1e160, 1e290):
+        found = solve_linear(T * scale, B, solver=solver, M=M)
+        np.testing.assert_allclose(found.x * scale, X, rtol=1e-6)
+        np.testing.assert_allclose(solve_linear(T, B * scale, solver=solver, M=M).x / scale, X, rtol=1e-6)
+    single = (T * 1e30).astype(np.float32)
+    np.testing.assert_allclose(solve_linear(single, B, solver=solver, M=M).x * 1e30, X, rtol=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["cg", "minres", "gmres", "bicgstab", "direct"])
+def test_columns_of_all_sizes(solver: str) -> None:
+    right = np.stack([B, 0.0 * B, 1e-200 * B, 1e200 * B, np.ones(N), 1e-310 * B], axis=1)
+    found = solve_linear(T, right, solver=solver, M="jacobi")
+    assert [column.status.ok for column in found.columns] == [True] * 6 and found.columns[1].iterations == 0
+    np.testing.assert_allclose(found.x[:, :5], np.linalg.solve(A, right[:, :5]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["cg", "minres", "gmres", "bicgstab"])
+def test_tiny_singular_matrices_are_no_zero_ones(solver: str) -> None:
+    ring = sp.csr_matrix(1e-200 * (2.0 * np.eye(N) - np.roll(np.eye(N), 1, 0) - np.roll(np.eye(N), -1, 0)))
+    b = B - B.mean()
+    x = solve_linear(ring, b, solver=solver).x.numpy()
+    np.testing.assert_allclose(ring @ x, b, atol=1e-6)
+    found = solve_linear(ring, B, solver=solver, raise_on_failure=False)
+    assert found.status is Status.INCOMPATIBLE
+    assert found.residual == pytest.approx(B.mean() * np.sqrt(N) / np.linalg.norm(B), rel=1e-9)

@@ -1,0 +1,66 @@
+"""Recurrences for matrices whose entries are so large or small that squares of products overflow or vanish."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neuralpde.linalg.algebra import ScaledOperator
+from neuralpde.linalg.cycle import Cycle, Kernel, Steps, norm
+from neuralpde.linalg.guard import Guard
+from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.preconditioners import Identity
+from neuralpde.linalg.watch import Watch
+
+_SAFE = 0.25
+"""Power of the least and the largest number between which ‖A v‖ is safe: its fourth power is still a number."""
+
+
+def in_range(kernel: Kernel, A: LinearOperator) -> Kernel:
+    """The same recurrence; on c A, c a power of two near 1/‖A‖, where ‖A‖ is far from 1.
+
+    A y = r is (c A) (y / c) = r, with M / c in the place of M. Powers of two change no digit.
+
+    Args:
+        kernel: one that forms squares of products with A.
+        A: square; one product tells its size.
+
+    Example:
+        >>> from neuralpde.linalg import MatrixOperator, solve_linear
+        >>> solution = solve_linear([[2e-200, 0.0], [0.0, 4e-200]], [2.0, 4.0], solver="minres")
+        >>> (solution.x * 1e-200).round(decimals=6).tolist()
+        [1.0, 1.0]
+    """
+    n = A.shape[1]
+    if n == 0:
+        return kernel
+    probe = torch.randn(n, generator=torch.Generator().manual_seed(3), dtype=torch.float64).to(A.device)
+    size, limits = norm(A.matvec(probe / norm(probe)).to(torch.float64)), torch.finfo(A.dtype)
+    if size == 0.0 or not math.isfinite(size) or limits.tiny**_SAFE < size < limits.max**_SAFE:
+        return kernel
+    factor = 2.0 ** -math.frexp(size)[1] if size > 1e-300 else 2.0**1000
+
+    def run(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, watch: Watch) -> Steps:
+        other: Any = _ScaledGuard(guard, 1.0 / factor)
+        cycle = yield from kernel(ScaledOperator(factor, A), other, r, tol, maxiter, watch)
+        return Cycle(cycle.y * factor, cycle.iterations, cycle.status)
+
+    return run
+
+
+class _ScaledGuard:
+    """A guard whose M is multiplied by a number."""
+
+    def __init__(self, guard: Guard, factor: float) -> None:
+        self._guard, self._factor = guard, factor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._guard, name)
+
+    def apply(self, r: Tensor) -> Tensor | None:
+        z = self._guard.apply(r)
+        # The identity approximates the inverse of c A as well as that of A.
+        return z if z is None or isinstance(self._guard.preconditioner, Identity) else z.double() * self._factor
