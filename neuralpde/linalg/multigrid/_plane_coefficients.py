@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpde.linalg.jit import compiled
+from neuralpde.linalg.jit import compiled, in_slabs
+from neuralpde.linalg.multigrid._extent import extent
 
 Floats = NDArray[np.floating[Any]]
 
@@ -30,17 +31,17 @@ def line_axes(weights: list[Floats], smoother: str) -> tuple[int, ...]:
     axes = tuple(axis for axis in range(2) if weights[0].shape[axis] > 2)
     if smoother != "auto":
         return axes if smoother == "lines" else ()
-    counts = _strong(weights[0], weights[1], STRONG)
+    parts = in_slabs(_strong, *weights[0].shape, *(np.ascontiguousarray(weight) for weight in weights), STRONG)
+    counts = np.sum(parts, axis=0)
     return tuple(axis for axis in axes if counts[axis] > SHARE * max(counts[2], 1))
 
 
 @compiled
-def _strong(down, right, ratio):  # type: ignore[no-untyped-def]
+def _strong(first, last, down, right, ratio):  # type: ignore[no-untyped-def]
     """Cells with strong couplings along axis 0, along axis 1, and cells with any."""
-    rows, columns = down.shape
     along0, along1, coupled = 0, 0, 0
-    for i in range(rows):
-        for j in range(columns):
+    for i in range(first, last):
+        for j in range(down.shape[1]):
             a, b = down[i, j] + down[i - 1, j], right[i, j] + right[i, j - 1]
             along0 += b > 0.0 and a > ratio * b
             along1 += a > 0.0 and b > ratio * a
@@ -50,23 +51,13 @@ def _strong(down, right, ratio):  # type: ignore[no-untyped-def]
 
 def wide_contrast(weights: list[Floats]) -> bool:
     """Whether couplings other than 0 differ by more than a factor of :data:`CONTRAST`."""
-    smallest, largest = zip(*(_extremes(weight) for weight in weights), strict=True)
-    return bool(max(largest) > CONTRAST * min(smallest))
+    _, largest, smallest = zip(*(extent(weight) for weight in weights), strict=True)
+    return max(largest) > CONTRAST * min(smallest)
 
 
-@compiled
-def _extremes(weight):  # type: ignore[no-untyped-def]
-    smallest, largest = np.inf, 0.0
-    for i in range(weight.shape[0]):
-        for j in range(weight.shape[1]):
-            value = weight[i, j]
-            largest = max(largest, value)
-            if value > 0.0:
-                smallest = min(smallest, value)
-    return smallest, largest
-
-
-def evened(stencil: Floats, excess: Floats) -> tuple[Floats, Floats, tuple[slice, ...] | None]:
+def evened(
+    stencil: Floats | list[Floats], excess: Floats
+) -> tuple[Floats | list[Floats], Floats, tuple[slice, ...] | None]:
     """The operator with one cell more along periodic axes of odd length, and the slices of the cells given, if any are.
 
     Sweeps by colours and coarse points at every other cell need an even number. The faces of the seam, of weights w,
@@ -78,7 +69,7 @@ def evened(stencil: Floats, excess: Floats) -> tuple[Floats, Floats, tuple[slice
     shape = excess.shape
     for axis in range(2):
         if shape[axis] % 2 and shape[axis] > 1:
-            stencil, excess = _with_seam(stencil, excess, axis)
+            stencil, excess = _with_seam(np.asarray(stencil), excess, axis)
     return stencil, excess, None if excess.shape == shape else tuple(slice(0, n) for n in shape)
 
 

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpde.linalg.jit import compiled, in_slabs
-from neuralpde.linalg.multigrid._plane_pieces import closed, layer, part, split_row, unsplit_row, weight
-from neuralpde.linalg.multigrid._plane_red_black import padded
-from neuralpde.linalg.multigrid._plane_rows import halves
+from neuralpde.linalg.multigrid._plane_pieces import closed, layer, part, split_row, unsplit_row
+from neuralpde.linalg.multigrid._plane_shares import add_between, add_three, corrected, restrict_row
 from neuralpde.linalg.views import piece
 
 Floats = NDArray[np.floating[Any]]
@@ -26,16 +25,14 @@ class FourColourLevel:
     """r → its coarse residual, and (r, coarse correction) → z.
 
     Args:
-        stencil: couplings, float64, ``(4, n0, n1)``; see :mod:`_plane_transfers`.
-        inverse: 1 / diagonal, 0 at isolated cells, ``(n0, n1)``.
-        excess: row sums, ``(n0, n1)``.
-        weights: of interpolation, ``(8, c0, c1)``.
+        grid: cells of each axis.
+        stencil: couplings, 1 / diagonal and excess; see :func:`level_rows`.
+        weights: of interpolation; see :func:`interpolation_rows`.
     """
 
-    def __init__(self, stencil: Floats, inverse: Floats, excess: Floats, weights: Floats) -> None:
-        self.grid, self.coarse = inverse.shape, weights.shape[1:]
-        self._stencil = halves(*stencil, inverse, excess)
-        self._weights = padded(weights)
+    def __init__(self, grid: tuple[int, ...], stencil: Floats, weights: Floats) -> None:
+        self.grid, self.coarse = grid, (weights.shape[0], weights.shape[2] - 2)
+        self._stencil, self._weights = stencil, weights
 
     @property
     def memory_bytes(self) -> int:
@@ -122,7 +119,7 @@ def _down(first, last, r, scale, f, stencil, weights):  # type: ignore[no-untype
             _fill(part(edges, 0, 1, 0, size), 0.0)
             _beside(part(edges, 0, 1, 0, size), x, 2 * p - 2, 1, stencil)
             closed(edges, 0, 1)
-            _restrict(piece(f, (p - 1) * size, size), weights, p - 1, (p - 2) % coarse, edges, left, p & 1)
+            restrict_row(piece(f, (p - 1) * size, size), weights, p - 1, (p - 2) % coarse, edges, left, p & 1)
 
 
 @compiled
@@ -136,17 +133,17 @@ def _up(first, last, r, scale, e, back, z, stencil, weights):  # type: ignore[no
         split_row(r, (2 * p + 1) % rows, scale, b, odd)
         _odd_row_from_zero(x, 2 * p + 1, stencil, b, odd)
         # Numbers of one row pass from x to y before the second sweep: those of x are still to be read.
-        _corrected(part(y, odd, 0, 0, size), part(x, odd, 0, 0, size), weights, i, 2, here, 3, above)
+        corrected(part(y, odd, 0, 0, size), part(x, odd, 0, 0, size), weights, i, 2, here, 3, above)
         closed(y, odd, 0)
         _copy(part(y, odd, 1, 0, size), part(x, odd, 1, 0, size))
-        _add_between(part(y, odd, 1, 0, size), weights, i, 4, here)
-        _add_between(part(y, odd, 1, 0, size), weights, i, 6, above)
+        add_between(part(y, odd, 1, 0, size), weights, i, 4, here)
+        add_between(part(y, odd, 1, 0, size), weights, i, 6, above)
         closed(y, odd, 1)
         if p >= first:
             split_row(r, (2 * p) % rows, scale, b, even)
             _sweep(x, 2 * p, 1, stencil, b, even, False)
             _copy(part(y, even, 1, 0, size), part(x, even, 1, 0, size))
-            _add_between(part(y, even, 1, 0, size), weights, i, 0, here)
+            add_between(part(y, even, 1, 0, size), weights, i, 0, here)
             closed(y, even, 1)
             _sweep(y, 2 * p, 0, stencil, b, even, True)
             _sweep(y, 2 * p, 1, stencil, b, even, True)
@@ -228,43 +225,4 @@ def _across(out, x, i, half, stencil):  # type: ignore[no-untyped-def]
     w, xw = layer(stencil, here, 1, half, 0, size), part(x, below, half, 0, size)
     wl, xl = layer(stencil, here, 2, other, left, size), part(x, below, other, left, size)
     wr, xr = layer(stencil, here, 3, other, half, size), part(x, below, other, half, size)
-    _three_more(out, w, xw, wl, xl, wr, xr)
-
-
-@compiled
-def _three_more(out, w, x, wl, xl, wr, xr):  # type: ignore[no-untyped-def]
-    for k in range(out.size):
-        out[k] += w[k] * x[k] + wl[k] * xl[k] + wr[k] * xr[k]
-
-
-@compiled
-def _restrict(f, weights, i, before, edges, left, new):  # type: ignore[no-untyped-def]
-    """f = shares of horizontal edges of its row, and of vertical edges and centres of the rows after and before it."""
-    size = f.size
-    w0, w1 = weight(weights, i, 0, 0, size), weight(weights, i, 1, -1, size)
-    e0, e1 = part(edges, 0, 1, 0, size), part(edges, 0, 1, -1, size)
-    for k in range(size):
-        f[k] = w0[k] * e0[k] + w1[k] * e1[k]
-    w0, w1, w2 = weight(weights, i, 2, 0, size), weight(weights, i, 4, 0, size), weight(weights, i, 5, -1, size)
-    _three_more(f, w0, part(left, new, 0, 0, size), w1, part(left, new, 1, 0, size), w2, part(left, new, 1, -1, size))
-    w0, w1, i = weight(weights, before, 3, 0, size), weight(weights, before, 6, 0, size), 1 - new
-    w2 = weight(weights, before, 7, -1, size)
-    _three_more(f, w0, part(left, i, 0, 0, size), w1, part(left, i, 1, 0, size), w2, part(left, i, 1, -1, size))
-
-
-@compiled
-def _corrected(out, x, weights, i, a, here, b, above):  # type: ignore[no-untyped-def]
-    """out = x, and what is interpolated to vertical edges."""
-    wa, wb = weight(weights, i, a, 0, out.size), weight(weights, i, b, 0, out.size)
-    for k in range(out.size):
-        out[k] = x[k] + wa[k] * here[k] + wb[k] * above[k]
-
-
-@compiled
-def _add_between(out, weights, i, number, e):  # type: ignore[no-untyped-def]
-    """out += a e + b (e of the next column, which wraps around)."""
-    last = out.size - 1
-    a, b = weight(weights, i, number, 0, last + 1), weight(weights, i, number + 1, 0, last + 1)
-    for k in range(last):
-        out[k] += a[k] * e[k] + b[k] * e[k + 1]
-    out[last] += a[last] * e[last] + b[last] * e[0]
+    add_three(out, w, xw, wl, xl, wr, xr)

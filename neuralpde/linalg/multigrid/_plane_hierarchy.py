@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neuralpde.linalg.multigrid._plane_coefficients import evened, line_axes, wide_contrast
 from neuralpde.linalg.multigrid._plane_four_colour import FourColourLevel
 from neuralpde.linalg.multigrid._plane_galerkin import galerkin
+from neuralpde.linalg.multigrid._plane_level_rows import interpolation_rows, level_rows
 from neuralpde.linalg.multigrid._plane_lines import LineLevel
 from neuralpde.linalg.multigrid._plane_operator_rows import inverse_diagonal
 from neuralpde.linalg.multigrid._plane_red_black import RedBlackLevel
@@ -41,39 +42,43 @@ class PlaneHierarchy:
         weights: couplings with the next cell of each axis, float64 ``(n0, n1)`` each; last slices wrap around.
         excess: row sums, same shape.
         options: ``options.smoother`` is "points", "lines" or "auto".
+        scale: a power of two that multiplies the operator.
 
     Attributes:
         levels: grids, the finest first.
     """
 
-    def __init__(self, weights: list[Floats], excess: Floats, options: Any = None) -> None:
+    def __init__(self, weights: list[Floats], excess: Floats, options: Any = None, scale: float = 1.0) -> None:
         self._smoother = getattr(options, "smoother", "auto")
-        self.update(weights, excess)
+        self.update(weights, excess, scale)
 
-    def update(self, weights: list[Floats], excess: Floats) -> None:
+    def update(self, weights: list[Floats], excess: Floats, scale: float = 1.0) -> None:
         """Take other coefficients on the same grid."""
         self.levels: tuple[tuple[int, ...], ...] = ()
         self._smoothers: list[Level] = []
         self._cells: list[tuple[slice, ...] | None] = []
         axes = line_axes(weights, self._smoother)
         jumps, algebraic = wide_contrast(weights), False
-        stencil = np.stack([weights[1], weights[0]])
+        stencil: Floats | list[Floats] = [weights[1], weights[0]]
+        if axes or excess.size <= COARSEST:
+            stencil, excess, scale = np.stack([weights[1], weights[0]]) * scale, excess * scale, 1.0
         while excess.size > COARSEST:
             stencil, excess, cells = evened(stencil, excess)
-            inverse = inverse_diagonal(stencil, excess)
-            interpolation, left = transfers(stencil, excess)
+            interpolation, left = transfers(stencil, excess, scale)
             self._cells.append(cells)
             few = 0.0 if excess.size <= SMALL else LEFT
-            if self._smoothers and left > few * np.count_nonzero(inverse):
+            if self._smoothers and left > 0 and left > few * np.count_nonzero(inverse_diagonal(stencil, excess)):
                 algebraic = True
                 break
             self.levels += (excess.shape,)
-            self._smoothers.append(_level(stencil, inverse, excess, interpolation, axes))
-            stencil, excess = folded(*galerkin(stencil, excess, interpolation))
+            self._smoothers.append(_level(stencil, excess, interpolation, scale, axes))
+            stencil, excess = folded(*galerkin(stencil, excess, interpolation, scale))
+            scale = 1.0
             jumps = jumps or left > 0
         self._twice = TWICE if jumps else 0
         self.levels += (excess.shape,)
-        self._rest = AlgebraicRest(stencil, excess) if algebraic else ExactRest(stencil, excess)
+        rest = AlgebraicRest if algebraic else ExactRest
+        self._rest = rest(np.asarray(stencil) * scale, excess * scale)
 
     def __call__(self, r: Floats, scale: float = 1.0, back: float = 1.0) -> Floats:
         """back · M (scale · r), of the shape and type of r, which is float32 or float64 on the grid."""
@@ -131,10 +136,13 @@ class PlaneHierarchy:
         return level.up(r, scale, e, back, np.empty_like(r))
 
 
-def _level(stencil: Floats, inverse: Floats, excess: Floats, weights: Floats, axes: tuple[int, ...]) -> Level:
-    weights = weights[:, :8, 1:-1].transpose(1, 0, 2)
-    if len(stencil) == 2 and not axes:
-        return RedBlackLevel(stencil, inverse, weights)
+def _level(
+    stencil: Floats | list[Floats], excess: Floats, weights: Floats, scale: float, axes: tuple[int, ...]
+) -> Level:
     if axes:
-        return LineLevel(stencil, inverse, excess, weights, axes)
-    return FourColourLevel(stencil, inverse, excess, weights)
+        shares = weights[:, :8, 1:-1].transpose(1, 0, 2)
+        return LineLevel(np.asarray(stencil), inverse_diagonal(stencil, excess), excess, shares, axes)
+    rows = level_rows(stencil, excess, scale)
+    if len(stencil) == 2:
+        return RedBlackLevel(excess.shape, rows, interpolation_rows(weights, 4))
+    return FourColourLevel(excess.shape, rows, interpolation_rows(weights, 0))

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from neuralpde.linalg.jit import compiled, in_slabs
 from neuralpde.linalg.multigrid._plane_pieces import closed, fetch_row, layer, part, split_row, unsplit_row, weight
-from neuralpde.linalg.multigrid._plane_rows import halves
 from neuralpde.linalg.views import piece
 
 Floats = NDArray[np.floating[Any]]
@@ -26,15 +25,14 @@ class RedBlackLevel:
     """r → its coarse residual, and (r, coarse correction) → z.
 
     Args:
-        stencil: couplings with the next column and the next row, float64, ``(2, n0, n1)``; the last ones wrap around.
-        inverse: 1 / diagonal, 0 at isolated cells, ``(n0, n1)``.
-        weights: of interpolation, ``(8, c0, c1)``; see :mod:`_plane_transfers`.
+        grid: cells of each axis.
+        stencil: couplings with the next column and the next row, and 1 / diagonal; see :func:`level_rows`.
+        centres: of interpolation; see :func:`interpolation_rows`.
     """
 
-    def __init__(self, stencil: Floats, inverse: Floats, weights: Floats) -> None:
-        self.grid, self.coarse = inverse.shape, weights.shape[1:]
-        self._stencil = halves(*stencil, inverse)
-        self._centres = padded(weights[4:])
+    def __init__(self, grid: tuple[int, ...], stencil: Floats, centres: Floats) -> None:
+        self.grid, self.coarse = grid, (centres.shape[0], centres.shape[2] - 2)
+        self._stencil, self._centres = stencil, centres
 
     @property
     def memory_bytes(self) -> int:

@@ -110,9 +110,8 @@ class MultigridOperator(LinearOperator):
             raise UsageError(f"an update needs A of shape {self.shape}, got {A.shape}: build again")
         grid = self._method.grid_operator(A)
         weights, excess = _without_flat_axes(grid)
-        _refuse_negative(weights, excess)
-        self._unit = _power_of_two(max(float(part.max(initial=0.0)) for part in (*weights, excess)))
-        self._prepare([part * (1.0 / self._unit) for part in weights], excess * (1.0 / self._unit))
+        self._unit = _power_of_two(_largest(weights, excess))
+        self._prepare(weights, excess)
         mask = self._method.mask
         self._cells = None if A.shape == grid.shape else np.flatnonzero(np.asarray(mask).reshape(-1))
 
@@ -122,16 +121,22 @@ class MultigridOperator(LinearOperator):
         self.grid = excess.shape
         self._there: list[Any] = []
         self._constants = Constants(weights, excess)
-        if self.hierarchy is not None:
-            self.hierarchy.update(weights, excess)
-        elif len(self.grid) == 2:
+        scale = 1.0 / self._unit
+        if len(self.grid) == 2:
             from neuralpde.linalg.multigrid._plane_hierarchy import PlaneHierarchy
 
-            self.hierarchy = PlaneHierarchy(weights, excess, self._method)
+            if self.hierarchy is None:
+                self.hierarchy = PlaneHierarchy(weights, excess, self._method, scale)
+            else:
+                self.hierarchy.update(weights, excess, scale)
         else:
             from neuralpde.linalg.multigrid._space_hierarchy import SpaceHierarchy
 
-            self.hierarchy = SpaceHierarchy(weights, excess, self._method)
+            weights, excess = [part * scale for part in weights], excess * scale
+            if self.hierarchy is None:
+                self.hierarchy = SpaceHierarchy(weights, excess, self._method)
+            else:
+                self.hierarchy.update(weights, excess)
 
     def matvec(self, x: Tensor) -> Tensor:
         if x.ndim == 2:
@@ -183,17 +188,22 @@ def _without_flat_axes(A: StencilOperator) -> tuple[list[Floats], Floats]:
     return weights, A.excess.detach().cpu().numpy().reshape(grid)
 
 
-def _refuse_negative(weights: list[Floats], excess: Floats) -> None:
-    for name, part in [
-        *((f"weights of axis {axis}", weight) for axis, weight in enumerate(weights)),
-        ("excess", excess),
-    ]:
-        if part.min(initial=0.0) < 0.0:
+def _largest(weights: list[Floats], excess: Floats) -> float:
+    """The largest weight or row sum; an error for negative ones."""
+    from neuralpde.linalg.multigrid._extent import extent
+
+    largest = 0.0
+    for number, part in enumerate((*weights, excess)):
+        low, high, _ = extent(part)
+        if low < 0.0:
             cell = tuple(int(i) for i in np.unravel_index(int(part.argmin()), part.shape))
+            name = f"weights of axis {number}" if number < len(weights) else "excess"
             raise UsageError(
                 f"geometric multigrid needs an M-matrix, with weights and row sums ≥ 0, but the {name} at cell {cell} "
-                f"is {part.min():.3g}: pass −A and −b if all signs are turned round, or use M='amg'"
+                f"is {low:.3g}: pass −A and −b if all signs are turned round, or use M='amg'"
             )
+        largest = max(largest, high)
+    return largest
 
 
 def _power_of_two(size: float) -> float:
