@@ -97,7 +97,7 @@ BAD = {
     "block": (lambda: lambda r: r[:, None], f"shape ({N}, 1)"),
     "operator of wrong shape": (lambda: Short((N, N)), "shape (3,)"),
     "operator that broadcasts": (lambda: Broadcasts((N, N)), f"shape ({N}, 1)"),
-    "not a tensor": (lambda: lambda r: None, "AttributeError"),
+    "not a tensor": (lambda: lambda r: None, "NoneType"),
     "raises": (lambda: lambda r: 1 / 0, "ZeroDivisionError"),
     "raises later": (raise_at_third_call, "third call"),
     "nan later": (nan_at_fifth_call, "NaN"),
