@@ -200,7 +200,7 @@ def test_cells_left_out_on_any_grid_are_unknowns_of_the_coarsest(monkeypatch):
         # the grid first, then what earlier grids left out, then what this one does
         n = int(np.prod(level.layout.grid))
         basis = sp.hstack([basis[:, :n] @ interpolation_of(level), basis[:, n:], basis[:, cells]]).tocsr()
-    scaled = matrix_of(weights, excess) / (M.hierarchy.scale * M._unit)
+    scaled = matrix_of(weights, excess) / M._unit
     expected = (basis.T @ scaled @ basis).toarray()
     found, sums, _ = matrices[0]
     np.testing.assert_allclose(found.toarray(), expected, atol=3e-6)

@@ -34,31 +34,27 @@ class SpaceHierarchy:
             of an axis hold couples them to the first ones.
         excess: row sums of A, shape ``grid``.
         options: the :class:`GeometricMultigrid` that asks, or None.
+        scale: a factor of all of them.
 
     Source: Dendy, Two multigrid methods for three-dimensional problems with discontinuous and anisotropic coefficients,
     SIAM J. Sci. Stat. Comput. 8 (1987).
     """
 
-    def __init__(self, weights: list[Floats], excess: Floats, options: Any = None) -> None:
+    def __init__(self, weights: list[Floats], excess: Floats, options: Any = None, scale: float = 1.0) -> None:
         self._smoother = getattr(options, "smoother", "auto")
-        self.update(weights, excess)
+        self._levels: list[SpaceLevel] = []
+        self.update(weights, excess, scale)
 
-    def update(self, weights: list[Floats], excess: Floats) -> None:
-        """Take other coefficients on the same grid."""
+    def update(self, weights: list[Floats], excess: Floats, scale: float = 1.0) -> None:
+        """Take other coefficients on the same grid, in the memory of the old ones."""
         self._order = _order(weights)
         weights = [np.transpose(weights[axis], self._order) for axis in self._order]
         excess = np.transpose(excess, self._order)
         rings = self._rings = Rings(weights, excess)
         axes = {"points": (), "lines": (0, 1, 2)}.get(self._smoother)
         axes = line_axes(weights) if axes is None else axes
-        layout = Layout(rings.grid, rings.periodic)
-        level = LineLevel(layout, True, axes) if axes else SpaceLevel(layout, finest=True)
-        self.scale = max(float(excess.max(initial=0.0)), *(float(w.max(initial=0.0)) for w in weights)) or 1.0
-        weights, excess = rings.extended(weights, excess)
-        for number, axis in enumerate((2, 1, 0)):
-            level.layout.put(weights[axis] / self.scale, level.w[number])
-        level.layout.put(excess / self.scale, level.excess)
-        level.ready()
+        level = self._first(Layout(rings.grid, rings.periodic), axes)
+        level.take(*rings.extended(weights, excess), scale)
         self._levels = [level]
         carried = none_carried(level.layout)
         while not is_coarsest(level.layout.grid):
@@ -69,6 +65,14 @@ class SpaceHierarchy:
         layout = level.layout
         around = tuple(n if ring else 0 for n, ring in zip(layout.grid, layout.periodic, strict=True))
         self._inverse = BandedInverse(a, sums, points, around)
+
+    def _first(self, layout: Layout, axes: tuple[int, ...]) -> SpaceLevel:
+        """The finest level: the old one where it will do."""
+        level = self._levels[0] if self._levels else None
+        if level is not None and level.layout == layout and getattr(level, "axes", ()) == axes:
+            level.renew()
+            return level
+        return LineLevel(layout, True, axes) if axes else SpaceLevel(layout, finest=True)
 
     def _next(self, level: SpaceLevel, factors: Triple, carried: Carried) -> tuple[SpaceLevel, Carried]:
         """The next level, and what goes on to it beside its grid."""
@@ -116,7 +120,7 @@ class SpaceHierarchy:
         strides = tuple(int(np.prod(r.shape[axis + 1 :])) for axis in order)
         box, z = (0, *strides, *grid), np.empty(r.shape, r.dtype)
         there, here = np.ascontiguousarray(r).reshape(-1), z.reshape(-1)
-        self._cycle(0, (box, r.dtype.type(scale / self.scale), there), (box, r.dtype.type(back), here), NOTHING)
+        self._cycle(0, (box, r.dtype.type(scale), there), (box, r.dtype.type(back), here), NOTHING)
         return z
 
     def _cycle(self, number: int, r: Plain, z: Plain, asked: Floats) -> Floats:

@@ -41,6 +41,15 @@ class SpaceLevel:
         beside: those cells, and cells of this grid that coarser ones leave out; ``None`` where there are none.
     """
 
+    # written anew for each set of coefficients, see _kept
+    share: Floats
+    lack: Floats
+    r: Floats
+    u: Floats
+    left: Floats
+    coarse_r: Floats
+    coarse_z: Floats
+
     def __init__(self, layout: Layout, finest: bool) -> None:
         self.layout, self.finest = layout, finest
         self.half = NEIGHBOURS if finest else NEIGHBOURS_27
@@ -48,10 +57,38 @@ class SpaceLevel:
         self.diagonal, self.inverse = layout.array(np.float64), layout.array()
         self.loops: Any = _space_fine if finest else _space_coarse
         self.step: Step | None = None
+        self.coarser: SpaceLevel | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget what belongs to old coefficients; arrays stay, to be written again."""
         self.whole = self.excess
         self.beside: Any = None
         self.solved: Floats = np.zeros(0)
         self.handed_up: Floats = np.zeros(0)
+
+    def _kept(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32, clear: bool = False) -> Floats:
+        """The array of that name, of zeros when it is new. Loops write the same entries of it each time."""
+        array: Any = getattr(self, name, None)
+        if array is not None and clear:
+            array[...] = 0.0
+        if array is None or array.shape != shape:
+            array = np.zeros(shape, dtype)
+            setattr(self, name, array)
+        return array  # type: ignore[no-any-return]
+
+    def take(self, weights: list[Floats], excess: Floats, scale: float) -> None:
+        """Coefficients of the finest grid, times a factor."""
+        layout, (n0, n1, n2) = self.layout, self.layout.grid
+        for number, axis in enumerate((2, 1, 0)):
+            flat, strides = _flat(weights[axis])
+            box = (0, *strides, n0, n1, n2)
+            self._slabs(_space_coarse.sort, True, box, scale, flat, layout.strides, self.w[number].reshape(-1))
+        if excess.any():
+            layout.put(excess * scale, self.excess)
+        else:
+            self.excess[:] = 0.0
+        self.ready()
 
     def ready(self) -> None:
         """Diagonal and its inverse, once couplings and row sums are in place."""
@@ -75,11 +112,11 @@ class SpaceLevel:
     def _coarse_slabs(self, step: Step, loop: Callable[..., Any], *arguments: Any) -> list[Any]:
         return in_slabs(loop, step.grid[0], self.layout.size // step.grid[0], *arguments)
 
-    def interpolate(self, step: Step, least: float) -> Floats:
-        """P of operator-dependent interpolation; remembers 1 − P 1."""
+    def interpolate(self, step: Step, least: float) -> None:
+        """P of operator-dependent interpolation, and 1 − P 1: ``share`` and ``lack``."""
         layout = self.layout
-        share = np.zeros((len(step.offsets), *step.shape), np.float32)
-        lack = layout.array(np.float64)
+        share = self._kept("share", (len(step.offsets), *step.shape), clear=True)
+        lack = self._kept("lack", layout.shape, np.float64)
         coupled = self.diagonal > self.whole
         self.orphans, self.lacking = 0, 0
         corners = layout.of_kind(coupled, ZERO, step.factors)
@@ -103,11 +140,17 @@ class SpaceLevel:
                     self.orphans += orphans
                     adopt(step, odd, share, lack, coupled)
         layout.close(lack)
-        self.lack, self.coupled = lack, coupled
-        return share
+        self.coupled = coupled
 
     def next(self, layout: Layout) -> SpaceLevel:
         return SpaceLevel(layout, finest=False)
+
+    def _next(self, layout: Layout) -> SpaceLevel:
+        """The same, the old one where it will do."""
+        if self.coarser is None or self.coarser.layout != layout:
+            self.coarser = self.next(layout)
+        self.coarser.renew()
+        return self.coarser
 
     def coarsen(self, factors: Triple, least: float = 0.0) -> SpaceLevel:
         """The next coarser grid, with the operator PᵀAP. Cells whose couplings to coarse cells are a smaller part of
@@ -116,8 +159,8 @@ class SpaceLevel:
             self._lay_out(Layout(self.layout.grid, self.layout.periodic, factors[1] == 2))
         layout = self.layout
         step = self.step = Step(layout, factors)
-        self.share = self.interpolate(step, least)
-        coarser = self.next(Layout(step.grid, layout.periodic))
+        self.interpolate(step, least)
+        coarser = self._next(Layout(step.grid, layout.periodic))
         held = bool(self.lacking or self.excess.any())
         ones = self.residual_of_one(self.excess, self.lack) if held else self.excess
         product = galerkin_product(step, self.finest)
@@ -144,7 +187,7 @@ class SpaceLevel:
 
     def residual_of_one(self, excess: Floats, lack: Floats) -> Floats:
         """e (1 − t) − Σ w (t_i − t_j), float64."""
-        layout, ones = self.layout, self.layout.array(np.float64)
+        layout, ones = self.layout, self._kept("ones", self.layout.shape, np.float64)
         tables = around(layout, self.finest)
         given = (layout.strides, layout.kinds, self.w.reshape(-1), tables.shifts, tables.cells)
         flat = (excess.reshape(-1), lack.reshape(-1), ones.reshape(-1))
@@ -155,8 +198,10 @@ class SpaceLevel:
     def _prepare(self, step: Step) -> None:
         """Work arrays and tables of the cycle."""
         layout, moves, tables = self.layout, transfers(step), around(self.layout, self.finest)
-        self.r, self.u, self.left = layout.array(), layout.array(), layout.array()
-        self.coarse_r, self.coarse_z = np.zeros(step.shape, np.float32), np.zeros(step.shape, np.float32)
+        for name in ("r", "u", "left"):
+            self._kept(name, layout.shape)
+        for name in ("coarse_r", "coarse_z"):
+            self._kept(name, step.shape)
         places = (layout.strides, step.strides, layout.periodic, layout.kinds, tables.colours, tables.lower)
         arrays = [part.reshape(-1) for part in (self.w, self.inverse, self.r, self.u, self.left, self.share)]
         box = (step.first, *(int(n) for n in np.array(self.coarse_r.strides) // 4), *step.grid)
@@ -221,3 +266,11 @@ class SpaceLevel:
         coarse = (used + 1) * int(np.prod(self.step.grid))
         kept = 0 if self.finest else 2  # what the sweep down found is written, and read on the way up
         return 4 * (cells * (2 * (n + 1) + 3 + kept) + 2 * coarse)
+
+
+def _flat(array: Floats) -> tuple[Floats, tuple[int, ...]]:
+    """An array in the order of its memory, and its strides there."""
+    order = np.argsort([-s for s in array.strides], kind="stable")
+    if not array.transpose(order).flags.c_contiguous:
+        array = np.ascontiguousarray(array)
+    return array.ravel(order="K"), tuple(s // array.itemsize for s in array.strides)

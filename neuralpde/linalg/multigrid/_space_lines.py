@@ -8,6 +8,7 @@ import numpy as np
 
 from neuralpde.linalg.jit import in_slabs
 from neuralpde.linalg.multigrid import _space_coarse, _space_line_loops
+from neuralpde.linalg.multigrid._extent import extent
 from neuralpde.linalg.multigrid._space_layout import Floats, Layout, Step, Triple
 from neuralpde.linalg.multigrid._space_level import Plain, SpaceLevel
 from neuralpde.linalg.multigrid._space_tables import around, both
@@ -21,6 +22,9 @@ SHARE = 0.02
 
 def line_axes(weights: list[Floats]) -> tuple[int, ...]:
     """Axes along which lines are needed: those of strong coupling, if it is not the same set of axes everywhere."""
+    ranges = [extent(w) for w in weights]
+    if 2.0 * max(high for _, high, _ in ranges) <= RATIO * min(least for _, _, least in ranges):
+        return ()  # no cell is coupled so unevenly
     sums = [w + np.roll(w, 1, axis) for axis, w in enumerate(weights)]
     # an axis without coupling, as between two walls, asks for nothing
     weakest = np.min([np.where(s > 0.0, s, np.inf) for s in sums], axis=0)

@@ -30,7 +30,7 @@ class Rings:
         self.periodic = closed[0], closed[1], closed[2]
         halvings = max(0, math.ceil(math.log2(max(self.given) / SHORT)))
         # axes that couple strongly are halved more often, once for each factor of 4
-        means = [float(w.mean()) for w in weights if w.any()]
+        means = [float(w.mean()) for w in weights if w.any()] if any(closed) else []
         halvings += math.ceil(0.5 * math.log2(max(means) / min(means))) if means else 0
         lengths = (_length(n, halvings) if ring else n for n, ring in zip(self.given, closed, strict=True))
         first, second, third = lengths

@@ -41,7 +41,6 @@ class TorchCycle:
         self.levels: tuple[tuple[int, ...], ...] = hierarchy.levels
         self._levels = [TorchLevel(part, torch.device(device), dtype) for part in parts]
         self._twice = [plane and hierarchy._is_twice(number) for number in range(len(self.levels))]
-        self._unit = 1.0 if plane else float(hierarchy.scale)
         self._dtype = dtype
         self._rest = hierarchy._rest if plane else hierarchy._inverse
         carrying = [] if plane else hierarchy._levels[: len(parts)]
@@ -50,7 +49,7 @@ class TorchCycle:
         self._given = tuple(int(axis) for axis in np.argsort(self._order))
 
     def __call__(self, r: Tensor, scale: float = 1.0, back: float = 1.0) -> Tensor:
-        asked = (r * (scale / self._unit)).to(self._dtype).permute(self._order)
+        asked = (r * scale).to(self._dtype).permute(self._order)
         z, _ = self._cycle(0, asked.contiguous(), NOTHING)
         return z.permute(self._given).to(r.dtype) * back
 
