@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator as ScipyOperator
 
 from neuralpde.linalg import LinearSolution, Preconditioner
+from neuralpde.linalg.columns import side_by_side
 from neuralpde.linalg.guard import named
+from neuralpde.linalg.inputs import as_tolerance
 from neuralpde.linalg.prepare import prepare
+from neuralpde.linalg.reasons import sentence
 from neuralpde.plugins._cells import BY_GRID, Mask, Shape, as_kinds, cells_of
 from neuralpde.plugins._matrix import entries, refuse_fixed, scaled, signs
-from neuralpde.plugins._reduced import reduced
-from neuralpde.types import UsageError
+from neuralpde.plugins._reduced import reduced, solved_around_fixed
+from neuralpde.types import UsageError, raise_for
 
 Floats = NDArray[np.float64]
 
@@ -203,13 +206,25 @@ class Solver:
         b = self._vector("b", b)
         x0 = None if x0 is None else self._vector("x0", x0)
         system = self._system
-        known = system.known(b)
-        guess = None
-        if x0 is not None:
-            x0[system.fixed] = known[system.fixed]
-            guess = self._cells.spread(x0)
-        right = self._cells.spread(system.right(b, known))
+        if system.fixed.size:
+            return self._around_fixed(b, x0, rtol, atol, maxiter)
+        guess = None if x0 is None else self._cells.spread(x0)
+        right = self._cells.spread(system.right(b, system.known(b)))
         self.solution = self._prepared.solve(right, x0=guess, rtol=rtol, atol=atol, maxiter=maxiter)
+        return self._cells.gather(self.solution.x)
+
+    def _around_fixed(self, b: Floats, x0: Floats | None, rtol: float, atol: float, maxiter: int | None) -> Floats:
+        """The same where rows of A fix unknowns: these are known, and tolerances are of A x = b all the same."""
+        rtol, atol = as_tolerance("rtol", rtol), as_tolerance("atol", atol)
+        columns = b.reshape(len(b), -1).T
+        starts = [None] * len(columns) if x0 is None else x0.reshape(len(b), -1).T
+        pairs = zip(columns, starts, strict=True)
+        found = [
+            solved_around_fixed((self._prepared, self._cells, self._system), column, start, (rtol, atol, maxiter))
+            for column, start in pairs
+        ]
+        self.solution = found[0] if b.ndim == 1 else side_by_side(found, self._cells.spread(b))
+        raise_for(self.solution.status, sentence(self._prepared.method, self._prepared.A, self.solution), self.solution)
         return self._cells.gather(self.solution.x)
 
     def _refuse_unsuited(self) -> None:

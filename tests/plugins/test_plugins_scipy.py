@@ -168,6 +168,23 @@ def test_values_on_a_boundary_as_rows_of_the_identity() -> None:
         assert abs(solve(A, b, rtol=1e-10, **given) - harmonic).max() < 1e-8
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e3, 1e6])
+@pytest.mark.parametrize("columns", [0, 2])
+def test_tolerances_are_of_the_system_with_its_fixed_rows(value: float, columns: int) -> None:
+    n = 32
+    A = (neumann(n, n) * float(n) ** 2).tolil()
+    A[0], A[0, 0] = 0.0, 1.0
+    b = draw(n * n) if columns == 0 else np.stack([draw(n * n, seed) for seed in range(columns)], axis=1)
+    b[0] = value
+    solver = Solver(A, shape=(n, n))
+    x = solver.solve(b, x0=np.ones_like(b), rtol=1e-7)
+    each = np.linalg.norm(b - A @ x, axis=0) / np.linalg.norm(b, axis=0)
+    assert solver.solution is not None and np.max(each) <= 1e-7
+    assert solver.solution.residual == pytest.approx(np.max(each), rel=1e-2)
+    with pytest.raises(NotConvergedError):
+        solver.solve(b, maxiter=0)
+
+
 def solid_square(n: int) -> tuple[sp.csr_matrix, np.ndarray]:
     """A channel around a square with rows of the identity in it, and where the fluid is."""
     fluid = np.ones((n, n), dtype=bool)
