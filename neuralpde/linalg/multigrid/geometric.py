@@ -121,22 +121,10 @@ class MultigridOperator(LinearOperator):
         self.grid = excess.shape
         self._there: list[Any] = []
         self._constants = Constants(weights, excess)
-        scale = 1.0 / self._unit
-        if len(self.grid) == 2:
-            from neuralpde.linalg.multigrid._plane_hierarchy import PlaneHierarchy
-
-            if self.hierarchy is None:
-                self.hierarchy = PlaneHierarchy(weights, excess, self._method, scale)
-            else:
-                self.hierarchy.update(weights, excess, scale)
+        if self.hierarchy is None:
+            self.hierarchy = _hierarchy_of(self.grid)(weights, excess, self._method, 1.0 / self._unit)
         else:
-            from neuralpde.linalg.multigrid._space_hierarchy import SpaceHierarchy
-
-            weights, excess = [part * scale for part in weights], excess * scale
-            if self.hierarchy is None:
-                self.hierarchy = SpaceHierarchy(weights, excess, self._method)
-            else:
-                self.hierarchy.update(weights, excess)
+            self.hierarchy.update(weights, excess, 1.0 / self._unit)
 
     def matvec(self, x: Tensor) -> Tensor:
         if x.ndim == 2:
@@ -176,6 +164,17 @@ class MultigridOperator(LinearOperator):
             z = self.hierarchy(r.reshape(self.grid), 1.0 / scale, scale / self._unit)
         z = z.reshape(-1)
         return self._constants.remove(z, z)
+
+
+def _hierarchy_of(grid: tuple[int, ...]) -> Any:
+    """The class of the levels; imported here because it loads compiled loops."""
+    if len(grid) == 2:
+        from neuralpde.linalg.multigrid._plane_hierarchy import PlaneHierarchy
+
+        return PlaneHierarchy
+    from neuralpde.linalg.multigrid._space_hierarchy import SpaceHierarchy
+
+    return SpaceHierarchy
 
 
 def _without_flat_axes(A: StencilOperator) -> tuple[list[Floats], Floats]:
