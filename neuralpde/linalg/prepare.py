@@ -19,6 +19,7 @@ from neuralpde.linalg.cycle import true_residual
 from neuralpde.linalg.facts import MatrixFacts
 from neuralpde.linalg.guard import Guard, Guards, as_preconditioner
 from neuralpde.linalg.inputs import as_count, as_tolerance, as_vector
+from neuralpde.linalg.locks import Lock
 from neuralpde.linalg.matrix import as_operator
 from neuralpde.linalg.methods import method_named
 from neuralpde.linalg.operators import LinearOperator
@@ -69,6 +70,7 @@ class PreparedSolver:
         self._unreported = 0.0
         self._adjoint: PreparedSolver | None = None
         self.setup_seconds = 0.0
+        self._one_at_a_time = Lock()  # an update writes into what solves read
 
     def _operator(self, A: Any) -> LinearOperator:
         self._complex = is_complex(A)
@@ -105,7 +107,13 @@ class PreparedSolver:
 
         Raises:
             UsageError: when A has another shape.
+
+        Solves in other threads come before it or after it.
         """
+        with self._one_at_a_time:
+            self._update(A)
+
+    def _update(self, A: Any) -> None:
         old, was_complex = self.A, self._complex
         new = self._operator(A)
         if new.shape != old.shape or self._complex != was_complex:
@@ -161,11 +169,12 @@ class PreparedSolver:
         self, b: Tensor, x0: Tensor | None, limits: Limits, callback: Any, raise_on_failure: bool
     ) -> LinearSolution:
         """Of real vectors for the real A."""
-        with torch.no_grad():
-            solution = self._columns(b.detach(), x0, limits, callback)
-        if raise_on_failure:
-            raise_for(solution.status, sentence(self.method, self.A, solution), solution)
-        return replace(solution, x=self._attached(b, solution.x, limits[0] or 1e-8))
+        with self._one_at_a_time:
+            with torch.no_grad():
+                solution = self._columns(b.detach(), x0, limits, callback)
+            if raise_on_failure:
+                raise_for(solution.status, sentence(self.method, self.A, solution), solution)
+            return replace(solution, x=self._attached(b, solution.x, limits[0] or 1e-8))
 
     def transposed(self) -> PreparedSolver:
         """The same for Aᵀ, with the transpose of the same preconditioner; this one itself where A is symmetric."""
@@ -220,8 +229,8 @@ class PreparedSolver:
         A = self.A
 
         def adjoint(v: Tensor) -> Tensor:
-            solver = self._as_it_was(A).transposed()
-            with torch.no_grad():
+            with self._one_at_a_time, torch.no_grad():
+                solver = self._as_it_was(A).transposed()
                 # Of a singular A, x and λ are those of the pseudoinverse: what v holds of the null space has no say.
                 constant = torch.ones_like(v) if v.ndim == 1 else torch.ones_like(v[:, 0])
                 if v.numel() and solver.ready().facts.annihilates(constant):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuralpde.linalg.locks import Lock
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Preconditioner
 from neuralpde.linalg.stencil_operator import StencilOperator
@@ -90,15 +90,8 @@ class MultigridOperator(LinearOperator):
         super().__init__(A.shape, symmetric=True, positive_definite=True, dtype=A.dtype, device=A.device)
         self._method = method
         self.hierarchy: Any = None
-        self._one_at_a_time = threading.Lock()  # the levels work in arrays that they keep
+        self._one_at_a_time = Lock()  # the levels work in arrays that they keep
         self.update(A)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_one_at_a_time"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._one_at_a_time = threading.Lock()
 
     def update(self, A: LinearOperator) -> None:
         """Take another A on the same grid, such as the next step's coefficients.
@@ -110,9 +103,10 @@ class MultigridOperator(LinearOperator):
             raise UsageError(f"an update needs A of shape {self.shape}, got {A.shape}: build again")
         grid = self._method.grid_operator(A)
         weights, excess = _without_flat_axes(grid)
-        self._unit = _power_of_two(_largest(weights, excess))
-        self._prepare(weights, excess)
-        mask = self._method.mask
+        unit, mask = _power_of_two(_largest(weights, excess)), self._method.mask
+        with self._one_at_a_time:
+            self._unit = unit
+            self._prepare(weights, excess)
         self._cells = None if A.shape == grid.shape else np.flatnonzero(np.asarray(mask).reshape(-1))
 
     def _prepare(self, weights: list[Floats], excess: Floats) -> None:
