@@ -106,7 +106,7 @@ def _warm(every: dict[str, Method]) -> None:
 
 
 def _first_calls() -> Iterator[Row]:
-    for case, grid in (("first call 2D", (32, 32)), ("first call 3D", (12, 12, 12))):
+    for case, grid in (("first call 2D", (256, 256)), ("first call 3D", (48, 48, 48))):
         installed, loaded = compilation("circles", grid)
         yield Row(case, "multigrid", "compile_seconds", installed, "s")
         yield Row(case, "multigrid", "load_seconds", loaded, "s")
