@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from neuralpde.types import UsageError
@@ -30,10 +29,10 @@ def root(x: Tensor, residual: Callable[[Tensor], Tensor], adjoint: Callable[[Ten
         adjoint: v ↦ λ of (∂R/∂x)ᵀ λ = v, ``(n,)``; called in each backward pass. It may factorise the first time.
 
     Returns:
-        x, with the gradient. Second derivatives are refused by torch.
+        x, with the gradient.
 
     Raises:
-        UsageError: for a residual of another shape.
+        UsageError: for a residual of another shape; from a backward pass for second derivatives, which it has not.
 
     Source: Griewank & Walther, Evaluating Derivatives (2008), chapter 15; Blondel et al., NeurIPS 2022.
 
@@ -61,9 +60,29 @@ class _Root(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, found: Tensor, x: Tensor, adjoint: Callable[[Tensor], Tensor]) -> Tensor:
         ctx.adjoint = adjoint
+        ctx.save_for_backward(found)
         return x.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, v: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
-        return -ctx.adjoint(v), None, None
+        (found,) = ctx.saved_tensors
+        return _Once.apply(v, found, ctx.adjoint), None, None
+
+
+class _Once(torch.autograd.Function):
+    """v ↦ −λ, which cannot be differentiated.
+
+    Torch's ``once_differentiable`` cuts the graph instead: a gradient that has other terms is then short of this one,
+    and nobody is told. λ depends on v and, by the matrix and x, on all that R reads.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, found: Tensor, adjoint: Callable[[Tensor], Tensor]) -> Tensor:
+        return -adjoint(v)
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> tuple[None, None, None]:  # type: ignore[override]
+        raise UsageError(
+            "second derivatives through an implicit solve are not available, as its gradient is found by an adjoint "
+            "solve: take first derivatives, and finite differences of these"
+        )

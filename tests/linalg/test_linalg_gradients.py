@@ -16,7 +16,7 @@ from neuralpde.linalg import (
     prepare,
     solve_linear,
 )
-from neuralpde.types import NotConvergedError
+from neuralpde.types import NotConvergedError, UsageError
 
 TIGHT = {"rtol": 1e-13}
 SYMMETRIC = ("cg", "fcg", "minres")
@@ -102,8 +102,18 @@ def test_second_derivatives_are_refused():
     A, b = positive(), right(6)
     x = solve_linear(A, b, **TIGHT).x
     (gradient,) = torch.autograd.grad(x.square().sum(), b, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
+    with pytest.raises(UsageError, match="second derivatives"):
         gradient.sum().backward()
+
+
+@pytest.mark.parametrize("power", [1, 3])
+def test_second_derivatives_are_refused_beside_other_terms(power):
+    """Where the path to b or A leads past the solve as well, a part of the Hessian would be lost."""
+    A, b = positive().requires_grad_(), right(6)
+    value = (solve_linear(A, b, **TIGHT).x ** power).sum() + b.pow(3).sum() + A.pow(3).sum()
+    for gradient in torch.autograd.grad(value, (A, b), create_graph=True):
+        with pytest.raises(UsageError, match="second derivatives"):
+            torch.autograd.grad(gradient.sum(), A, retain_graph=True)
 
 
 def test_gradient_is_that_of_a_dense_inverse():
