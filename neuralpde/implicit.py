@@ -20,8 +20,8 @@ def root(x: Tensor, residual: Callable[[Tensor], Tensor], adjoint: Callable[[Ten
         (∂R/∂x)ᵀ λ = ∂J/∂x,    dJ/dp = ∂J/∂p − λᵀ ∂R/∂p
 
     How x was found does not matter, and none of it is kept: R is evaluated once now and once in the backward pass, and
-    between the two only x is stored. A minimiser of Π is the root of its gradient, R = ∇Π, a fixed point of g that of
-    R = x − g(x).
+    between the two only x and R are stored. A minimiser of Π is the root of its gradient, R = ∇Π, a fixed point of g
+    that of R = x − g(x).
 
     Args:
         x: ``(n,)`` with R(x, p) = 0, as closely as gradients are wanted: their relative error is about that of x.

@@ -47,9 +47,14 @@ def named(name: str) -> type[Preconditioner]:
         UsageError: for an unknown name.
     """
     if name not in _NAMED:
-        nearest = difflib.get_close_matches(str(name), _NAMED, n=1, cutoff=0.0)[0]
+        nearest = difflib.get_close_matches(str(name).lower(), _NAMED, n=1, cutoff=0.0)[0]
         raise UsageError(f"unknown preconditioner {name!r}: did you mean {nearest!r}? Known: {', '.join(_NAMED)}")
     return _NAMED[name]
+
+
+def _first_line(error: Exception) -> str:
+    """The class of an error and how its message begins: some tell their whole history."""
+    return f"{type(error).__name__}: {error}".split("\n", 1)[0]
 
 
 class Given(Preconditioner):
@@ -104,7 +109,7 @@ class Guard:
             self._operator = operator
             self.classical = self.classical or isinstance(operator, _OURS)
         except Exception as error:
-            self.fault = f"its build raised {type(error).__name__}: {error}"
+            self.fault = f"its build raised {_first_line(error)}"
             self.refusal = error if isinstance(error, UsageError) else None
 
     def apply(self, r: Tensor, *, look: bool = True) -> Tensor | None:
@@ -127,7 +132,7 @@ class Guard:
                 self._first = (copied(r, r.dtype), copied(z, z.dtype))
             return z.to(r.device) if z.dtype in (torch.float32, torch.float64) else z.to(r)
         except Exception as error:
-            self.fault = f"it raised {type(error).__name__}: {error}"
+            self.fault = f"it raised {_first_line(error)}"
             return None
 
     def forget(self) -> None:
@@ -153,7 +158,7 @@ class Guard:
                 update(A)
                 return
             except Exception as error:
-                self.fault = f"its update raised {type(error).__name__}: {error}"
+                self.fault = f"its update raised {_first_line(error)}"
         self._build(A)
 
     def transposed(self, A: LinearOperator) -> Preconditioner:

@@ -14,7 +14,7 @@ from neuralpde.linalg.fcg import fcg
 from neuralpde.linalg.gmres import gmres
 from neuralpde.linalg.minres import minres
 from neuralpde.linalg.operators import LinearOperator
-from neuralpde.linalg.scaled import in_range
+from neuralpde.linalg.scaled import NEAR_ONE, in_range
 from neuralpde.types import UsageError
 
 
@@ -42,7 +42,9 @@ class Method:
             return in_range(functools.partial(gmres, restart=restart), A)
         if self.name == "fcg":
             return functools.partial(fcg, directions=directions)
-        return cg if self.name == "cg" else in_range({"minres": minres, "bicgstab": bicgstab}[self.name], A)
+        if self.name == "minres":
+            return in_range(minres, A, NEAR_ONE)
+        return cg if self.name == "cg" else in_range(bicgstab, A)
 
 
 _METHODS = {
@@ -68,6 +70,6 @@ def method_named(solver: str) -> Method:
         UsageError: for an unknown name; the sentence says which one is nearest.
     """
     if not isinstance(solver, str) or solver not in _METHODS:
-        nearest = difflib.get_close_matches(str(solver), SOLVERS, n=1, cutoff=0.0)[0]
+        nearest = difflib.get_close_matches(str(solver).lower(), SOLVERS, n=1, cutoff=0.0)[0]
         raise UsageError(f"unknown solver {solver!r}: did you mean {nearest!r}? Known: {', '.join(SOLVERS)}")
     return _METHODS[solver]

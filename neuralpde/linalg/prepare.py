@@ -211,6 +211,7 @@ class PreparedSolver:
             if early is not None:
                 return early
         direct = self.method.name == "direct"
+        most = math.inf if maxiter is None else maxiter
         maxiter = (5 if direct else min(max(10 * b.numel(), 50), 10_000)) if maxiter is None else maxiter
         asked = time.perf_counter()
         system = self.ready()
@@ -218,7 +219,7 @@ class PreparedSolver:
         setup, self._unreported = self._unreported, 0.0
         start = None if x0 is None else copied(x0, x0.dtype)
         state = refine_in_range(system, b, size, start, max(rtol * size, atol), maxiter, callback)
-        final_reason(system, state, b, max(rtol * size, atol))
+        final_reason(system, state, b, max(rtol * size, atol), most)
         return _solution(state, rtol * size, size, (setup, time.perf_counter() - started))
 
     def _attached(self, b: Tensor, x: Tensor, rtol: float) -> Tensor:

@@ -18,8 +18,11 @@ from neuralpde.linalg.watch import Watch
 _SAFE = 0.25
 """Power of the least and the largest number between which ‖A v‖ is safe: its fourth power is still a number."""
 
+NEAR_ONE = 1_024.0
+"""Factor from 1 that recurrences allow which tell rounding errors from numbers near 1."""
 
-def in_range(kernel: Kernel, A: LinearOperator) -> Kernel:
+
+def in_range(kernel: Kernel, A: LinearOperator, factor: float | None = None) -> Kernel:
     """The same recurrence; on c A, c a power of two near 1/‖A‖, where ‖A‖ is far from 1.
 
     A y = r is (c A) (y / c) = r, with M / c in the place of M. Powers of two change no digit.
@@ -27,6 +30,7 @@ def in_range(kernel: Kernel, A: LinearOperator) -> Kernel:
     Args:
         kernel: one that forms squares of products with A.
         A: square; one product tells its size.
+        factor: from 1, beyond which ‖A‖ is far from it; ``None`` for where fourth powers are no numbers any more.
 
     Example:
         >>> from neuralpde.linalg import MatrixOperator, solve_linear
@@ -39,14 +43,15 @@ def in_range(kernel: Kernel, A: LinearOperator) -> Kernel:
         return kernel
     probe = torch.randn(n, generator=torch.Generator().manual_seed(3), dtype=torch.float64).to(A.device)
     size, limits = norm(A.matvec(probe / norm(probe)).to(torch.float64)), torch.finfo(A.dtype)
-    if size == 0.0 or not math.isfinite(size) or limits.tiny**_SAFE < size < limits.max**_SAFE:
+    low, high = (limits.tiny**_SAFE, limits.max**_SAFE) if factor is None else (1.0 / factor, factor)
+    if size == 0.0 or not math.isfinite(size) or low < size < high:
         return kernel
-    factor = 2.0 ** -math.frexp(size)[1] if size > 1e-300 else 2.0**1000
+    c = 2.0 ** -math.frexp(size)[1] if size > 1e-300 else 2.0**1000
 
     def run(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, watch: Watch) -> Steps:
-        other: Any = _ScaledGuard(guard, 1.0 / factor)
-        cycle = yield from kernel(ScaledOperator(factor, A), other, r, tol, maxiter, watch)
-        return Cycle(cycle.y * factor, cycle.iterations, cycle.status)
+        other: Any = _ScaledGuard(guard, 1.0 / c)
+        cycle = yield from kernel(ScaledOperator(c, A), other, r, tol, maxiter, watch)
+        return Cycle(cycle.y * c, cycle.iterations, cycle.status)
 
     return run
 

@@ -216,3 +216,23 @@ def test_tiny_singular_matrices_are_no_zero_ones(solver: str) -> None:
     found = solve_linear(ring, B, solver=solver, raise_on_failure=False)
     assert found.status is Status.INCOMPATIBLE
     assert found.residual == pytest.approx(B.mean() * np.sqrt(N) / np.linalg.norm(B), rel=1e-9)
+
+
+def test_minres_at_small_scales() -> None:
+    for scale in (1e-4, 1e-16, 1e-28):
+        np.testing.assert_allclose(solve_linear(scale * A, scale * B, solver="minres").x, X, rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["cg", "minres", "gmres", "bicgstab"])
+@pytest.mark.parametrize("most", [1, 5, 37])
+def test_no_more_iterations_than_allowed(solver: str, most: int) -> None:
+    indefinite = np.diag(np.r_[np.ones(100), -np.ones(100)]) + 1e-3
+    solution = solve_linear(indefinite, np.ones(200), solver=solver, maxiter=most, raise_on_failure=False)
+    assert solution.iterations <= most
+
+
+def test_names_in_capitals() -> None:
+    with pytest.raises(UsageError, match="did you mean 'cg'"):
+        solve_linear(A, B, solver="CG")
+    with pytest.raises(UsageError, match="did you mean 'jacobi'"):
+        solve_linear(A, B, M="JACOBI")
