@@ -247,6 +247,9 @@ class PreparedSolver:
 def prepare(A: Any, *, solver: str = "cg", M: Any = None, restart: int = 50, directions: int = 2) -> PreparedSolver:
     """Build what the solves with one matrix share: preconditioner or factors.
 
+    The entries of a matrix are copied: what is written into it later counts after ``.update(A)``. Operators are taken
+    as they are, and must not change. Threads may share the solver; they take turns.
+
     Args:
         A, solver, M, restart, directions: see :func:`neuralpde.linalg.solve_linear`.
 
