@@ -15,7 +15,7 @@ from neuralpde.benches._linear_petsc import hypre_methods
 from neuralpde.benches._linear_problem import Method, Problem, measured
 from neuralpde.benches._linear_rows import case_rows
 from neuralpde.benches._rows import Row
-from neuralpde.benches.pressure import case_name
+from neuralpde.benches.pressure import WARM_GRIDS, case_name
 from neuralpde.linalg import PlainMultigrid
 from neuralpde.systems import pressure_system
 
@@ -69,10 +69,13 @@ def rows(quick: bool = False) -> Iterator[Row]:
         quick: tiny grids and one seed.
     """
     seeds = SEEDS[:1] if quick else SEEDS
-    for grid in QUICK_GRIDS:  # so that loops are compiled before anything is timed
+    # Loops are compiled before anything is timed: those of lines along one axis or the other by the seed.
+    for grid in QUICK_GRIDS if quick else WARM_GRIDS:
         for kind in KINDS:
-            for method in (room("multigrid"), *PYAMG.values()):
-                measured(method, kind.problems(grid, (0,))[0], repeats=1)
+            for problem in kind.problems(grid, seeds):
+                measured(room("multigrid"), problem, repeats=1)
+        for method in PYAMG.values():
+            measured(method, KINDS[0].problems(grid, (0,))[0], repeats=1)
     for grid in QUICK_GRIDS if quick else GRIDS:
         for kind in KINDS:
             case = f"{kind.name} {case_name(grid)}"

@@ -29,6 +29,9 @@ from neuralpde.systems import pressure_system
 
 GRIDS = ((256, 256), (512, 512), (1024, 1024), (64, 64, 64), (96, 96, 96), (128, 128, 128))
 QUICK_GRIDS = ((32, 32), (12, 12, 12))
+WARM_GRIDS = ((128, 128), (64, 64, 64))
+"""Grids with two levels and a coarsest one, on which every loop runs before anything is timed."""
+
 FAMILIES = ("circles", "rooms", "plume")
 SEED = 1
 
@@ -71,7 +74,7 @@ def rows(quick: bool = False) -> Iterator[Row]:
     if not quick:
         yield from _first_calls()
     yield Row("machine", "threads of torch", "threads", torch.get_num_threads())
-    _warm(methods())
+    _warm(methods(), QUICK_GRIDS if quick else WARM_GRIDS)
     spreads: dict[int, list[int]] = {2: [], 3: []}
     for grid in QUICK_GRIDS if quick else GRIDS:
         for row in _size(grid, quick):
@@ -96,9 +99,9 @@ def _size(grid: Sequence[int], quick: bool) -> Iterator[Row]:
     yield from cycle_rows(case, here[0])
 
 
-def _warm(every: dict[str, Method]) -> None:
-    """Each method once on tiny grids, so that loops are compiled and packages imported before anything is timed."""
-    for grid in QUICK_GRIDS:
+def _warm(every: dict[str, Method], grids: Sequence[Sequence[int]]) -> None:
+    """Each method once on small grids, so that loops are compiled and packages imported before anything is timed."""
+    for grid in grids:
         problem = problems(grid)[0]
         for name, method in every.items():
             if name not in DIRECT:  # it has a process of its own
