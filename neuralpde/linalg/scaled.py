@@ -14,6 +14,7 @@ from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Identity
 from neuralpde.linalg.watch import Watch
+from neuralpde.types import Status
 
 _SAFE = 0.25
 """Power of the least and the largest number between which ‖A v‖ is safe: its fourth power is still a number."""
@@ -50,7 +51,8 @@ def in_range(kernel: Kernel, A: LinearOperator, factor: float | None = None) -> 
 
     def run(A: LinearOperator, guard: Guard, r: Tensor, tol: float, maxiter: int, watch: Watch) -> Steps:
         other: Any = _ScaledGuard(guard, 1.0 / c)
-        cycle = yield from kernel(ScaledOperator(c, A), other, r, tol, maxiter, watch)
+        eye: Any = _ScaledWatch(watch, c)
+        cycle = yield from kernel(ScaledOperator(c, A), other, r, tol, maxiter, eye)
         return Cycle(cycle.y * c, cycle.iterations, cycle.status)
 
     return run
@@ -69,3 +71,16 @@ class _ScaledGuard:
         z = self._guard.apply(r)
         # The identity approximates the inverse of c A as well as that of A.
         return z if z is None or isinstance(self._guard.preconditioner, Identity) else z.double() * self._factor
+
+
+class _ScaledWatch:
+    """A watch of A y = r beside a recurrence for (c A) (y / c) = r: what y is long for is measured with A."""
+
+    def __init__(self, watch: Watch, factor: float) -> None:
+        self._watch, self._factor = watch, factor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._watch, name)
+
+    def verdict(self, y: Tensor, r: Tensor) -> Status | None:
+        return self._watch.verdict(y * self._factor, r)
