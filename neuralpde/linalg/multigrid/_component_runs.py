@@ -104,23 +104,26 @@ def link_rows(weight, step, length, first, last, begin, root):  # type: ignore[n
 
 
 @compiled
-def excess_of_runs(excess, right, first, last, begin, root):  # type: ignore[no-untyped-def]
-    """Unite runs around the ends of rows, and tell for every root whether any of its cells has an excess."""
+def excess_of_runs(excess, right, first, last, begin, root, enough):  # type: ignore[no-untyped-def]
+    """Unite runs around the ends of rows; Σ excess of every root's part, added up until it is more than ``enough``."""
     rows, n = right.shape
     for i in range(rows):
         if right[i, n - 1] != 0.0:
             _unite(root, begin[i], begin[i + 1] - 1)
-    held = np.zeros(root.size, np.bool_)
+    sums = np.zeros(root.size)
     for number in range(root.size):
         p = _root(root, number)
         k = first[number]
-        while not held[p] and k < last[number]:
+        while sums[p] <= enough and k < last[number]:
             end = min(k + 64, last[number])
-            found = 0
+            there = 0
             for m in range(k, end):
-                found += excess[m] != 0.0
-            held[p], k = found > 0, end
-    return held
+                there += excess[m] != 0.0
+            if there > 0:  # most walled parts have none, and counting is quicker than adding
+                for m in range(k, end):
+                    sums[p] += excess[m]
+            k = end
+    return sums
 
 
 @compiled

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from neuralpde.linalg.multigrid._components import Constants
 from neuralpde.linalg.multigrid._torch_level import TorchLevel
 from neuralpde.linalg.multigrid._torch_parts import plane_parts, space_parts
 from neuralpde.types import UsageError
@@ -116,17 +117,18 @@ class DeviceCycle:
 
     Args:
         hierarchy: its levels.
-        labels: number of the part without excess that each cell is in, −1 for others, flat; see ``Constants``.
-        count: of such parts.
+        constants: of parts that the levels know nothing of.
         unit: by which the weights of the hierarchy were divided.
         device: where to work.
     """
 
-    def __init__(self, hierarchy: Any, labels: NDArray[Any], count: int, unit: float, device: torch.device) -> None:
+    def __init__(self, hierarchy: Any, constants: Constants, unit: float, device: torch.device) -> None:
         self._cycle = TorchCycle(hierarchy, device)
-        self._unit, self._count = unit, count
-        self._labels = torch.tensor(labels, device=device).long() + 1
-        self._sizes = torch.bincount(self._labels, minlength=count + 1).clamp(min=1)
+        self._unit, self._count = unit, constants.count
+        self._labels = torch.tensor(constants.labels, device=device).long() + 1
+        self._sizes = torch.bincount(self._labels, minlength=constants.count + 1).clamp(min=1)
+        inverse = np.divide(1.0, constants.energies, out=constants.energies.copy(), where=constants.energies > 0.0)
+        self._inverse = torch.from_numpy(np.append(0.0, inverse)).to(device)
 
     def __call__(self, r: Tensor, grid: tuple[int, ...]) -> Tensor:
         """M r, of the shape and type of r ``(n,)``."""
@@ -134,21 +136,24 @@ class DeviceCycle:
         if size == 0.0 or not math.isfinite(size):
             return torch.full_like(r, 0.0 if size == 0.0 else math.nan)
         scale = 2.0 ** math.frexp(size)[1]  # a power of two: products with it are exact
-        z = self._cycle(self._without_means(r).reshape(grid), 1.0 / scale, scale / self._unit)
-        return self._without_means(z.reshape(-1))
-
-    def _without_means(self, r: Tensor) -> Tensor:
         if self._count == 0:
-            return r
-        sums = torch.zeros(self._count + 1, dtype=torch.float64, device=r.device)
-        means = sums.index_add(0, self._labels, r.double()) / self._sizes
-        means[0] = 0.0
-        return r - means[self._labels].to(r.dtype)
+            return self._cycle(r.reshape(grid), 1.0 / scale, scale / self._unit).reshape(-1)
+        sums = self._sums(r)
+        z = self._cycle(self._less(r, sums / self._sizes).reshape(grid), 1.0 / scale, scale / self._unit).reshape(-1)
+        return self._less(z, self._sums(z) / self._sizes - sums * self._inverse)
+
+    def _sums(self, r: Tensor) -> Tensor:
+        sums = torch.zeros(self._count + 1, dtype=torch.float64, device=r.device).index_add(0, self._labels, r.double())
+        sums[0] = 0.0  # of cells in no part
+        return sums
+
+    def _less(self, r: Tensor, constants: Tensor) -> Tensor:
+        return r - constants[self._labels].to(r.dtype)
 
 
-def device_cycle(hierarchy: Any, labels: NDArray[Any], count: int, unit: float, device: torch.device) -> Any:
+def device_cycle(hierarchy: Any, constants: Constants, unit: float, device: torch.device) -> Any:
     """A :class:`DeviceCycle`, or ``None`` for a hierarchy that has no form on devices: it then works on the CPU."""
     try:
-        return DeviceCycle(hierarchy, labels, count, unit, device)
+        return DeviceCycle(hierarchy, constants, unit, device)
     except UsageError:
         return None

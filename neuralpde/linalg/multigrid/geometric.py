@@ -114,7 +114,8 @@ class MultigridOperator(LinearOperator):
 
         self.grid = excess.shape
         self._there: list[Any] = []
-        self._constants = Constants(weights, excess)
+        self._constants = Constants(weights, excess, self._unit)
+        excess = self._constants.excess
         if self.hierarchy is None:
             self.hierarchy = _hierarchy_of(self.grid)(weights, excess, self._method, 1.0 / self._unit)
         else:
@@ -142,7 +143,7 @@ class MultigridOperator(LinearOperator):
         if not self._there:
             from neuralpde.linalg.multigrid._torch_cycle import device_cycle
 
-            made = device_cycle(self.hierarchy, self._constants.labels, self._constants.count, self._unit, self.device)
+            made = device_cycle(self.hierarchy, self._constants, self._unit, self.device)
             self._there = [made]
         return self._there[0]
 
@@ -153,11 +154,10 @@ class MultigridOperator(LinearOperator):
         if size == 0.0 or not math.isfinite(size):
             return np.full_like(r, 0.0 if size == 0.0 else np.nan)
         scale = _power_of_two(size)
-        r = self._constants.remove(r)
+        r, constants = self._constants.taken_out(r)
         with self._one_at_a_time:
             z = self.hierarchy(r.reshape(self.grid), 1.0 / scale, scale / self._unit)
-        z = z.reshape(-1)
-        return self._constants.remove(z, z)
+        return self._constants.put_in(z.reshape(-1), constants)
 
 
 def _hierarchy_of(grid: tuple[int, ...]) -> Any:
