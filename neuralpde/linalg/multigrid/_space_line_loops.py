@@ -1,6 +1,10 @@
 """Compiled smoothing by lines: whole lines of cells along one axis at once, four colours of lines after each other.
 
 A line's tridiagonal matrix T is eliminated once: pivots p_i = a_i − w_{i−1}² / p_{i−1}, of which the inverses are kept.
+No line is coupled to another of its colour, so that the right-hand sides of all lines of a colour in a plane are summed
+in long loops, as in sweeps by points, before any line is solved. On lines along the first axis a step of elimination
+goes over a whole kind of cells in a plane, along the second over a row; those along the last axis are eliminated
+several at a time, since each step of one waits for the step before.
 """
 
 from __future__ import annotations
@@ -10,121 +14,188 @@ from typing import Any
 import numpy as np
 
 from neuralpde.linalg.jit import compiled
+from neuralpde.linalg.views import piece
+
+BESIDE = 16
+"""Lines along the last axis that are eliminated at the same time."""
 
 
 @compiled
-def gather(f: int, half: int, r: Any, u: Any, w: Any, shifts: Any, cells: Any, out: Any) -> None:
-    """r + Σ w u over the neighbours of the tables, at every second cell of a row."""
-    out[:] = r[f : f + half]
-    for n in range(shifts.shape[0]):
-        a = w[f + shifts[n] : f + shifts[n] + half]
-        b = u[f + cells[n] : f + cells[n] + half]
-        for k in range(half):
-            out[k] += a[k] * b[k]
+def invert(f: int, b: int, size: int, begins: bool, w: Any, diagonal: Any, out: Any) -> None:
+    """Inverse pivots of cells f …, from those at b … before them on their lines. Cells without a pivot have 0."""
+    a, v = piece(diagonal, f, size), piece(out, f, size)
+    if begins:
+        for k in range(size):
+            v[k] = 1.0 / a[k] if a[k] > 0.0 else 0.0
+    else:
+        x, y = piece(w, b, size), piece(out, b, size)
+        for k in range(size):
+            c = np.float64(x[k])
+            d = a[k] - c * c * y[k]
+            v[k] = 1.0 / d if d > 1e-7 * a[k] else 0.0
 
 
 @compiled
-def place(g: Any, axis: int, o: int, t: int, p: int) -> int:
-    """Of cell t of the lines along one of the first two axes, o across, even (0) or odd ones along the last axis."""
-    i, j = (t, o) if axis == 0 else (o, t)
-    return g[0] + i * g[1] + (j % 2) * g[5] + (j // 2) * g[6] + p * g[2]
+def pivots(lo: int, hi: int, g: Any, kinds: Any, planes: int, w: Any, diagonal: Any, out: Any) -> None:
+    """Inverse pivots of lines along the first axis, in rows lo ≤ j < hi of each kind of cells; ``w`` couples each cell
+    to the next along its line."""
+    stretches, jump, run = stretches_of(lo, hi, g)
+    for t in range(4):
+        for s in range(stretches):
+            for i in range(planes):
+                f = g[0] + i * g[1] + kinds[t] + lo * jump + s * jump
+                invert(f, f - g[1], run, i == 0, w, diagonal, out)
 
 
 @compiled
-def pivots(lo: int, hi: int, g: Any, axis: int, count: int, w: Any, diagonal: Any, out: Any) -> None:
-    """Inverse pivots of lines along one of the first two axes; ``w`` couples each cell to the next along it."""
-    half = g[8]
-    last = np.empty(half)
-    for o in range(lo, hi):
-        for p in range(2):
-            last[:] = 0.0
-            for i in range(count):
-                f, b = place(g, axis, o, i, p), place(g, axis, o, i - 1, p)
-                a, x, y = diagonal[f : f + half], w[b : b + half], out[f : f + half]
-                for k in range(half):
-                    c = np.float64(x[k]) if i else 0.0
-                    d = a[k] - c * c * last[k]
-                    last[k] = 1.0 / d if d > 1e-7 * a[k] else 0.0
-                    y[k] = last[k]
+def stretches_of(lo: int, hi: int, g: Any) -> tuple[int, int, int]:
+    """Rows lo ≤ j < hi of a kind of cells in a plane: how many stretches, how far apart these are, their length."""
+    return (hi - lo, g[10], g[8]) if g[10] else (1, g[4], (hi - lo) * g[4] - 2)
 
 
 @compiled
-def pivots_of_rows(lo: int, hi: int, g: Any, rows: int, n: int, w: Any, diagonal: Any, out: Any) -> None:
-    """Inverse pivots of lines along the last axis."""
+def row(i: int, j: int, g: Any) -> int:
+    """Place of the first cell of row j in plane i."""
+    return g[0] + i * g[1] + (j % 2) * g[5] + (j // 2) * g[6]
+
+
+@compiled
+def pivots_of_rows(lo: int, hi: int, along: int, g: Any, rows: int, n: int, w: Any, diagonal: Any, out: Any) -> None:
+    """The same of lines along the second or the last axis, in planes lo ≤ i < hi."""
     for i in range(lo, hi):
         for j in range(rows):
-            f = place(g, 1, i, j, 0)
-            last, before = 0.0, 0.0
-            for k in range(n):
-                here = f + (k % 2) * g[2] + k // 2
-                d = diagonal[here] - before * before * last
-                last = 1.0 / d if d > 1e-7 * diagonal[here] else 0.0
-                out[here] = last
-                before = np.float64(w[here])
+            f = row(i, j, g)
+            if along == 1:
+                for p in range(2):
+                    invert(f + p * g[2], row(i, j - 1, g) + p * g[2], g[8], j == 0, w, diagonal, out)
+            else:
+                before, link = 0.0, 0.0
+                for k in range(n):
+                    here = f + (k % 2) * g[2] + k // 2
+                    d = diagonal[here] - link * link * before
+                    before = 1.0 / d if d > 1e-7 * diagonal[here] else 0.0
+                    out[here], link = before, np.float64(w[here])
 
 
 @compiled
-def relax_lines(
-    lo: int, hi: int, colour: int, g: Any, axis: int, count: int, ring: bool,
-    r: Any, u: Any, w: Any, links: Any, inverse: Any, shifts: Any, cells: Any,
+def given(f: int, run: int, at: Any, r: Any, u: Any, w: Any, inverse: Any, sums: Any) -> None:
+    """(r + Σ w u) / p at a stretch of cells of one kind: the sum is over neighbours on other lines, p is the pivot."""
+    sums[:run] = piece(r, f, run)
+    for n in range(0, at.shape[0], 4):
+        w0, w1 = piece(w, f + at[n, 0], run), piece(w, f + at[n + 1, 0], run)
+        w2, w3 = piece(w, f + at[n + 2, 0], run), piece(w, f + at[n + 3, 0], run)
+        u0, u1 = piece(u, f + at[n, 1], run), piece(u, f + at[n + 1, 1], run)
+        u2, u3 = piece(u, f + at[n + 2, 1], run), piece(u, f + at[n + 3, 1], run)
+        for k in range(run):
+            sums[k] += w0[k] * u0[k] + w1[k] * u1[k] + w2[k] * u2[k] + w3[k] * u3[k]
+    y, v = piece(u, f, run), piece(inverse, f, run)
+    for k in range(run):
+        y[k] = v[k] * sums[k]
+
+
+@compiled
+def follow(f: int, b: int, link: int, size: int, u: Any, x: Any, links: Any, inverse: Any) -> None:
+    """Add w x / p to u: what x gives to its neighbours f … on their lines, coupled by the weights from ``link``."""
+    y, z, c, v = piece(u, f, size), piece(x, b, size), piece(links, link, size), piece(inverse, f, size)
+    for k in range(size):
+        y[k] += v[k] * c[k] * z[k]
+
+
+@compiled
+def relax(
+    lo: int, hi: int, t: int, g: Any, kinds: Any, planes: int, ring: bool,
+    at: Any, r: Any, u: Any, w: Any, links: Any, inverse: Any,
 ) -> None:  # fmt: skip
-    """Solve T u = r + Σ w u on lines along one of the first two axes; a colour is (parity across, parity of k)."""
-    p, half = colour % 2, g[8]
-    for o in range(lo, hi):
-        if o % 2 == colour // 2:
-            for t in range(count):
-                f, b, a = place(g, axis, o, t, p), place(g, axis, o, t - 1, p), place(g, axis, o, t + 1, p)
-                kind = 2 * ((o if axis == 0 else t) % 2) + p
-                y = u[f : f + half]
-                gather(f, half, r, u, w, shifts[kind], cells[kind], y)
-                if t or ring:
-                    before, x = links[b : b + half], u[b : b + half]
-                    for k in range(half):
-                        y[k] += before[k] * x[k]
-                if ring and t == count - 1:
-                    after, x = links[f : f + half], u[a : a + half]
-                    for k in range(half):
-                        y[k] += after[k] * x[k]
-                v = inverse[f : f + half]
-                for k in range(half):
-                    y[k] *= v[k]
-            for t in range(count - 2, -1, -1):
-                f, a = place(g, axis, o, t, p), place(g, axis, o, t + 1, p)
-                y, x, v, after = u[f : f + half], u[a : a + half], inverse[f : f + half], links[f : f + half]
-                for k in range(half):
-                    y[k] += v[k] * after[k] * x[k]
+    """Solve T u = r + Σ w u on all lines along the first axis of one kind t of cells, in its rows lo ≤ j < hi."""
+    stretches, jump, run = stretches_of(lo, hi, g)
+    sums = np.empty(run, np.float32)
+    for s in range(stretches):
+        begin = g[0] + kinds[t] + (lo + s) * jump
+        for i in range(planes):
+            f = begin + i * g[1]
+            given(f, run, at[t], r, u, w, inverse, sums)
+            if i or ring:
+                follow(f, f - g[1], f - g[1], run, u, u, links, inverse)
+            if ring and i == planes - 1:
+                follow(f, f + g[1], f, run, u, u, links, inverse)
+        for i in range(planes - 2, -1, -1):
+            f = begin + i * g[1]
+            follow(f, f + g[1], f, run, u, u, links, inverse)
 
 
 @compiled
 def relax_rows(
-    lo: int, hi: int, colour: int, g: Any, rows: int, n: int, ring: bool,
-    r: Any, u: Any, w: Any, links: Any, inverse: Any, shifts: Any, cells: Any,
+    lo: int, hi: int, along: int, colour: int, g: Any, kinds: Any, rows: int, n: int, ring: bool,
+    at: Any, r: Any, u: Any, w: Any, links: Any, inverse: Any,
 ) -> None:  # fmt: skip
-    """The same on lines along the last axis; colours are (parity of i, parity of j)."""
-    jump, half = g[2], g[8]
+    """The same along the second or the last axis, in planes lo ≤ i < hi; a colour is 2 (i mod 2) + (k or j mod 2)."""
+    sums, odd = np.empty(g[11], np.float32), colour % 2
+    ends = np.empty((2, max(rows, g[8])), np.float32)
     for i in range(lo, hi):
         if i % 2 == colour // 2:
-            for j in range(colour % 2, rows, 2):
-                f = place(g, 1, i, j, 0)
-                tail = f + ((n - 1) % 2) * jump + (n - 1) // 2
-                begin, end = u[f], u[tail]
-                for p in range(2):
-                    a, kind = f + p * jump, 2 * (j % 2) + p
-                    gather(a, half, r, u, w, shifts[kind], cells[kind], u[a : a + half])
-                if ring:
-                    u[f] += links[tail] * end
-                    u[tail] += links[tail] * begin
-                last = np.float32(0.0)
-                for k in range(n):
-                    here = f + (k % 2) * jump + k // 2
-                    last = (u[here] + last) * inverse[here]
-                    u[here] = last
-                    last *= links[here]
-                last = u[tail]
-                for k in range(n - 2, -1, -1):
-                    here = f + (k % 2) * jump + k // 2
-                    last = u[here] + inverse[here] * links[here] * last
-                    u[here] = last
+            keep_ends(i, along, odd, g, rows, n, u, ends)
+            for m in range(2):
+                t = 2 * m + odd if along == 1 else 2 * odd + m
+                for s in range(g[9]):
+                    given(g[0] + i * g[1] + kinds[t] + s * g[10], g[11], at[t], r, u, w, inverse, sums)
+            if along == 1:
+                eliminate_across(i, odd, g, rows, ring, u, ends, links, inverse)
+            else:
+                eliminate_along(i, odd, g, rows, n, ring, u, ends, links, inverse)
+
+
+@compiled
+def keep_ends(i: int, along: int, odd: int, g: Any, rows: int, n: int, u: Any, ends: Any) -> None:
+    """The numbers at the first and the last cell of the lines of a colour in a plane."""
+    if along == 1:
+        for end, j in enumerate((0, rows - 1)):
+            ends[end, : g[8]] = piece(u, row(i, j, g) + odd * g[2], g[8])
+    else:
+        for j in range(odd, rows, 2):
+            f = row(i, j, g)
+            ends[0, j], ends[1, j] = u[f], u[f + ((n - 1) % 2) * g[2] + (n - 1) // 2]
+
+
+@compiled
+def eliminate_across(
+    i: int, odd: int, g: Any, rows: int, ring: bool, u: Any, ends: Any, links: Any, inverse: Any
+) -> None:
+    """Forward and backward elimination on lines along the second axis, at even or odd cells of the rows of a plane."""
+    half, aside = g[8], odd * g[2]
+    last = row(i, rows - 1, g) + aside
+    if ring:
+        follow(row(i, 0, g) + aside, ends.shape[1], last, half, u, ends, links, inverse)
+        follow(last, 0, last, half, u, ends, links, inverse)
+    for j in range(1, rows):
+        b = row(i, j - 1, g) + aside
+        follow(row(i, j, g) + aside, b, b, half, u, u, links, inverse)
+    for j in range(rows - 2, -1, -1):
+        f = row(i, j, g) + aside
+        follow(f, row(i, j + 1, g) + aside, f, half, u, u, links, inverse)
+
+
+@compiled
+def eliminate_along(
+    i: int, odd: int, g: Any, rows: int, n: int, ring: bool, u: Any, ends: Any, links: Any, inverse: Any
+) -> None:
+    """The same on lines along the last axis: even or odd rows of a plane."""
+    for first in range(odd, rows, 2 * BESIDE):
+        begin, end = row(i, first, g), min(rows, first + 2 * BESIDE)
+        count = (end - first + 1) // 2
+        if ring:
+            tail = ((n - 1) % 2) * g[2] + (n - 1) // 2
+            for q in range(count):
+                head = begin + q * g[6]
+                u[head] += inverse[head] * links[head + tail] * ends[1, first + 2 * q]
+                u[head + tail] += inverse[head + tail] * links[head + tail] * ends[0, first + 2 * q]
+        for k in range(1, n):
+            f, b = begin + (k % 2) * g[2] + k // 2, begin + ((k - 1) % 2) * g[2] + (k - 1) // 2
+            for q in range(count):
+                u[f + q * g[6]] += inverse[f + q * g[6]] * links[b + q * g[6]] * u[b + q * g[6]]
+        for k in range(n - 2, -1, -1):
+            f, a = begin + (k % 2) * g[2] + k // 2, begin + ((k + 1) % 2) * g[2] + (k + 1) // 2
+            for q in range(count):
+                u[f + q * g[6]] += inverse[f + q * g[6]] * links[f + q * g[6]] * u[a + q * g[6]]
 
 
 @compiled
@@ -137,11 +208,11 @@ def residual(
         for t in range(4):
             for s in range(g[9]):
                 f = g[0] + i * g[1] + kinds[t] + s * g[10]
-                x, y, z, e = r[f : f + run], u[f : f + run], out[f : f + run], excess[f : f + run]
+                x, y, z, e = piece(r, f, run), piece(u, f, run), piece(out, f, run), piece(excess, f, run)
                 for k in range(run):
                     z[k] = x[k] - e[k] * y[k]
-                for n in range(shifts.shape[1]):
-                    a = w[f + shifts[t, n] : f + shifts[t, n] + run]
-                    b = u[f + cells[t, n] : f + cells[t, n] + run]
+                for n in range(0, shifts.shape[1], 2):
+                    a, b = piece(w, f + shifts[t, n], run), piece(u, f + cells[t, n], run)
+                    c, d = piece(w, f + shifts[t, n + 1], run), piece(u, f + cells[t, n + 1], run)
                     for k in range(run):
-                        z[k] += a[k] * (b[k] - y[k])
+                        z[k] += a[k] * (b[k] - y[k]) + c[k] * (d[k] - y[k])

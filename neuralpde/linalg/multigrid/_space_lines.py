@@ -56,44 +56,35 @@ class LineLevel(SpaceLevel):
         super()._prepare(step)
         layout = self.layout
         neighbours, everywhere = both(self.half), around(layout, self.finest)
-        shifts, cells = everywhere.shifts, everywhere.cells
         self._pivots, self._tables = {}, {}
         for axis in self.axes:
             unit: Triple = (int(axis == 0), int(axis == 1), int(axis == 2))
             aside = [n for n, d in enumerate(neighbours) if d not in (unit, (-unit[0], -unit[1], -unit[2]))]
-            self._tables[axis] = (shifts[:, aside].copy(), cells[:, aside].copy())
-            links, inverse = self.w[self.half.index(unit)].reshape(-1), layout.array()
-            arguments = (links, self.diagonal.reshape(-1), inverse.reshape(-1))
-            if axis == 2:
-                self._slabs(_space_line_loops.pivots_of_rows, layout.strides, *layout.grid[1:], *arguments)
+            self._tables[axis] = np.stack([everywhere.shifts[:, aside], everywhere.cells[:, aside]], axis=2)
+            links, inverse = self.w[self.half.index(unit)].reshape(-1), layout.array().reshape(-1)
+            arguments = (links, self.diagonal.reshape(-1), inverse)
+            if axis == 0:
+                self._across(_space_line_loops.pivots, layout.strides, layout.kinds, layout.grid[0], *arguments)
             else:
-                self._lines(axis, _space_line_loops.pivots, *arguments)
-            self._pivots[axis] = (links, inverse.reshape(-1))
+                self._slabs(_space_line_loops.pivots_of_rows, axis, layout.strides, *layout.grid[1:], *arguments)
+            self._pivots[axis] = (links, inverse)
 
-    def _lines(
-        self, axis: int, loop: Any, *arguments: Any, before: tuple[Any, ...] = (), after: tuple[Any, ...] = ()
-    ) -> None:
-        layout, across = self.layout, self.layout.grid[1 - axis]
-        shape = (layout.strides, axis, layout.grid[axis])
-        in_slabs(loop, across, layout.size // across, *before, *shape, *after, *arguments)
+    def _across(self, loop: Any, *arguments: Any) -> None:
+        """A loop in slabs of rows, through all planes."""
+        rows = (self.layout.grid[1] + 1) // 2
+        in_slabs(loop, rows, self.layout.size // rows, *arguments)
 
     def _sweep(self, backwards: bool) -> None:
         layout = self.layout
+        flat = [array.reshape(-1) for array in (self.r, self.u, self.w)]
         steps = [(axis, colour) for axis in self.axes for colour in range(4)]
         for axis, colour in reversed(steps) if backwards else steps:
-            ring = layout.periodic[axis]
-            arrays = (
-                self.r.reshape(-1),
-                self.u.reshape(-1),
-                self.w.reshape(-1),
-                *self._pivots[axis],
-                *self._tables[axis],
-            )
-            if axis == 2:
-                rows = (layout.strides, *layout.grid[1:], ring)
-                self._slabs(_space_line_loops.relax_rows, colour, *rows, *arrays)
+            arrays = (self._tables[axis], *flat, *self._pivots[axis])
+            places, ring = (colour, layout.strides, layout.kinds), layout.periodic[axis]
+            if axis == 0:
+                self._across(_space_line_loops.relax, *places, layout.grid[0], ring, *arrays)
             else:
-                self._lines(axis, _space_line_loops.relax_lines, *arrays, before=(colour,), after=(ring,))
+                self._slabs(_space_line_loops.relax_rows, axis, *places, *layout.grid[1:], ring, *arrays)
             layout.close(self.u)
 
     def down(self, plain: Plain) -> None:
