@@ -10,6 +10,7 @@ from torch import Tensor
 from neuralpde.linalg.cycle import Cycle, Kernel, Steps, finish
 from neuralpde.linalg.guard import Guard
 from neuralpde.linalg.operators import CallableOperator, LinearOperator
+from neuralpde.linalg.sentences import meaning
 from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
 
@@ -96,7 +97,7 @@ def _why_dropped(star: _Runner, understudy: _Runner, pair: tuple[Guard, Guard]) 
     if star.end is not None:
         # It comes back in the note; work that was far better than the other's is kept.
         ahead = gained > _CLOSE * rival and k > 0
-        return "" if ahead else pair[0].fault or star.end.status.meaning
+        return "" if ahead else pair[0].fault or meaning(star.end.status)
     if understudy.end is not None:
         return f"{other} converged before it"
     if star.sizes[-1] < _HALF * understudy.sizes[-1]:

@@ -83,7 +83,7 @@ class Guard:
         classical: one of ours, linear and fixed, built or as it was given: slow progress is A's fault.
         variable: a user's function, or a preconditioner that says so: on trial until it has shown what it can do.
         fault: why it cannot be used (any more); empty while all is well.
-        refusal: what its build raised where it cannot serve such an A.
+        refusal: what its build raised where it cannot serve such an A, or lacks a package.
         patience: iterations after which one that is usually fast, and is not here, gives way; ``None`` for no limit.
     """
 
@@ -97,7 +97,7 @@ class Guard:
 
     def _build(self, A: LinearOperator) -> None:
         self.fault = ""
-        self.refusal: UsageError | None = None
+        self.refusal: UsageError | ImportError | None = None
         self._first: tuple[Tensor, Tensor] | None = None
         self._operator: LinearOperator | None = None
         # The one broad except of this room, here, in update and in apply: the code may be a user's or a trained
@@ -110,7 +110,7 @@ class Guard:
             self.classical = self.classical or isinstance(operator, _OURS)
         except Exception as error:
             self.fault = f"its build raised {_first_line(error)}"
-            self.refusal = error if isinstance(error, UsageError) else None
+            self.refusal = error if isinstance(error, UsageError | ImportError) else None
 
     def apply(self, r: Tensor, *, look: bool = True) -> Tensor | None:
         """M r, shape ``(n,)``, float32 or float64; ``None`` when it failed, and then :attr:`fault` says how.

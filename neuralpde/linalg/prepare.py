@@ -24,13 +24,14 @@ from neuralpde.linalg.matrix import as_operator
 from neuralpde.linalg.methods import method_named
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Identity
-from neuralpde.linalg.reasons import final_reason, sentence
+from neuralpde.linalg.reasons import final_reason
 from neuralpde.linalg.refinement import Refinement, System
+from neuralpde.linalg.sentences import raise_failed
 from neuralpde.linalg.solution import LinearSolution
 from neuralpde.linalg.stencil_operator import StencilOperator
 from neuralpde.linalg.transposed import TransposedOperator
 from neuralpde.linalg.vectors import copied, norm
-from neuralpde.types import Status, UsageError, raise_for
+from neuralpde.types import Status, UsageError
 
 Limits: TypeAlias = tuple[float, float, int | None]
 """rtol, atol, maxiter."""
@@ -92,7 +93,8 @@ class PreparedSolver:
         return self._system
 
     def _insist(self, guard: Guard) -> None:
-        """What was asked for by its name is used or refused; only what a user wrote or trained is replaced."""
+        """What was asked for by its name is refused where it cannot serve A. An accident of its build, such as memory
+        that ran out, costs the preconditioner and not the solve, as with what a user wrote; the notes say so."""
         if self._name is None or guard.refusal is None:
             return
         ones = torch.ones(self.A.shape[1], dtype=torch.float64, device=self.A.device)
@@ -173,7 +175,7 @@ class PreparedSolver:
             with torch.no_grad():
                 solution = self._columns(b.detach(), x0, limits, callback)
             if raise_on_failure:
-                raise_for(solution.status, sentence(self.method, self.A, solution), solution)
+                raise_failed(self.method, self.A, solution)
             return replace(solution, x=self._attached(b, solution.x, limits[0] or 1e-8))
 
     def transposed(self) -> PreparedSolver:
@@ -238,7 +240,7 @@ class PreparedSolver:
                     v = v - v.mean(dim=0)
                 found = solver._columns(v, None, (rtol, 0.0, None), None)
             if found.status is not Status.INCOMPATIBLE:
-                raise_for(found.status, f"adjoint: {sentence(solver.method, solver.A, found)}", found)
+                raise_failed(solver.method, solver.A, found, "adjoint: ")
             return found.x
 
         return root(x, lambda x: A.matvec(x).to(torch.float64) - b, adjoint)

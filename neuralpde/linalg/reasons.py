@@ -1,4 +1,4 @@
-"""Why a solve failed: the reason behind the recurrence's own, and the sentence that an exception says."""
+"""Why a solve failed: the reason behind the recurrence's own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from torch import Tensor
 from neuralpde.linalg.compatibility import solved_in_range
 from neuralpde.linalg.cycle import finish, true_residual
 from neuralpde.linalg.guard import Guard
-from neuralpde.linalg.methods import Method
 from neuralpde.linalg.minres import minres
-from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Identity
 from neuralpde.linalg.refinement import FLOOR, Refinement, System, at_the_floor
 from neuralpde.linalg.scaled import NEAR_ONE, in_range
-from neuralpde.linalg.solution import LinearSolution
 from neuralpde.linalg.vectors import norm
 from neuralpde.linalg.watch import Watch
 from neuralpde.types import Status
@@ -115,15 +112,3 @@ def _minimal(system: System, state: Refinement, right: Tensor, most: float) -> T
     cycle = finish(in_range(minres, system.A, NEAR_ONE)(system.A, guard, right / scale, _NOTHING, limit, watch))
     state.iterations += cycle.iterations
     return scale * cycle.y
-
-
-def sentence(method: Method, A: LinearOperator, solution: LinearSolution) -> str:
-    """The first half of the sentence that an exception says; the status is the second."""
-    notes = [*solution.notes]
-    if method.symmetric and solution.status is not Status.NON_FINITE and not A.symmetric:
-        notes.append("A is not known to be symmetric, which CG needs")
-    if solution.status is Status.STAGNATED:
-        restart = "raise restart, " if method.name in ("gmres", "fgmres") else ""
-        notes.append(f"{A.dtype} cannot bring it lower: loosen rtol, {restart}or A is close to singular")
-    where = f"solve_linear ({method.name}, n = {A.shape[0]}) stopped at relative residual {solution.residual:.2e}"
-    return "; ".join([f"{where} after {solution.iterations} iterations", *notes])

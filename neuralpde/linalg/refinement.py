@@ -15,6 +15,7 @@ from neuralpde.linalg.facts import MatrixFacts
 from neuralpde.linalg.guard import Guards
 from neuralpde.linalg.methods import Method
 from neuralpde.linalg.operators import LinearOperator
+from neuralpde.linalg.sentences import meaning
 from neuralpde.linalg.stencil_operator import StencilOperator
 from neuralpde.linalg.vectors import divided, norm, plus, zeros
 from neuralpde.linalg.watch import WINDOW, Watch
@@ -177,7 +178,7 @@ def _next_turn(system: System, state: Refinement, failure: Status) -> bool:
     if state.turn + 1 >= len(system.guards):
         return False
     guard = system.guards[state.turn]
-    why = guard.fault or failure.meaning
+    why = guard.fault or meaning(failure)
     state.notes += (f"preconditioner {guard.name} was dropped at iteration {state.iterations}: {why}",)
     state.turn += 1
     return True

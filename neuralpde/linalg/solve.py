@@ -45,10 +45,10 @@ def solve_linear(
             for LU factors (small or 2D).
         M: approximates A⁻¹: ``None``, a name ("multigrid" for a :class:`StencilOperator`, "amg" for other large
             elliptic A; "identity", "jacobi", "ssor", "chebyshev", "ic", "direct"), a Preconditioner, an operator or
-            matrix ``(n, n)``, or a function of one vector. A name that cannot serve A is refused.
-            Another that raises, returns NaN, points uphill or gains less than Jacobi is replaced by Jacobi, then by
-            the identity, and ``notes`` says so: a function is on trial beside Jacobi for six iterations. For
-            "minres" M must be linear and positive definite.
+            matrix ``(n, n)``, or a function of one vector. A name that cannot serve A, or whose package is missing, is
+            refused. Whatever else fails (its build or it raises, it returns NaN, points uphill or gains less than
+            Jacobi) is replaced by Jacobi, then by the identity, and ``notes`` says so: a function is on trial beside
+            Jacobi for six iterations. For "minres" M must be linear and positive definite.
         rtol, atol: tolerances; 1e-8 is good for a converged field, 1e-4 inside a Newton step.
         maxiter: most iterations; by default 10 n, at least 50 and at most 10,000 (5 substitutions for "direct").
         x0: first guess, of the shape of b.
@@ -61,7 +61,7 @@ def solve_linear(
         A :class:`LinearSolution`.
 
     Raises:
-        UsageError: for unknown names, wrong shapes, negative tolerances.
+        UsageError: for unknown names, names that cannot serve A, wrong shapes, negative tolerances.
         NonFiniteError: for NaN or Inf in A, b or x0.
         NotConvergedError: for every other failure.
 

@@ -15,11 +15,11 @@ from neuralpde.linalg.columns import side_by_side
 from neuralpde.linalg.guard import named
 from neuralpde.linalg.inputs import as_tolerance
 from neuralpde.linalg.prepare import prepare
-from neuralpde.linalg.reasons import sentence
+from neuralpde.linalg.sentences import raise_failed
 from neuralpde.plugins._cells import BY_GRID, Mask, Shape, as_kinds, cells_of
 from neuralpde.plugins._matrix import entries, refuse_fixed, scaled, signs
 from neuralpde.plugins._reduced import reduced, solved_around_fixed
-from neuralpde.types import UsageError, raise_for
+from neuralpde.types import UsageError
 
 Floats = NDArray[np.float64]
 
@@ -224,7 +224,7 @@ class Solver:
             for column, start in pairs
         ]
         self.solution = found[0] if b.ndim == 1 else side_by_side(found, self._cells.spread(b))
-        raise_for(self.solution.status, sentence(self._prepared.method, self._prepared.A, self.solution), self.solution)
+        raise_failed(self._prepared.method, self._prepared.A, self.solution)
         return self._cells.gather(self.solution.x)
 
     def _refuse_unsuited(self) -> None:

@@ -17,6 +17,8 @@ from neuralpde.linalg import (
     prepare,
     solve_linear,
 )
+from neuralpde.linalg.guard import named
+from neuralpde.types import NonFiniteError, NotConvergedError, Status, UsageError
 
 
 class Weakened(GeometricMultigrid):
@@ -64,3 +66,41 @@ def test_a_copy_of_a_built_multigrid_works(system) -> None:
     A, b = system
     built = GeometricMultigrid().build(A)
     assert torch.equal(copy.deepcopy(built) @ b, built @ b)
+
+
+@pytest.mark.parametrize("name", ["jacobi", "ssor", "chebyshev", "ic", "amg", "direct", "multigrid"])
+def test_a_named_one_whose_build_fails_is_refused_or_replaced_and_noted(name, monkeypatch) -> None:
+    A = StencilOperator.poisson((20, 15), boundary="open")
+    b = torch.ones(300, dtype=torch.float64)
+
+    def build(error: Exception) -> None:
+        def fails(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(named(name), "build", fails)
+
+    build(MemoryError("no room"))
+    found = solve_linear(A, b, M=name)
+    assert any("its build raised MemoryError: no room" in note for note in found.notes)
+    assert found.residual == pytest.approx(float((b - A @ found.x).norm() / b.norm()), rel=1e-2) and found.status.ok
+    build(ModuleNotFoundError("No module named 'pyamg'"))
+    with pytest.raises(UsageError, match=f"M='{name}' cannot .*No module named 'pyamg'"):
+        solve_linear(A, b, M=name)
+
+
+def test_what_a_failure_advises_is_about_linear_systems() -> None:
+    weights = [weight.numpy().copy() for weight in StencilOperator.poisson((12, 10), boundary="open").weights]
+    weights[0][5] *= 1e-12  # two rooms, one of them nearly free
+    excess = torch.zeros(12, 10)
+    excess[0] = 1.0
+    b = torch.randn(120, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(NotConvergedError, match=r"goes down no further; torch.float64 cannot bring it lower") as caught:
+        solve_linear(StencilOperator(weights, excess), b, M="jacobi")
+    assert caught.value.result.status is Status.STAGNATED
+    A = StencilOperator.poisson((40, 40), boundary="open")
+    with pytest.raises(NotConvergedError) as limited:
+        solve_linear(A, torch.ones(1600), maxiter=3)
+    with pytest.raises(NonFiniteError) as bad:
+        solve_linear(A, torch.full((1600,), float("nan")))
+    for text in (str(error.value) for error in (caught, limited, bad)):
+        assert not any(word in text for word in ("field", "step", "misfit", "representation")), text
