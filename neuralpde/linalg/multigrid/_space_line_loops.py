@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neuralpde.linalg.jit import compiled
+from neuralpde.linalg.multigrid._space_rows import close_plane
 from neuralpde.linalg.views import piece
 
 BESIDE = 16
@@ -125,23 +126,45 @@ def relax(
 
 @compiled
 def relax_rows(
-    lo: int, hi: int, along: int, colour: int, g: Any, kinds: Any, rows: int, n: int, ring: bool,
+    lo: int, hi: int, stage: int, along: int, back: bool, g: Any, kinds: Any, rows: int, n: int, periodic: Any,
     at: Any, r: Any, u: Any, w: Any, links: Any, inverse: Any,
 ) -> None:  # fmt: skip
-    """The same along the second or the last axis, in planes lo ≤ i < hi; a colour is 2 (i mod 2) + (k or j mod 2)."""
-    sums, odd = np.empty(g[11], np.float32), colour % 2
-    ends = np.empty((2, max(rows, g[8])), np.float32)
-    for i in range(lo, hi):
-        if i % 2 == colour // 2:
+    """The same along the second or last axis, in planes lo ≤ i < hi: even planes and then odd ones, or ``back``.
+
+    Stage 0 is one wave through the planes, so that coefficients are read from memory once; of the planes that come
+    second it leaves out those at the ends of the slab, for stage 1. Where the first axis is a ring, stages 2 and 3 are
+    the planes that come first and second.
+    """
+    sums, ends = np.empty(g[11], np.float32), np.empty((2, max(rows, g[8])), np.float32)
+    given_and_places = (along, back, g, kinds, rows, n, periodic, at, r, u, w, links, inverse, sums, ends)
+    for x in range(lo, hi + 1):
+        if stage != 1 and stage != 3 and x < hi and x % 2 == back:
+            relax_plane(x, *given_and_places)
+        i = x - 1
+        inside = i >= lo and (i > lo or i == 0) and (i + 1 < hi or i + 1 == g[12])
+        if stage != 2 and i >= lo and i % 2 != back and (stage == 3 or inside == (stage == 0)):
+            relax_plane(i, *given_and_places)
+
+
+@compiled
+def relax_plane(
+    i: int, along: int, back: bool, g: Any, kinds: Any, rows: int, n: int, periodic: Any,
+    at: Any, r: Any, u: Any, w: Any, links: Any, inverse: Any, sums: Any, ends: Any,
+) -> None:  # fmt: skip
+    """Even lines of a plane and then odd ones, or ``back``."""
+    for step in range(2):
+        odd = 1 - step if back else step
+        if periodic[along]:
             keep_ends(i, along, odd, g, rows, n, u, ends)
-            for m in range(2):
-                t = 2 * m + odd if along == 1 else 2 * odd + m
-                for s in range(g[9]):
-                    given(g[0] + i * g[1] + kinds[t] + s * g[10], g[11], at[t], r, u, w, inverse, sums)
-            if along == 1:
-                eliminate_across(i, odd, g, rows, ring, u, ends, links, inverse)
-            else:
-                eliminate_along(i, odd, g, rows, n, ring, u, ends, links, inverse)
+        for m in range(2):
+            t = 2 * m + odd if along == 1 else 2 * odd + m
+            for s in range(g[9]):
+                given(g[0] + i * g[1] + kinds[t] + s * g[10], g[11], at[t], r, u, w, inverse, sums)
+        if along == 1:
+            eliminate_across(i, odd, g, rows, periodic[1], u, ends, links, inverse)
+        else:
+            eliminate_along(i, odd, g, rows, n, periodic[2], u, ends, links, inverse)
+        close_plane(i, g, periodic, u)
 
 
 @compiled

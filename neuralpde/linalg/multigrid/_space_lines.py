@@ -75,17 +75,20 @@ class LineLevel(SpaceLevel):
         in_slabs(loop, rows, self.layout.size // rows, *arguments)
 
     def _sweep(self, backwards: bool) -> None:
-        layout = self.layout
+        layout, loops = self.layout, _space_line_loops
         flat = [array.reshape(-1) for array in (self.r, self.u, self.w)]
-        steps = [(axis, colour) for axis in self.axes for colour in range(4)]
-        for axis, colour in reversed(steps) if backwards else steps:
+        for axis in reversed(self.axes) if backwards else self.axes:
             arrays = (self._tables[axis], *flat, *self._pivots[axis])
-            places, ring = (colour, layout.strides, layout.kinds), layout.periodic[axis]
             if axis == 0:
-                self._across(_space_line_loops.relax, *places, layout.grid[0], ring, *arrays)
+                for kind in range(3, -1, -1) if backwards else range(4):
+                    places = (kind, layout.strides, layout.kinds, layout.grid[0], layout.periodic[0])
+                    self._across(loops.relax, *places, *arrays)
+                    layout.close(self.u)
             else:
-                self._slabs(_space_line_loops.relax_rows, axis, *places, *layout.grid[1:], ring, *arrays)
-            layout.close(self.u)
+                sizes = (layout.strides, layout.kinds, *layout.grid[1:], layout.periodic)
+                for stage in (2, 3) if layout.periodic[0] else (0, 1):
+                    self._slabs(loops.relax_rows, stage, axis, backwards, *sizes, *arrays)
+                    self._close_planes(self.u)
 
     def down(self, plain: Plain) -> None:
         assert self.step is not None
