@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neuralpde.linalg.constants import NullConstants, null_constants
+from neuralpde.linalg.matrix import MatrixOperator
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.vectors import norm
 from neuralpde.types import UsageError
@@ -48,6 +49,14 @@ class MatrixFacts:
             v = self.A.matvec(v / length).to(torch.float64)
             size = max(size, norm(v))
         return size
+
+    @cached_property
+    def largest(self) -> float:
+        """Largest |a_ij| of a matrix with entries, 0 for other operators."""
+        if not isinstance(self.A, MatrixOperator):
+            return 0.0
+        entries = (self.A.matrix.values() if self.A.is_sparse else self.A.matrix).detach()
+        return max(abs(float(end)) for end in entries.aminmax()) if entries.numel() else 0.0
 
     @cached_property
     def asymmetric(self) -> bool:

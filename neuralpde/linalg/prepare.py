@@ -24,6 +24,7 @@ from neuralpde.linalg.matrix import as_operator
 from neuralpde.linalg.methods import method_named
 from neuralpde.linalg.operators import LinearOperator
 from neuralpde.linalg.preconditioners import Identity
+from neuralpde.linalg.proof import prove
 from neuralpde.linalg.reasons import final_reason
 from neuralpde.linalg.refinement import Refinement, System
 from neuralpde.linalg.sentences import raise_failed
@@ -222,6 +223,7 @@ class PreparedSolver:
         start = None if x0 is None else copied(x0, x0.dtype)
         state = refine_in_range(system, b, size, start, max(rtol * size, atol), maxiter, callback)
         final_reason(system, state, b, max(rtol * size, atol), most)
+        prove(system, state, b, max(rtol * size, atol))
         return _solution(state, rtol * size, size, (setup, time.perf_counter() - started))
 
     def _attached(self, b: Tensor, x: Tensor, rtol: float) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -250,3 +252,22 @@ def test_a_wrong_claim_of_symmetry_is_found_out():
     rng = np.random.default_rng(0)
     A = MatrixOperator(rng.normal(size=(50, 50)) + 8.0 * np.eye(50), symmetric=True)
     assert solve_linear(A, rng.normal(size=50), raise_on_failure=False).status is Status.NONSYMMETRIC_MATRIX
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("solver", ["cg", "minres", "gmres", "direct"])
+def test_residuals_near_rounding_are_those_of_exact_arithmetic(solver, sparse):
+    # x is 1e8 times as long as b: the rounding errors of A x are a third of the residual
+    for seed in range(3):
+        g = np.random.default_rng(seed)
+        n = 160
+        Q = np.linalg.qr(g.standard_normal((n, n)))[0]
+        A = ((Q * np.append(np.logspace(0, -1, n - 1), 1e-9)) @ Q.T).astype(np.float32)
+        A = (A + A.T) / 2
+        b = g.standard_normal(n)
+        found = solve_linear(sp.csr_matrix(A) if sparse else A, b, solver=solver, raise_on_failure=False)
+        x = [Fraction(value) for value in found.x.tolist()]
+        left = [Fraction(b[i]) - sum(Fraction(float(a)) * v for a, v in zip(A[i], x, strict=True)) for i in range(n)]
+        truth = np.linalg.norm([float(r) for r in left]) / np.linalg.norm(b)
+        assert found.residual == pytest.approx(truth, rel=1e-6) == pytest.approx(found.history[-1], rel=1e-6)
+        assert found.status.ok == (truth <= 1e-8)
