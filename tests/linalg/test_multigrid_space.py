@@ -167,6 +167,13 @@ def test_iterations_of_the_families(family, limit):
         assert solution.iterations <= limit
 
 
+@pytest.mark.parametrize("seed", (0, 1))
+def test_rooms_behind_thin_walls_keep_to_themselves(seed):
+    """Cells beside a wall were interpolated from coarse cells behind it where the nearest ones lay in the wall: 17."""
+    system = pressure_system("walls", (96, 96, 96), seed=seed)
+    assert solve_linear(system.operator, system.rhs, M="multigrid", rtol=1e-6).iterations <= 12
+
+
 @pytest.mark.parametrize(
     ("family", "grid", "seed"), [("jump checkerboard", (33, 47, 38), 1), ("walls", (64, 64, 64), 5)]
 )

@@ -50,8 +50,9 @@ def interpolate(
     Returns how many cells with neighbours got nothing, and how many cells less than the whole of their constants.
 
     ``lack`` is 1 − P 1, found without the cancellation of that difference. Cells whose couplings to parents are less
-    than ``least`` times their diagonal get nothing. Neighbours along the odd axes that a cell is not itself coupled
-    with, only their neighbours are, have no say if others do: they may lie in another material.
+    than ``least`` times their diagonal get nothing. Neighbours along the odd axes that a cell is hardly coupled with
+    itself, only their neighbours are, have no say if others do: they may lie in another material. One that it is not
+    coupled with at all has none, it may be in another room, behind a wall.
     """
     slots, count = shifts.shape[0], outs.shape[0]
     omega, own_links = np.zeros((slots, STRETCH)), np.zeros((slots, STRETCH))
@@ -92,7 +93,7 @@ def interpolate(
             o, v = omega[n], own_links[n]
             t = lack[f + shifts[n, 0] : f + shifts[n, 0] + width]
             for k in range(width):
-                y = o[k] if (v[k] > FOREIGN * o[k]) | (near[k] <= NEAR * a[k]) else 0.0
+                y = o[k] if (v[k] != 0.0) & ((v[k] > FOREIGN * o[k]) | (near[k] <= NEAR * a[k])) else 0.0
                 o[k] = y
                 total[k] += y
                 short[k] += y * t[k]
