@@ -206,6 +206,7 @@ class MultigridCycle(LinearOperator):
         entries = [level.A.nnz for level in self._hierarchy]
         self.operator_complexity = sum(entries) / max(entries[0], 1) if entries else 1.0
         self._coupled, self._alone = parts.coupled, parts.alone
+        self._scale = parts.scale
         self._all_coupled = parts.coupled.size == self.shape[0]
         self._parts, self._part = np.unique(parts.part, return_inverse=True)
         self._sizes = np.bincount(self._part, minlength=self._parts.size)
@@ -244,11 +245,17 @@ class MultigridCycle(LinearOperator):
         if self._cycle is None:
             z = self._alone * r
         elif self._all_coupled:
-            z = self._without_means(self._cycle(self._without_means(r)))
+            z = self._corrected(r)
         else:
             z = self._alone * r
-            z[self._coupled] = self._without_means(self._cycle(self._without_means(r[self._coupled])))
+            z[self._coupled] = self._corrected(r[self._coupled])
         return torch.from_numpy(np.ascontiguousarray(z)).to(x)
+
+    def _corrected(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One cycle on the unknowns with neighbours."""
+        assert self._cycle is not None
+        z = self._without_means(self._cycle(self._without_means(r)))
+        return z if self._scale == 1.0 else self._scale * z
 
     def _without_means(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         """r minus its mean on each singular part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +16,21 @@ from neuralpde.linalg.operators import LinearOperator
 
 _SHIFT = 1e-8
 
+_FAR = 300
+"""Powers of 2 from 1 at which squares of entries, as PyAMG has them, come near the ends of float64's range."""
+
 
 @dataclass(frozen=True)
 class Parts:
     """A without the unknowns that it couples to no other.
 
     Args:
-        matrix: A on the ``m`` others, its singular parts shifted.
+        matrix: A on the ``m`` others, times ``scale``, its singular parts shifted.
         coupled: their numbers, ``(m,)``.
         part: of each, the number of its connected part where that is singular, or −1, ``(m,)``.
         alone: 1/a_ii of unknowns without neighbours, 0 of empty rows and of all others, ``(n,)``.
         symmetric: whether A = Aᵀ.
+        scale: a power of 2 that brings the entries of A, where they are all huge or all tiny, to about 1; else 1.
     """
 
     matrix: sp.csr_matrix
@@ -33,6 +38,7 @@ class Parts:
     part: NDArray[np.int64]
     alone: NDArray[np.float64]
     symmetric: bool
+    scale: float = 1.0
 
     @property
     def singular(self) -> bool:
@@ -76,7 +82,13 @@ def parts_of(A: LinearOperator, whole: bool) -> Parts:
     # leaves noise as well (with 1e-10 M is symmetric to 1e-8 only); a larger one slows the longest waves.
     if (part >= 0).any():
         inner = inner + sp.diags(np.where(part >= 0, _SHIFT * diagonal[coupled], 0.0))
-    return Parts(inner, coupled, part, alone, symmetric)
+    scale = _scale(diagonal[coupled])
+    return Parts(inner if scale == 1.0 else scale * inner, coupled, part, alone, symmetric, scale)
+
+
+def _scale(diagonal: NDArray[np.float64]) -> float:
+    power = int(np.frexp(diagonal.max())[1]) if diagonal.size else 0
+    return math.ldexp(1.0, min(-power, 1000)) if abs(power) > _FAR else 1.0
 
 
 def _singular(csr: sp.csr_matrix, label: NDArray[np.int64], count: int, dtype: torch.dtype) -> NDArray[np.bool_]:

@@ -164,6 +164,17 @@ def test_single_precision_matrix():
     assert solution.notes == () and solution.iterations <= 15
 
 
+@pytest.mark.parametrize("method", ("ruge_stuben", "smoothed_aggregation"))
+@pytest.mark.parametrize("scale", (1e-300, 1e-180, 1e180, 1e300))
+def test_units_change_no_iteration(method, scale, capfd):
+    """PyAMG squares entries: beyond 1e±154 it had no coarse level, and said so a thousand times."""
+    A = SYSTEMS["jumps"](32)
+    b = compatible(A)
+    one, other = (solve_linear(s * A, b, M=AlgebraicMultigrid(method)) for s in (1.0, scale))
+    assert abs(one.iterations - other.iterations) <= 1 and not other.notes
+    assert not "".join(capfd.readouterr())
+
+
 def test_rigid_motions_help_an_elastic_plate():
     n = 24
     A, motions = plate(n)
