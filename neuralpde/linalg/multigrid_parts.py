@@ -16,8 +16,8 @@ from neuralpde.linalg.operators import LinearOperator
 
 _SHIFT = 1e-8
 
-_FAR = 300
-"""Powers of 2 from 1 at which squares of entries, as PyAMG has them, come near the ends of float64's range."""
+_FAR = 20
+"""Powers of 2 from 1 beyond which matrices are scaled: PyAMG has thresholds that are not relative, from 1e16 on."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Parts:
             return False
         diagonal = self.matrix.diagonal()
         low, high = float(diagonal.min()), float(diagonal.max())
-        return low > 1e-20 and high < 1e20 and high < 1e6 * low
+        return low > 1e-20 * self.scale and high < 1e20 * self.scale and high < 1e6 * low
 
 
 def parts_of(A: LinearOperator, whole: bool) -> Parts:
