@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neuralpde.linalg.matrix import MatrixOperator
@@ -33,8 +36,7 @@ def prove(system: System, state: Refinement, b: Tensor, target: float) -> None:
     if not isinstance(A, MatrixOperator) or not 0.0 < state.size < math.inf:
         return
     entries = A.matrix.values() if A.is_sparse else A.matrix
-    row = entries.numel() / max(A.shape[0], 1)
-    if torch.finfo(torch.float64).eps * row * system.facts.largest * norm(state.x) <= _COUNTS * state.size:
+    if not rounding_counts(entries.numel() / max(A.shape[0], 1), system.facts.largest, norm(state.x), state.size):
         return
     r = _compensated(A, state.x, b)
     size = norm(r)
@@ -48,13 +50,25 @@ def prove(system: System, state: Refinement, b: Tensor, target: float) -> None:
         state.status, state.notes = Status.CONVERGED_RTOL, tuple(note for note in state.notes if note != FLOOR)
 
 
+def rounding_counts(row: float, largest: float, length: float, size: float) -> bool:
+    """Whether rounding errors are a part of ‖b − A x‖ = ``size``; ``row`` entries a row up to ``largest``, ‖x‖ =
+    ``length``."""
+    return torch.finfo(torch.float64).eps * row * largest * length > _COUNTS * size
+
+
+def compensated(csr: sp.csr_matrix, x: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """b − A x of compressed sparse rows, with the rounding errors of products and sums carried along."""
+    from neuralpde.linalg import _residual_loops
+
+    return np.asarray(_residual_loops.of_rows(csr.indptr, csr.indices, csr.data, x, b))
+
+
 def _compensated(A: MatrixOperator, x: Tensor, b: Tensor) -> Tensor:
     from neuralpde.linalg import _residual_loops
 
     given, right = (v.detach().cpu().contiguous().numpy() for v in (x, b))
     if A.is_sparse:
-        csr = A.to_csr()
-        r = _residual_loops.of_rows(csr.indptr, csr.indices, csr.data, given, right)
+        r = compensated(A.to_csr(), given, right)
     else:
         r = _residual_loops.of_entries(A.matrix.detach().cpu().numpy(), given, right)
     return torch.from_numpy(r).to(b.device)

@@ -18,7 +18,7 @@ from neuralpde.linalg.prepare import prepare
 from neuralpde.linalg.sentences import raise_failed
 from neuralpde.plugins._cells import BY_GRID, Mask, Shape, as_kinds, cells_of
 from neuralpde.plugins._matrix import entries, refuse_fixed, scaled, signs
-from neuralpde.plugins._reduced import reduced, solved_around_fixed
+from neuralpde.plugins._reduced import reduced, solved_as_given
 from neuralpde.types import UsageError
 
 Floats = NDArray[np.float64]
@@ -205,22 +205,16 @@ class Solver:
         """
         b = self._vector("b", b)
         x0 = None if x0 is None else self._vector("x0", x0)
-        system = self._system
-        if system.fixed.size:
-            return self._around_fixed(b, x0, rtol, atol, maxiter)
-        guess = None if x0 is None else self._cells.spread(x0)
-        right = self._cells.spread(system.right(b, system.known(b)))
-        self.solution = self._prepared.solve(right, x0=guess, rtol=rtol, atol=atol, maxiter=maxiter)
-        return self._cells.gather(self.solution.x)
-
-    def _around_fixed(self, b: Floats, x0: Floats | None, rtol: float, atol: float, maxiter: int | None) -> Floats:
-        """The same where rows of A fix unknowns: these are known, and tolerances are of A x = b all the same."""
         rtol, atol = as_tolerance("rtol", rtol), as_tolerance("atol", atol)
+        system = self._system
+        if system.is_given:
+            self.solution = self._prepared.solve(system.right(b), x0=x0, rtol=rtol, atol=atol, maxiter=maxiter)
+            return self._cells.gather(self.solution.x)
         columns = b.reshape(len(b), -1).T
         starts = [None] * len(columns) if x0 is None else x0.reshape(len(b), -1).T
         pairs = zip(columns, starts, strict=True)
         found = [
-            solved_around_fixed((self._prepared, self._cells, self._system), column, start, (rtol, atol, maxiter))
+            solved_as_given((self._prepared, self._cells, self._system), column, start, (rtol, atol, maxiter))
             for column, start in pairs
         ]
         self.solution = found[0] if b.ndim == 1 else side_by_side(found, self._cells.spread(b))

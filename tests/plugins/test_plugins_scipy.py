@@ -185,6 +185,46 @@ def test_tolerances_are_of_the_system_with_its_fixed_rows(value: float, columns:
         solver.solve(b, maxiter=0)
 
 
+def spread_over_decades(n: int, decades: float, seed: int) -> sp.csr_matrix:
+    """Harmonic means of cells whose coefficients go over many decades; the first row of cells is held at 0."""
+    k = 10.0 ** np.random.default_rng(seed).uniform(-decades, decades, (n, n))
+    number = np.arange(n * n).reshape(n, n)
+    sides = [(number[:, :-1], number[:, 1:]), (number[:-1], number[1:])]
+    first, second = (np.concatenate([side[end].ravel() for side in sides]) for end in (0, 1))
+    weights = 2.0 / (1.0 / k.ravel()[first] + 1.0 / k.ravel()[second])
+    links = sp.coo_matrix((weights, (first, second)), shape=(n * n, n * n))
+    links = links + links.T
+    held = np.r_[2.0 * k[0], np.zeros(n * n - n)]
+    return sp.csr_matrix(sp.diags(np.asarray(links.sum(axis=1)).ravel() + held) - links)
+
+
+def true_residual(A: sp.csr_matrix, b: np.ndarray, x: np.ndarray) -> float:
+    """Of the worst column, in more digits than float64 has."""
+    r = (b - A.astype(np.longdouble) @ x).astype(float)
+    return float(np.max(np.linalg.norm(r, axis=0) / np.linalg.norm(b, axis=0)))
+
+
+@pytest.mark.parametrize("decades", [5, 6])
+@pytest.mark.parametrize("columns", [0, 2])
+def test_residuals_are_of_the_matrix_that_was_given(decades: int, columns: int) -> None:
+    """The grid form differs from it by rounding errors, which count where coefficients go over ten decades."""
+    for seed in range(4):
+        A = spread_over_decades(48, decades, seed)
+        b = draw(48 * 48, seed) if columns == 0 else np.stack([draw(48 * 48, 7 * seed + j) for j in range(2)], axis=1)
+        solver = Solver(A, shape=(48, 48))
+
+        least = true_residual(A, b, spsolve(A.tocsc(), b))
+        for rtol in (1e-8, 1e-9, 1e-10):
+            try:
+                x = solver.solve(b, rtol=rtol)
+                assert true_residual(A, b, x) <= rtol
+            except NotConvergedError as error:
+                x = error.result.x.numpy()
+                assert rtol < true_residual(A, b, x) < 3.0 * least  # where elimination ends too
+            assert solver.solution is not None
+            assert solver.solution.residual == pytest.approx(true_residual(A, b, x), rel=1e-2)
+
+
 def solid_square(n: int) -> tuple[sp.csr_matrix, np.ndarray]:
     """A channel around a square with rows of the identity in it, and where the fluid is."""
     fluid = np.ones((n, n), dtype=bool)
