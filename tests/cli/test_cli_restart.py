@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,15 @@ def test_ctrl_c_in_a_process_of_its_own(case: Path, neuralpde: Command) -> None:
     assert "| interrupted |" in (out / "report.md").read_text()
 
 
+@pytest.fixture
+def usual_ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt: shells without job control start background processes with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_the_second_ctrl_c_stops_at_once() -> None:
     text = io.StringIO()
     with pytest.raises(KeyboardInterrupt), Stop(Console(file=text)) as stop:
