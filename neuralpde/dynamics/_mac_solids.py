@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _RTOL, _ACCEPTED = 1e-13, 1e-10
 """What solves aim at, and the relative residual that will do where rounding does not let them get there."""
 
+_FACTORS_RTOL = 1e-11
+"""What solves by factors aim at: one substitution leaves less, and a second one would take as long again."""
+
 _DIRECT_CELLS = {2: 300_000, 3: 33_000}
 """Most open cells whose pressure matrix is factorised: up to there a substitution costs less than conjugate gradients
 with multigrid, and the factors fit into 200 MB."""
@@ -49,6 +52,7 @@ class CutPoisson:
         direct = len(self.open) <= _DIRECT_CELLS[grid.dim]
         self.operator = self._regular(operator, held=direct)
         self.prepared = prepare(self.operator, M=Direct(limit=rows.shape[0]) if direct else GeometricMultigrid())
+        self._rtol = _FACTORS_RTOL if direct else _RTOL
 
     def _regular(self, operator: StencilOperator, held: bool) -> StencilOperator:
         """With a diagonal in closed cells; where ``held`` each floating pool is fixed at its first cell,
@@ -88,7 +92,7 @@ class CutPoisson:
         rows = b.detach().cpu().double().reshape(-1, self.operator.shape[0]).numpy()
         out = np.empty_like(rows)
         for row, p in zip(rows, out, strict=True):
-            p[:] = self._centred(_solved(self.prepared, self._centred(row)))
+            p[:] = self._centred(_solved(self.prepared, self._centred(row), rtol=self._rtol))
         return torch.from_numpy(out).to(b).reshape(b.shape)
 
 
@@ -154,7 +158,7 @@ def restricted(operator: StencilOperator, kept: Tensor) -> StencilOperator:
     return StencilOperator(weights, torch.where(kept, excess, 0.0))
 
 
-def _solved(solver: PreparedSolver, b: np.ndarray, guess: np.ndarray | None = None) -> np.ndarray:
+def _solved(solver: PreparedSolver, b: np.ndarray, guess: np.ndarray | None = None, rtol: float = _RTOL) -> np.ndarray:
     """A⁻¹ b, ``(n,)``; NaN where b is not finite, which the step reports.
 
     Raises:
@@ -162,7 +166,7 @@ def _solved(solver: PreparedSolver, b: np.ndarray, guess: np.ndarray | None = No
     """
     if not np.isfinite(b).all():
         return np.full_like(b, np.nan)
-    solution = solver.solve(b, x0=guess, rtol=_RTOL, raise_on_failure=False)
+    solution = solver.solve(b, x0=guess, rtol=rtol, raise_on_failure=False)
     if not solution.residual <= _ACCEPTED:
         raise_for(solution.status, f"the linear system of a flow with a solid (n = {b.size})", solution)
     return solution.x.numpy()
